@@ -1,0 +1,344 @@
+// itemize.define and itemize.undefine.
+//
+// No C++ object with a destructor lives here, so errors are raised directly (CPP_IN_POSTGRES rule 4).
+#include <cstring>
+
+#include "boundary/entry.hpp"
+#include "boundary/version_check.hpp"
+#include "definition/column_rules.hpp"
+#include "definition/definition_store.hpp"
+#include "definition/names.hpp"
+#include "definition/source_table.hpp"
+
+#include "boundary/prelude.hpp"
+
+extern "C" {
+#include "mb/pg_wchar.h"
+#include "storage/lmgr.h"
+#include "utils/acl.h"
+}
+
+namespace itemize {
+
+namespace {
+
+/// Arguments of itemize.define in the order sql/10_definitions.sql declares them.
+enum Argument { kName, kSource, kKey, kFields, kRead, kReplace, kFirstUnbuilt };
+constexpr const char *kUnbuilt[] = {"text",   "language", "location", "price", "currency",
+                                    "facets", "owner",    "parent",   "url"};
+
+constexpr const char *kReadBuilt[] = {"nobody", "everyone"};
+constexpr const char *kReadUnbuilt[] = {"authenticated", "owner", "roles"};
+
+void RefuseUnbuiltArguments(FunctionCallInfo fcinfo) {
+  for (int i = 0; i < static_cast<int>(lengthof(kUnbuilt)); ++i) {
+    if (PG_ARGISNULL(kFirstUnbuilt + i)) continue;
+    ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                    errmsg("argument \"%s\" of itemize.define has no effect in this version", kUnbuilt[i]),
+                    errhint("Leave it out: itemize stores nothing that it does not act on.")));
+  }
+}
+
+const char *RequiredText(FunctionCallInfo fcinfo, Argument argument, const char *argument_name) {
+  if (PG_ARGISNULL(argument)) {
+    ereport(ERROR,
+            (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("argument \"%s\" must not be null", argument_name)));
+  }
+  return text_to_cstring(PG_GETARG_TEXT_PP(argument));
+}
+
+void CheckTypeName(const char *name) {
+  if (IsTypeName(name)) return;
+  ereport(ERROR,
+          (errcode(ERRCODE_INVALID_NAME), errmsg("\"%s\" is no name for an item type", name),
+           errhint("Names are 1 to %d characters: small letters a-z, digits and underscores, not beginning with a "
+                   "digit.",
+                   static_cast<int>(kMaxTypeNameBytes))));
+}
+
+void CheckRead(const char *read) {
+  for (const char *const built : kReadBuilt) {
+    if (std::strcmp(read, built) == 0) return;
+  }
+  for (const char *const unbuilt : kReadUnbuilt) {
+    if (std::strcmp(read, unbuilt) != 0) continue;
+    ereport(ERROR,
+            (errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("read => '%s' comes with a later version of itemize", read),
+             errhint("Use 'nobody' (the default) or 'everyone'.")));
+  }
+  ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("read => '%s' is not known", read),
+                  errhint("Use 'nobody' (the default) or 'everyone'.")));
+}
+
+struct Names {
+  char **names;
+  int count;
+};
+
+Names NamesOfArray(ArrayType *array, const char *argument_name) {
+  Datum *elements = nullptr;
+  bool *nulls = nullptr;
+  Names result = {nullptr, 0};
+  if (ARR_NDIM(array) > 1) {
+    ereport(ERROR, (errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
+                    errmsg("argument \"%s\" must be a list of columns", argument_name)));
+  }
+  deconstruct_array(array, TEXTOID, -1, false, TYPALIGN_INT, &elements, &nulls, &result.count);
+  result.names = static_cast<char **>(palloc(sizeof(char *) * static_cast<Size>(result.count + 1)));
+  for (int i = 0; i < result.count; ++i) {
+    if (nulls[i]) {
+      ereport(ERROR,
+              (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("a column in argument \"%s\" is null", argument_name)));
+    }
+    result.names[i] = TextDatumGetCString(elements[i]);
+  }
+  return result;
+}
+
+/// `a,b` is read as the array `{a,b}`, so that both are written and quoted alike.
+Names NamesOfKey(const char *key) {
+  const char *const literal = key[std::strspn(key, " ")] == '{' ? key : psprintf("{%s}", key);
+  Datum const array = OidInputFunctionCall(F_ARRAY_IN, pstrdup(literal), TEXTOID, -1);
+  return NamesOfArray(DatumGetArrayTypeP(array), "key");
+}
+
+DefinitionColumn *ResolveColumns(Relation table, const Names &names, const char *argument_name, int limit) {
+  if (names.count == 0 || names.count > limit) {
+    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                    errmsg("argument \"%s\" names %d columns", argument_name, names.count),
+                    errhint("Name 1 to %d columns.", limit)));
+  }
+  auto *const columns =
+      static_cast<DefinitionColumn *>(palloc0(sizeof(DefinitionColumn) * static_cast<Size>(names.count)));
+  for (int i = 0; i < names.count; ++i) {
+    AttrNumber const attnum = get_attnum(RelationGetRelid(table), names.names[i]);
+    if (attnum == InvalidAttrNumber) {
+      ereport(ERROR,
+              (errcode(ERRCODE_UNDEFINED_COLUMN),
+               errmsg("column \"%s\" of table %s does not exist", names.names[i], TableLabel(table)),
+               errhint("Argument \"%s\" takes the columns' exact names, in which capitals count.", argument_name)));
+    }
+    if (attnum < 0) {
+      ereport(ERROR,
+              (errcode(ERRCODE_INVALID_COLUMN_REFERENCE), errmsg("column \"%s\" is a system column", names.names[i]),
+               errhint("Name columns of the table's own.")));
+    }
+    for (int j = 0; j < i; ++j) {
+      if (columns[j].attnum != attnum) continue;
+      ereport(ERROR, (errcode(ERRCODE_DUPLICATE_COLUMN),
+                      errmsg("column \"%s\" is named twice in argument \"%s\"", names.names[i], argument_name)));
+    }
+    namestrcpy(&columns[i].name, names.names[i]);
+    columns[i].attnum = attnum;
+  }
+  return columns;
+}
+
+void ResolveKey(FunctionCallInfo fcinfo, Relation table, ItemDefinition &definition) {
+  Names names = {nullptr, 0};
+  if (!PG_ARGISNULL(kKey)) {
+    names = NamesOfKey(text_to_cstring(PG_GETARG_TEXT_PP(kKey)));
+  } else {
+    AttrNumber columns[INDEX_MAX_KEYS];
+    names.count = PrimaryKeyColumns(table, columns);
+    if (names.count == 0) {
+      ereport(ERROR,
+              (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+               errmsg("table %s has no primary key that itemize can use", TableLabel(table)),
+               errhint("Give it one that is not deferrable, or name other columns that are unique and not null with "
+                       "key => '...', and a replica identity that covers them.")));
+    }
+    names.names = static_cast<char **>(palloc(sizeof(char *) * static_cast<Size>(names.count)));
+    for (int i = 0; i < names.count; ++i)
+      names.names[i] = get_attname(RelationGetRelid(table), columns[i], false);
+  }
+  definition.keys = ResolveColumns(table, names, "key", kMaxKeyColumns);
+  definition.key_count = names.count;
+  AttrNumber key[kMaxKeyColumns];
+  for (int i = 0; i < definition.key_count; ++i)
+    key[i] = definition.keys[i].attnum;
+  RaiseProblem(FindKeyProblem(table, key, definition.key_count));
+}
+
+void ResolveFields(FunctionCallInfo fcinfo, Relation table, ItemDefinition &definition) {
+  if (PG_ARGISNULL(kFields)) {
+    ereport(ERROR,
+            (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("argument \"fields\" is required"),
+             errhint("Name the columns that readers of the item get. SELECT itemize.suggest_definition(%s) proposes "
+                     "a whole call.",
+                     quote_literal_cstr(TableLabel(table)))));
+  }
+  Names const names = NamesOfArray(PG_GETARG_ARRAYTYPE_P(kFields), "fields");
+  definition.fields = ResolveColumns(table, names, "fields", kMaxFields);
+  definition.field_count = names.count;
+  for (int i = 0; i < names.count; ++i)
+    RaiseProblem(FindFieldProblem(table, definition.fields[i].attnum));
+}
+
+const char *LabelOfTable(Oid table) {
+  const char *const name = get_rel_name(table);
+  if (name == nullptr) return "(a table that is gone)";
+  return quote_qualified_identifier(get_namespace_name(get_rel_namespace(table)), name);
+}
+
+const char *OldColumns(const StoredDefinition &old, bool keys) {
+  StringInfoData list;
+  initStringInfo(&list);
+  for (int i = 0; i < old.column_count; ++i) {
+    if (old.columns[i].is_key != keys) continue;
+    appendStringInfo(&list, "%s%s", list.len == 0 ? "" : ", ", quote_identifier(NameStr(old.columns[i].name)));
+  }
+  return psprintf("(%s)", list.data);
+}
+
+const char *NewColumns(const DefinitionColumn *columns, int count) {
+  StringInfoData list;
+  initStringInfo(&list);
+  for (int i = 0; i < count; ++i) {
+    appendStringInfo(&list, "%s%s", i == 0 ? "" : ", ", quote_identifier(NameStr(columns[i].name)));
+  }
+  return psprintf("(%s)", list.data);
+}
+
+void AppendDifference(StringInfo list, const char *what, const char *old_value, const char *new_value) {
+  if (std::strcmp(old_value, new_value) == 0) return;
+  appendStringInfo(list, "%s%s %s, asked for %s", list->len == 0 ? "" : "; ", what, old_value, new_value);
+}
+
+/// In which the old definition differs from the new one; empty when they are the same.
+const char *Differences(const StoredDefinition &old, const ItemDefinition &definition) {
+  StringInfoData list;
+  initStringInfo(&list);
+  if (old.source != definition.source) {
+    AppendDifference(&list, "source", LabelOfTable(old.source), LabelOfTable(definition.source));
+  }
+  AppendDifference(&list, "key", OldColumns(old, true), NewColumns(definition.keys, definition.key_count));
+  AppendDifference(&list, "fields", OldColumns(old, false), NewColumns(definition.fields, definition.field_count));
+  AppendDifference(&list, "read", NameStr(old.read), NameStr(definition.read));
+  return list.data;
+}
+
+void CheckOwner(const StoredDefinition &definition, const DefinitionCatalog &catalog) {
+  const char *const table = get_rel_name(definition.source);
+  // What is left of a dropped table belongs to the extension's owner.
+  Oid const owned = table != nullptr ? definition.source : catalog.item_type;
+  if (compat::OwnsRelation(owned, GetUserId())) return;
+  ereport(ERROR,
+          (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE), errmsg("must be owner of table %s to change the item type \"%s\"",
+                                                           LabelOfTable(definition.source), NameStr(definition.type))));
+}
+
+void RefuseSecondTypeOfTable(const StoredDefinitions &definitions, const ItemDefinition &definition) {
+  for (int i = 0; i < definitions.count; ++i) {
+    const StoredDefinition &other = definitions.items[i];
+    if (other.source != definition.source || std::strcmp(NameStr(other.type), NameStr(definition.type)) == 0) continue;
+    ereport(ERROR,
+            (errcode(ERRCODE_DUPLICATE_OBJECT),
+             errmsg("table %s is the item type \"%s\" already", LabelOfTable(other.source), NameStr(other.type)),
+             errhint("A table is one item type. Run SELECT itemize.undefine('%s') first, or replace that definition.",
+                     NameStr(other.type))));
+  }
+}
+
+void Write(const ItemDefinition &definition, bool replace) {
+  DefinitionCatalog catalog;
+  if (!LookUpDefinitionCatalog(catalog)) elog(ERROR, "the tables of the extension itemize are missing");
+  LockDefinitions(catalog);
+  StoredDefinitions const definitions = ReadStoredDefinitions(catalog);
+  RefuseSecondTypeOfTable(definitions, definition);
+  const StoredDefinition *const old = FindStored(definitions, NameStr(definition.type));
+  if (old == nullptr) {
+    InsertDefinition(catalog, definition);
+    return;
+  }
+  const char *const differences = Differences(*old, definition);
+  if (differences[0] == '\0') return; // so that migrations can be run again
+  if (!replace) {
+    ereport(ERROR, (errcode(ERRCODE_DUPLICATE_OBJECT),
+                    errmsg("item type \"%s\" is defined already, and differently", NameStr(definition.type)),
+                    errdetail("It has %s.", differences),
+                    errhint("Add replace => true to put this definition in its place.")));
+  }
+  if (old->source != definition.source) {
+    CheckOwner(*old, catalog);
+    LockRelationOid(old->source, ShareRowExclusiveLock); // its writers in progress end under the old definition
+  }
+  ReplaceDefinition(catalog, *old, definition);
+}
+
+void Define(FunctionCallInfo fcinfo) {
+  PreventCommandIfReadOnly("itemize.define()");
+  CheckLibraryVersion();
+  const char *const name = RequiredText(fcinfo, kName, "name");
+  const char *const source = RequiredText(fcinfo, kSource, "source");
+  const char *const read = RequiredText(fcinfo, kRead, "read");
+  bool const replace = !PG_ARGISNULL(kReplace) && PG_GETARG_BOOL(kReplace);
+  CheckTypeName(name);
+  CheckRead(read);
+  RefuseUnbuiltArguments(fcinfo);
+  if (GetDatabaseEncoding() != PG_UTF8) {
+    ereport(ERROR,
+            (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+             errmsg("itemize needs a database with the encoding UTF8, this one has %s", GetDatabaseEncodingName()),
+             errhint("Items are JSON, which is UTF-8. Create the database WITH ENCODING 'UTF8' TEMPLATE template0.")));
+  }
+
+  ItemDefinition definition = {};
+  namestrcpy(&definition.type, name);
+  namestrcpy(&definition.read, read);
+  definition.source = LockSourceTable(source);
+  Relation table = table_open(definition.source, NoLock);
+  RaiseProblem(FindTableProblem(table));
+  ResolveKey(fcinfo, table, definition);
+  ResolveFields(fcinfo, table, definition);
+  Write(definition, replace);
+  table_close(table, NoLock); // the lock is held to the end of the transaction
+}
+
+/// The stored definition of that name, with its table and all definitions locked; null when there is none.
+const StoredDefinition *LockStored(const DefinitionCatalog &catalog, const char *name) {
+  for (;;) {
+    const StoredDefinition *definition = FindStored(ReadStoredDefinitions(catalog), name);
+    if (definition == nullptr) return nullptr;
+    CheckOwner(*definition, catalog);
+    Oid const source = definition->source;
+    LockRelationOid(source, ShareRowExclusiveLock);
+    LockDefinitions(catalog);
+    definition = FindStored(ReadStoredDefinitions(catalog), name);
+    if (definition == nullptr || definition->source == source) return definition;
+  }
+}
+
+bool Undefine(FunctionCallInfo fcinfo) {
+  PreventCommandIfReadOnly("itemize.undefine()");
+  CheckLibraryVersion();
+  const char *const name = RequiredText(fcinfo, kName, "name");
+  bool const if_exists = !PG_ARGISNULL(1) && PG_GETARG_BOOL(1);
+  DefinitionCatalog catalog;
+  const StoredDefinition *definition = nullptr;
+  if (LookUpDefinitionCatalog(catalog)) definition = LockStored(catalog, name);
+  if (definition == nullptr) {
+    if (if_exists) return false;
+    ereport(ERROR,
+            (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("item type \"%s\" is not defined", name),
+             errhint("SELECT * FROM itemize.definitions lists those that are; if_exists => true lets it pass.")));
+  }
+  CheckOwner(*definition, catalog); // its table may have changed hands while we waited
+  DeleteDefinition(catalog, *definition);
+  return true;
+}
+
+} // namespace
+
+} // namespace itemize
+
+ITEMIZE_FUNCTION(itemize_define) {
+  return itemize::Entry([&]() -> Datum {
+    itemize::Define(fcinfo);
+    PG_RETURN_VOID();
+  });
+}
+
+ITEMIZE_FUNCTION(itemize_undefine) {
+  return itemize::Entry([&]() -> Datum { PG_RETURN_BOOL(itemize::Undefine(fcinfo)); });
+}

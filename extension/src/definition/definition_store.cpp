@@ -1,0 +1,227 @@
+#include "definition/definition_store.hpp"
+
+#include <cstring>
+
+#include "boundary/prelude.hpp"
+
+extern "C" {
+#include "catalog/indexing.h"
+#include "commands/sequence.h"
+#include "storage/lmgr.h"
+#include "utils/inval.h"
+}
+
+namespace itemize {
+
+namespace {
+
+constexpr char kKeyPurpose[] = "key";
+constexpr char kFieldPurpose[] = "field";
+
+NameData ReadName(HeapTuple tuple, AttrNumber column, TupleDesc description) {
+  bool is_null = false;
+  Datum const value = heap_getattr(tuple, column, description, &is_null);
+  NameData name;
+  namestrcpy(&name, is_null ? "" : TextDatumGetCString(value));
+  return name;
+}
+
+Datum ReadValue(HeapTuple tuple, AttrNumber column, TupleDesc description) {
+  bool is_null = false;
+  Datum const value = heap_getattr(tuple, column, description, &is_null);
+  if (is_null) elog(ERROR, "a column of the itemize definitions is null");
+  return value;
+}
+
+template <typename Element>
+void MakeRoom(Element *&elements, int count) {
+  constexpr int kFirst = 16;
+  if (count != 0 && (count < kFirst || (count & (count - 1)) != 0)) return; // full at powers of two only
+  Size const size = sizeof(Element) * static_cast<Size>(count == 0 ? kFirst : 2 * count);
+  elements = static_cast<Element *>(count == 0 ? palloc0(size) : repalloc(elements, size));
+}
+
+int CompareColumns(const void *left, const void *right) {
+  const auto *const a = static_cast<const StoredColumn *>(left);
+  const auto *const b = static_cast<const StoredColumn *>(right);
+  if (a->is_key != b->is_key) return a->is_key ? -1 : 1;
+  return static_cast<int>(a->ordinal) - static_cast<int>(b->ordinal);
+}
+
+Oid GenerationSequence(const DefinitionCatalog &catalog) {
+  Oid const sequence = get_relname_relid("definition_generation", catalog.schema);
+  if (!OidIsValid(sequence)) elog(ERROR, "sequence itemize.definition_generation is missing");
+  return sequence;
+}
+
+/// The definition's item_type row, with a generation of its own.
+HeapTuple FormItemType(const DefinitionCatalog &catalog, Relation item_type, const char *type, Oid source,
+                       const char *read) {
+  Datum values[kItemTypeRead];
+  bool nulls[kItemTypeRead] = {};
+  values[kItemTypeName - 1] = CStringGetTextDatum(type);
+  values[kItemTypeSource - 1] = ObjectIdGetDatum(source);
+  values[kItemTypeGeneration - 1] = Int64GetDatum(nextval_internal(GenerationSequence(catalog), false));
+  values[kItemTypeRead - 1] = CStringGetTextDatum(read);
+  return heap_form_tuple(RelationGetDescr(item_type), values, nulls);
+}
+
+HeapTuple FormItemColumn(Relation item_column, const char *type, const char *purpose, int16 ordinal, const char *name,
+                         AttrNumber attnum) {
+  Datum values[kItemColumnAttnum];
+  bool nulls[kItemColumnAttnum] = {};
+  values[kItemColumnItemType - 1] = CStringGetTextDatum(type);
+  values[kItemColumnPurpose - 1] = CStringGetTextDatum(purpose);
+  values[kItemColumnOrdinal - 1] = Int16GetDatum(ordinal);
+  values[kItemColumnName - 1] = CStringGetTextDatum(name);
+  values[kItemColumnAttnum - 1] = Int16GetDatum(attnum);
+  return heap_form_tuple(RelationGetDescr(item_column), values, nulls);
+}
+
+void InsertColumns(const DefinitionCatalog &catalog, const char *type, const char *purpose,
+                   const DefinitionColumn *columns, int count) {
+  Relation item_column = table_open(catalog.item_column, RowExclusiveLock);
+  for (int i = 0; i < count; ++i) {
+    CatalogTupleInsert(item_column, FormItemColumn(item_column, type, purpose, static_cast<int16>(i + 1),
+                                                   NameStr(columns[i].name), columns[i].attnum));
+  }
+  table_close(item_column, NoLock);
+}
+
+void InsertAllColumns(const DefinitionCatalog &catalog, const ItemDefinition &definition) {
+  const char *const type = NameStr(definition.type);
+  InsertColumns(catalog, type, kKeyPurpose, definition.keys, definition.key_count);
+  InsertColumns(catalog, type, kFieldPurpose, definition.fields, definition.field_count);
+  CommandCounterIncrement();
+}
+
+void UpdateItemType(const DefinitionCatalog &catalog, const StoredDefinition &old, Oid source, const char *read) {
+  Relation item_type = table_open(catalog.item_type, RowExclusiveLock);
+  ItemPointerData row = old.row;
+  CatalogTupleUpdate(item_type, &row, FormItemType(catalog, item_type, NameStr(old.type), source, read));
+  table_close(item_type, NoLock);
+  CommandCounterIncrement();
+}
+
+void DeleteAllColumns(const DefinitionCatalog &catalog, const StoredDefinition &definition) {
+  for (int i = definition.column_count - 1; i >= 0; --i)
+    DeleteColumn(catalog, definition.columns[i]);
+}
+
+/// Lets sessions and the output plugin look for the definition of a table anew. The table may be gone.
+void InvalidateSource(Oid source) {
+  if (SearchSysCacheExists1(RELOID, ObjectIdGetDatum(source))) CacheInvalidateRelcacheByRelid(source);
+}
+
+} // namespace
+
+StoredDefinitions ReadStoredDefinitions(const DefinitionCatalog &catalog) {
+  StoredDefinitions definitions = {0, nullptr};
+  Relation item_type = table_open(catalog.item_type, AccessShareLock);
+  // Without an index: there are as many rows as an application has tables.
+  SysScanDesc scan = systable_beginscan(item_type, InvalidOid, false, nullptr, 0, nullptr);
+  while (HeapTuple tuple = systable_getnext(scan)) {
+    MakeRoom(definitions.items, definitions.count);
+    StoredDefinition &definition = definitions.items[definitions.count++];
+    TupleDesc description = RelationGetDescr(item_type);
+    std::memset(&definition, 0, sizeof(definition));
+    definition.type = ReadName(tuple, kItemTypeName, description);
+    definition.read = ReadName(tuple, kItemTypeRead, description);
+    definition.source = DatumGetObjectId(ReadValue(tuple, kItemTypeSource, description));
+    definition.generation = DatumGetInt64(ReadValue(tuple, kItemTypeGeneration, description));
+    definition.row = tuple->t_self;
+  }
+  systable_endscan(scan);
+  table_close(item_type, AccessShareLock);
+  if (definitions.count == 0) return definitions;
+
+  Relation item_column = table_open(catalog.item_column, AccessShareLock);
+  scan = systable_beginscan(item_column, InvalidOid, false, nullptr, 0, nullptr);
+  while (HeapTuple tuple = systable_getnext(scan)) {
+    TupleDesc description = RelationGetDescr(item_column);
+    NameData const type = ReadName(tuple, kItemColumnItemType, description);
+    StoredDefinition *const definition = FindStored(definitions, NameStr(type));
+    if (definition == nullptr) continue;
+    MakeRoom(definition->columns, definition->column_count);
+    StoredColumn &column = definition->columns[definition->column_count++];
+    NameData const purpose = ReadName(tuple, kItemColumnPurpose, description);
+    column.is_key = std::strcmp(NameStr(purpose), kKeyPurpose) == 0;
+    column.ordinal = DatumGetInt16(ReadValue(tuple, kItemColumnOrdinal, description));
+    column.name = ReadName(tuple, kItemColumnName, description);
+    column.attnum = DatumGetInt16(ReadValue(tuple, kItemColumnAttnum, description));
+    column.row = tuple->t_self;
+  }
+  systable_endscan(scan);
+  table_close(item_column, AccessShareLock);
+  for (int i = 0; i < definitions.count; ++i) {
+    StoredDefinition &definition = definitions.items[i];
+    if (definition.column_count > 1) {
+      qsort(definition.columns, static_cast<size_t>(definition.column_count), sizeof(StoredColumn), CompareColumns);
+    }
+  }
+  return definitions;
+}
+
+StoredDefinition *FindStored(const StoredDefinitions &definitions, const char *type) {
+  for (int i = 0; i < definitions.count; ++i) {
+    if (std::strcmp(NameStr(definitions.items[i].type), type) == 0) return &definitions.items[i];
+  }
+  return nullptr;
+}
+
+void LockDefinitions(const DefinitionCatalog &catalog) { LockRelationOid(catalog.item_type, ShareRowExclusiveLock); }
+
+void InsertDefinition(const DefinitionCatalog &catalog, const ItemDefinition &definition) {
+  InsertAllColumns(catalog, definition);
+  Relation item_type = table_open(catalog.item_type, RowExclusiveLock);
+  CatalogTupleInsert(item_type, FormItemType(catalog, item_type, NameStr(definition.type), definition.source,
+                                             NameStr(definition.read)));
+  table_close(item_type, NoLock);
+  CommandCounterIncrement();
+  InvalidateSource(definition.source);
+}
+
+void ReplaceDefinition(const DefinitionCatalog &catalog, const StoredDefinition &old,
+                       const ItemDefinition &definition) {
+  DeleteAllColumns(catalog, old);
+  CommandCounterIncrement();
+  InsertAllColumns(catalog, definition);
+  UpdateItemType(catalog, old, definition.source, NameStr(definition.read));
+  InvalidateSource(old.source);
+  InvalidateSource(definition.source);
+}
+
+void DeleteDefinition(const DefinitionCatalog &catalog, const StoredDefinition &definition) {
+  Relation item_type = table_open(catalog.item_type, RowExclusiveLock);
+  ItemPointerData row = definition.row;
+  CatalogTupleDelete(item_type, &row);
+  table_close(item_type, NoLock);
+  DeleteAllColumns(catalog, definition);
+  CommandCounterIncrement();
+  InvalidateSource(definition.source);
+}
+
+void RenewGeneration(const DefinitionCatalog &catalog, const StoredDefinition &definition) {
+  UpdateItemType(catalog, definition, definition.source, NameStr(definition.read));
+  InvalidateSource(definition.source);
+}
+
+void UpdateColumn(const DefinitionCatalog &catalog, const StoredDefinition &definition, const StoredColumn &column) {
+  Relation item_column = table_open(catalog.item_column, RowExclusiveLock);
+  ItemPointerData row = column.row;
+  CatalogTupleUpdate(item_column, &row,
+                     FormItemColumn(item_column, NameStr(definition.type), column.is_key ? kKeyPurpose : kFieldPurpose,
+                                    column.ordinal, NameStr(column.name), column.attnum));
+  table_close(item_column, NoLock);
+  CommandCounterIncrement();
+}
+
+void DeleteColumn(const DefinitionCatalog &catalog, const StoredColumn &column) {
+  Relation item_column = table_open(catalog.item_column, RowExclusiveLock);
+  ItemPointerData row = column.row;
+  CatalogTupleDelete(item_column, &row);
+  table_close(item_column, NoLock);
+  CommandCounterIncrement();
+}
+
+} // namespace itemize

@@ -1,0 +1,66 @@
+// The rows of definitions: read as they are stored, and written.
+//
+// Rows are written as the server writes its catalogs (CatalogTupleInsert and its like) and not through SQL: whoever
+// owns a table may define it, though only the extension's owner may touch these tables, and event triggers follow
+// DDL of users who have no right on them. So nothing here depends on a role, a search_path or a rule; it is the
+// callers that check. The output plugin sees the writes as it sees any other.
+//
+// A definition is written under LockDefinitions, taken after the lock on its source table, item_column rows first and
+// the item_type row last (removed in reverse), so that who sees the item_type row sees all of it.
+#pragma once
+
+#include "definition/model.hpp"
+
+#include "boundary/prelude.hpp"
+
+namespace itemize {
+
+struct StoredColumn {
+  bool is_key; ///< else a field
+  int16 ordinal;
+  NameData name;
+  AttrNumber attnum; ///< as stored: what the column was when its name was last seen; 0 unknown
+  ItemPointerData row;
+};
+
+/// A definition as its rows have it: columns are not resolved against the source table.
+struct StoredDefinition {
+  NameData type;
+  NameData read;
+  Oid source;
+  int64 generation;
+  ItemPointerData row;
+  int column_count;
+  StoredColumn *columns; ///< keys in order, then fields in order
+};
+
+struct StoredDefinitions {
+  int count;
+  StoredDefinition *items;
+};
+
+/// All definitions, under the current catalog snapshot, in the current memory context.
+StoredDefinitions ReadStoredDefinitions(const DefinitionCatalog &catalog);
+
+/// The one of that name, or null.
+StoredDefinition *FindStored(const StoredDefinitions &definitions, const char *type);
+
+/// Lets one transaction at a time change definitions; readers go on.
+void LockDefinitions(const DefinitionCatalog &catalog);
+
+/// Writes a new definition, with a new generation.
+void InsertDefinition(const DefinitionCatalog &catalog, const ItemDefinition &definition);
+
+/// Puts a new one, with a new generation, in the place of an old one of the same name. Its item_type row is updated,
+/// not written anew: that is one change of the type to the stream's readers.
+void ReplaceDefinition(const DefinitionCatalog &catalog, const StoredDefinition &old, const ItemDefinition &definition);
+
+void DeleteDefinition(const DefinitionCatalog &catalog, const StoredDefinition &definition);
+
+/// Gives a definition a new generation: rows read differently from now on. Invalidates the source's relcache entry.
+void RenewGeneration(const DefinitionCatalog &catalog, const StoredDefinition &definition);
+
+void UpdateColumn(const DefinitionCatalog &catalog, const StoredDefinition &definition, const StoredColumn &column);
+void DeleteColumn(const DefinitionCatalog &catalog, const StoredColumn &column);
+
+} // namespace itemize

@@ -1,0 +1,210 @@
+// Definitions against the catalogs: renames and drops.
+#include "definition/follow_ddl.hpp"
+
+#include "definition/column_rules.hpp"
+#include "definition/source_table.hpp"
+
+#include "boundary/prelude.hpp"
+
+extern "C" {
+#include "catalog/indexing.h"
+#include "catalog/pg_index.h"
+#include "executor/spi.h"
+#include "utils/fmgroids.h"
+}
+
+namespace itemize {
+
+namespace {
+
+/// The table of an index that is dropped already, if it was a unique one. The row of pg_index is deleted by our own
+/// transaction and so still there for SnapshotAny; oids of indexes are not used again within a transaction.
+Oid TableOfDroppedUniqueIndex(Oid dropped_index) {
+  ScanKeyData key;
+  ScanKeyInit(&key, Anum_pg_index_indexrelid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(dropped_index));
+  Relation catalog = table_open(IndexRelationId, AccessShareLock);
+  SysScanDesc scan = systable_beginscan(catalog, IndexRelidIndexId, true, SnapshotAny, 1, &key);
+  Oid table = InvalidOid;
+  while (HeapTuple tuple = systable_getnext(scan)) {
+    auto *const index = reinterpret_cast<Form_pg_index>(GETSTRUCT(tuple));
+    if (index->indisunique) table = index->indrelid;
+  }
+  systable_endscan(scan);
+  table_close(catalog, AccessShareLock);
+  return table;
+}
+
+/// Where a column is now: under its name, else under its number (it was renamed), else nowhere.
+struct Found {
+  AttrNumber attnum;    ///< 0: gone
+  const char *new_name; ///< not null: renamed
+};
+
+Found FindColumn(Oid table, const StoredColumn &column) {
+  // The name first: it is what a dump carries, a number may be left from another database.
+  AttrNumber const by_name = get_attnum(table, NameStr(column.name));
+  if (by_name > 0) return {by_name, nullptr};
+  if (column.attnum > 0) {
+    HeapTuple tuple = SearchSysCache2(ATTNUM, ObjectIdGetDatum(table), Int16GetDatum(column.attnum));
+    if (HeapTupleIsValid(tuple)) {
+      auto *const attribute = reinterpret_cast<Form_pg_attribute>(GETSTRUCT(tuple));
+      const char *const name = attribute->attisdropped ? nullptr : pstrdup(NameStr(attribute->attname));
+      ReleaseSysCache(tuple);
+      if (name != nullptr) return {column.attnum, name};
+    }
+  }
+  return {InvalidAttrNumber, nullptr};
+}
+
+bool TableExists(Oid table) { return SearchSysCacheExists1(RELOID, ObjectIdGetDatum(table)); }
+
+/// Whether there is nothing to follow. A key column that was dropped behind our back is not followed: the doctor tells.
+bool IsCurrent(const StoredDefinition &definition, DroppedObjects *dropped) {
+  if (!TableExists(definition.source)) return false;
+  for (int i = 0; i < definition.column_count; ++i) {
+    const StoredColumn &column = definition.columns[i];
+    Found const found = FindColumn(definition.source, column);
+    if (found.attnum == InvalidAttrNumber && column.is_key) {
+      if (dropped != nullptr && dropped->HasColumn(definition.source, column.attnum)) return false;
+    } else if (found.new_name != nullptr || found.attnum != column.attnum) {
+      return false;
+    }
+  }
+  return true;
+}
+
+const char *SourceLabel(Oid source) {
+  return quote_qualified_identifier(get_namespace_name(get_rel_namespace(source)), get_rel_name(source));
+}
+
+void RefuseLossOfKey(const StoredDefinition &definition, const char *what) {
+  ereport(ERROR,
+          (errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST), errmsg("cannot drop %s", what),
+           errdetail("The item type \"%s\" depends on it.", NameStr(definition.type)),
+           errhint("Run SELECT itemize.undefine('%s') first, or define it anew with replace => true and another key.",
+                   NameStr(definition.type))));
+}
+
+void Undefine(const DefinitionCatalog &catalog, const StoredDefinition &definition, const char *reason) {
+  DeleteDefinition(catalog, definition);
+  ereport(NOTICE, (errmsg("item type \"%s\" is no longer defined: %s", NameStr(definition.type), reason)));
+}
+
+void FollowColumns(const DefinitionCatalog &catalog, StoredDefinition &definition, DroppedObjects *dropped) {
+  int fields_left = 0;
+  for (int i = 0; i < definition.column_count; ++i) {
+    const StoredColumn &column = definition.columns[i];
+    if (FindColumn(definition.source, column).attnum != InvalidAttrNumber) {
+      fields_left += column.is_key ? 0 : 1;
+    } else if (column.is_key && dropped != nullptr && dropped->HasColumn(definition.source, column.attnum)) {
+      RefuseLossOfKey(definition, psprintf("column %s of table %s", quote_identifier(NameStr(column.name)),
+                                           SourceLabel(definition.source)));
+    }
+  }
+  if (fields_left == 0) {
+    Undefine(catalog, definition, "its last field was dropped");
+    return;
+  }
+  bool reads_differently = false;
+  for (int i = 0; i < definition.column_count; ++i) {
+    StoredColumn &column = definition.columns[i];
+    Found const found = FindColumn(definition.source, column);
+    if (found.attnum == InvalidAttrNumber) {
+      if (column.is_key) continue;
+      DeleteColumn(catalog, column);
+      reads_differently = true;
+      ereport(NOTICE, (errmsg("column \"%s\" is no longer a field of item type \"%s\"", NameStr(column.name),
+                              NameStr(definition.type))));
+      continue;
+    }
+    if (found.new_name == nullptr && found.attnum == column.attnum) continue;
+    // A number that was open (0) is filled in after a restore: nothing reads differently by that.
+    reads_differently = reads_differently || found.new_name != nullptr || column.attnum != InvalidAttrNumber;
+    if (found.new_name != nullptr) namestrcpy(&column.name, found.new_name);
+    column.attnum = found.attnum;
+    UpdateColumn(catalog, definition, column);
+  }
+  if (reads_differently) RenewGeneration(catalog, definition);
+}
+
+/// Refuses the drop of an index that a definition's uniqueness or replica identity stood on.
+void CheckKey(const StoredDefinition &definition, DroppedObjects &dropped) {
+  // Asked first, so that tables that this command has nothing to do with are not even opened.
+  if (!dropped.HasUniqueIndexOf(definition.source)) return;
+  AttrNumber key[INDEX_MAX_KEYS];
+  int key_count = 0;
+  for (int i = 0; i < definition.column_count && key_count < INDEX_MAX_KEYS; ++i) {
+    if (!definition.columns[i].is_key) continue;
+    AttrNumber const attnum = FindColumn(definition.source, definition.columns[i]).attnum;
+    if (attnum == InvalidAttrNumber) return;
+    key[key_count++] = attnum;
+  }
+  Relation table = try_relation_open(definition.source, AccessShareLock);
+  if (table == nullptr) return;
+  Problem const problem = FindKeyProblem(table, key, key_count);
+  if (problem.Found()) {
+    RefuseLossOfKey(definition,
+                    psprintf("what identifies the rows of table %s: %s", TableLabel(table), problem.message));
+  }
+  relation_close(table, AccessShareLock);
+}
+
+} // namespace
+
+void DroppedObjects::Read() {
+  read_ = true;
+  MemoryContext context = CurrentMemoryContext;
+  if (SPI_connect() != SPI_OK_CONNECT) elog(ERROR, "SPI_connect failed");
+  constexpr char kQuery[] =
+      "SELECT objid, objsubid FROM pg_catalog.pg_event_trigger_dropped_objects() WHERE classid OPERATOR(pg_catalog.=) "
+      "'pg_catalog.pg_class'::pg_catalog.regclass AND (objsubid OPERATOR(pg_catalog.>) 0 OR object_type "
+      "OPERATOR(pg_catalog.=) 'index')";
+  if (SPI_execute(kQuery, true, 0) != SPI_OK_SELECT) elog(ERROR, "pg_event_trigger_dropped_objects failed");
+  objects_ =
+      static_cast<Object *>(MemoryContextAlloc(context, sizeof(Object) * (static_cast<Size>(SPI_processed) + 1)));
+  for (uint64 i = 0; i < SPI_processed; ++i) {
+    bool is_null = false;
+    Oid const relation = DatumGetObjectId(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &is_null));
+    int32 const column = DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 2, &is_null));
+    Oid const table = column > 0 ? relation : TableOfDroppedUniqueIndex(relation);
+    if (OidIsValid(table)) objects_[count_++] = {table, static_cast<AttrNumber>(column)};
+  }
+  SPI_finish();
+}
+
+bool DroppedObjects::HasColumn(Oid table, AttrNumber column) {
+  if (!read_) Read();
+  for (int i = 0; i < count_; ++i) {
+    if (objects_[i].table == table && objects_[i].column == column) return true;
+  }
+  return false;
+}
+
+bool DroppedObjects::HasUniqueIndexOf(Oid table) { return HasColumn(table, InvalidAttrNumber); }
+
+void FollowCatalogs(const DefinitionCatalog &catalog, DroppedObjects *dropped) {
+  StoredDefinitions definitions = ReadStoredDefinitions(catalog);
+  bool all_current = true;
+  for (int i = 0; i < definitions.count; ++i)
+    all_current = all_current && IsCurrent(definitions.items[i], dropped);
+  if (!all_current) {
+    // Now that something is to be written: one writer at a time, and what another one wrote meanwhile is seen.
+    LockDefinitions(catalog);
+    definitions = ReadStoredDefinitions(catalog);
+    for (int i = 0; i < definitions.count; ++i) {
+      StoredDefinition &definition = definitions.items[i];
+      if (IsCurrent(definition, dropped)) continue;
+      if (!TableExists(definition.source)) {
+        Undefine(catalog, definition, "its table was dropped");
+      } else {
+        FollowColumns(catalog, definition, dropped);
+      }
+    }
+    definitions = ReadStoredDefinitions(catalog);
+  }
+  if (dropped == nullptr) return;
+  for (int i = 0; i < definitions.count; ++i)
+    CheckKey(definitions.items[i], *dropped);
+}
+
+} // namespace itemize

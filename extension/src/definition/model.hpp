@@ -1,0 +1,64 @@
+// The definition model: what an item type is, as the other rooms of the extension see it.
+//
+// Definitions live in itemize.item_type and itemize.item_column, both user_catalog_table, so that the
+// output plugin reads them under the historic snapshot of the change it encodes. Everything here is
+// plain data in a memory context: nothing has a destructor, so the server may raise at any time.
+#pragma once
+
+#include "boundary/prelude.hpp"
+
+namespace itemize {
+
+/// Most key columns of an item type.
+inline constexpr int kMaxKeyColumns = 8;
+
+/// A column of the source table that a definition names.
+struct DefinitionColumn {
+  NameData name;
+  AttrNumber attnum; ///< resolved by name when read; InvalidAttrNumber when the column is gone
+};
+
+struct ItemDefinition {
+  NameData type;
+  NameData read; ///< `nobody` or `everyone`
+  Oid source;
+  int64 generation; ///< from a sequence; new with each define, never used again
+  int key_count;
+  int field_count;
+  DefinitionColumn *keys;   ///< in key order
+  DefinitionColumn *fields; ///< in field order
+};
+
+/// Oids of the extension's own catalog, InvalidOid members where the extension is not there (or was not
+/// there yet, under a historic snapshot).
+struct DefinitionCatalog {
+  Oid schema;
+  Oid item_type;
+  Oid item_type_name_index;
+  Oid item_type_source_index;
+  Oid item_column;
+  Oid item_column_index;
+};
+
+/// Columns of itemize.item_type and itemize.item_column, in the order sql/00_schema.sql has them.
+enum ItemTypeColumn : AttrNumber { kItemTypeName = 1, kItemTypeSource, kItemTypeGeneration, kItemTypeRead };
+enum ItemColumnColumn : AttrNumber {
+  kItemColumnItemType = 1,
+  kItemColumnPurpose,
+  kItemColumnOrdinal,
+  kItemColumnName,
+  kItemColumnAttnum
+};
+
+/// Reads the catalog's oids under the current (catalog or historic) snapshot; false when the extension
+/// is not there.
+bool LookUpDefinitionCatalog(DefinitionCatalog &catalog);
+
+/// The definition of a table or of an item type; null when there is none. Allocated in the current
+/// memory context. By source: read with the catalog snapshot, or the historic one while decoding. By type: read
+/// with the snapshot given (null: the catalog snapshot), that of the rows that will be read by it: a definition
+/// replaced since would look for them in a table, or under a generation, that this snapshot does not know.
+ItemDefinition *FindDefinitionBySource(Oid source);
+ItemDefinition *FindDefinitionByType(const char *type, Snapshot snapshot);
+
+} // namespace itemize

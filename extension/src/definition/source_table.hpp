@@ -1,0 +1,34 @@
+// The table behind an item type: finding it by what the user wrote, and what it must be.
+#pragma once
+
+#include "definition/problem.hpp"
+
+namespace itemize {
+
+/// The table's name for messages and statements: schema-qualified, quoted where needed.
+const char *TableLabel(Relation table);
+
+/// Finds what `name` means (quoted identifiers and the search_path work as in SQL) and locks it. Raises when there is
+/// no such relation, or, with `owned`, when it is no table of the caller's; nothing is locked then.
+Oid FindTable(const char *name, LOCKMODE lock, bool owned);
+
+/// Finds a table of the caller's and locks it against writers: SHARE ROW EXCLUSIVE waits until every transaction that
+/// wrote to it has ended.
+Oid LockSourceTable(const char *name);
+
+/// An ordinary table, whose changes are in the WAL, and whose rows are all its own.
+Problem FindTableProblem(Relation table);
+
+/// The columns of the primary key in its order; returns their count, 0 without a primary key that can be used.
+int PrimaryKeyColumns(Relation table, AttrNumber (&columns)[INDEX_MAX_KEYS]);
+
+/// The replica identity puts the whole key into the WAL of updates and deletes.
+Problem FindIdentityProblem(Relation table, const AttrNumber *key, int key_count);
+
+/// A unique index says that no two rows share a key.
+Problem FindUniquenessProblem(Relation table, const AttrNumber *key, int key_count);
+
+/// All of the above for a definition that was fine once: identity, uniqueness, and each key column.
+Problem FindKeyProblem(Relation table, const AttrNumber *key, int key_count);
+
+} // namespace itemize

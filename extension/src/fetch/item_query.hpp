@@ -1,0 +1,40 @@
+// The queries behind fetch and list: prepared once per item type and session, run as the table's owner.
+#pragma once
+
+#include "serializer/row_encoder.hpp"
+
+#include "boundary/prelude.hpp"
+
+extern "C" {
+#include "executor/spi.h"
+}
+
+namespace itemize {
+
+enum class ItemQueryKind : uint8 {
+  kByKeys, ///< parameters: one array a key column; rows: ordinality, key columns, fields
+  kFirst,  ///< parameter: limit; rows in key order: key columns, fields
+  kAfter,  ///< parameters: one value a key column, limit; rows in key order: key columns, fields
+};
+
+/// The saved plan of a query; made anew when the definition, the table's name or its columns' types have
+/// changed since. To be called with SPI connected.
+SPIPlanPtr PrepareItemQuery(const ItemDefinition &definition, ItemQueryKind kind);
+
+/// What the input function of a key column makes of a text; false when it is no value of that type, or
+/// not the text that the serializer writes for it.
+bool ParseKeyValue(Oid column_type, const char *text, Datum &value);
+
+/// The types of the key columns, domains looked through, in key order.
+void GetKeyTypes(const ItemDefinition &definition, Oid *types);
+
+/// Reads as the table's owner, past row-level security: what an item is does not depend on who asks.
+/// Who may ask is decided by EXECUTE on the functions, and where items leave the system.
+struct OwnerIdentity {
+  Oid user;
+  int security_context;
+};
+OwnerIdentity BecomeOwner(Oid table);
+void BecomeCaller(const OwnerIdentity &caller);
+
+} // namespace itemize

@@ -1,0 +1,11 @@
+// What is shown must not be taken back: a row of a transaction that committed asynchronously
+// (synchronous_commit = off) is visible before its commit is on disk, and a crash would undo it.
+#pragma once
+
+namespace itemize {
+
+/// Flushes the WAL up to its end of this moment, and with it every commit that the active snapshot
+/// contains. Does nothing where all is flushed, and on a standby, which replays only what was flushed.
+void FlushVisibleCommits();
+
+} // namespace itemize

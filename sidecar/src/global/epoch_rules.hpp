@@ -1,0 +1,45 @@
+// When the history that the stream tells has broken, so that a new epoch must begin (DESIGN, decision 4).
+#pragma once
+
+#include "itemize/lsn.hpp"
+
+#include <algorithm>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+namespace itemize::sidecar {
+
+/// What is known once the slot is ours.
+struct StreamStart {
+  /// P:epoch and the last id of its stream; nothing when Redis has none.
+  std::optional<Epoch> epoch;
+  std::optional<Version> last;
+  std::uint64_t system_identifier = 0;
+  std::uint32_t timeline = 0;
+  /// The slot's confirmed position and the server's flush position, read after the stream's last id.
+  Lsn confirmed = 0;
+  Lsn flushed = 0;
+  /// The slot was made just now: what happened before it is not in it.
+  bool slot_is_new = false;
+};
+
+/// Why a new epoch must begin, for the log; nothing when the running one goes on.
+inline std::optional<std::string_view> ReasonForNewEpoch(const StreamStart &start) {
+  if (!start.epoch) return "no_epoch";
+  if (start.epoch->system_identifier != start.system_identifier) return "other_system";
+  if (start.epoch->timeline != start.timeline) return "other_timeline";
+  if (start.slot_is_new) return "new_slot";
+  if (!start.last) return "stream_missing";
+  if (start.last->commit_lsn < start.confirmed) return "stream_lost_entries";
+  if (start.last->commit_lsn > start.flushed) return "database_went_back";
+  return std::nullopt;
+}
+
+/// Rises even when the clock went back.
+inline Epoch NextEpoch(const StreamStart &start, std::uint64_t now_unix_seconds) {
+  const std::uint64_t least = start.epoch ? start.epoch->slot_generation + 1 : 0;
+  return {start.system_identifier, start.timeline, std::max(now_unix_seconds, least)};
+}
+
+} // namespace itemize::sidecar

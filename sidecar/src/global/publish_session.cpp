@@ -1,0 +1,232 @@
+#include "global/publish_session.hpp"
+
+#include "redis/endpoint.hpp"
+
+namespace itemize::sidecar {
+namespace {
+
+/// One round trip to Redis carries about this much; Redis is busy with it for a few milliseconds.
+constexpr std::size_t kBatchBytes = std::size_t{1} << 20U;
+constexpr std::size_t kBatchEntries = 1000;
+
+/// Longest time that a confirmed position is kept back from the server.
+constexpr std::chrono::milliseconds kStatusInterval{1000};
+/// The server gives up on a silent receiver after wal_sender_timeout, by default a minute.
+constexpr std::chrono::milliseconds kLongestSilence{5000};
+/// Least time between two epochs begun because of malformed pieces.
+constexpr std::chrono::milliseconds kGapPause{1000};
+/// How soon an idle publisher notices that Redis, or its ownership, is gone.
+constexpr std::chrono::milliseconds kOwnershipCheckInterval{1000};
+
+std::uint64_t UnixSeconds() {
+  return static_cast<std::uint64_t>(
+      std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count());
+}
+
+double SecondsSince(std::int64_t unix_microseconds) {
+  const auto now =
+      std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch());
+  return static_cast<double>(now.count() - unix_microseconds) / 1e6;
+}
+
+/// The definitions that a piece changes. A row holds no raw newline, so the text says whether there are any.
+std::vector<TypeState> ReadTypes(std::string_view piece) {
+  std::vector<TypeState> types;
+  if (piece.find("\nY\t") == std::string_view::npos) return types;
+  auto reader = PieceReader::Open(piece);
+  Change change;
+  while (reader && reader->Next(change)) {
+    if (change.kind != LineKind::kDefinition) continue;
+    types.push_back({std::string(change.type), std::to_string(change.generation) + ' ' + std::string(change.read)});
+  }
+  return types;
+}
+
+} // namespace
+
+PublishMetrics::PublishMetrics(Metrics &metrics)
+    : pieces(metrics.Counter("itemize_published_pieces_total", "Pieces appended to the global stream")),
+      bytes(metrics.Counter("itemize_published_bytes_total", "Bytes of the pieces appended to the global stream")),
+      changes(metrics.Counter("itemize_published_changes_total", "Changes appended to the global stream")),
+      transactions(metrics.Counter("itemize_published_transactions_total", "Transactions published to their end")),
+      heartbeats(metrics.Counter("itemize_published_heartbeats_total", "Heartbeats appended to the global stream")),
+      malformed(metrics.Counter("itemize_malformed_pieces_total", "Pieces set aside because they cannot be carried on",
+                                {{"part", "global"}})),
+      reconnects(metrics.Counter("itemize_reconnects_total", "Sessions that ended by a fault and were begun anew",
+                                 {{"part", "global"}})),
+      lag(metrics.Gauge("itemize_publish_lag_seconds", "Commit to publication, of the newest transaction published")),
+      owner(metrics.Gauge("itemize_slot_owner", "1 while this process holds the replication slot")) {}
+
+PublishSession::PublishSession(const Options &options, Services &services, PublishMetrics &metrics,
+                               const StopToken &stop)
+    : options_(options), services_(services), metrics_(metrics), stop_(stop),
+      // Redis first: while it is away nobody troubles the database.
+      writer_(ParseRedisUrl(options.global_redis), options.prefix, options.stream_max_entries),
+      database_(OpenDatabase(options, stop)) {
+  ReadDefinitions(database_); // before a slot holds WAL back for a database that is not set up
+  stream_ = OpenStream(options, stop);
+  const AcquiredSlot slot = AcquireSlot(*stream_, options, services);
+  DecideEpoch(slot);
+}
+
+void PublishSession::DecideEpoch(const AcquiredSlot &slot) {
+  const StreamWriter::Found found = writer_.Claim();
+  StreamStart start;
+  start.epoch = found.epoch;
+  start.last = found.last;
+  start.system_identifier = slot.system.system_identifier;
+  start.timeline = slot.system.timeline;
+  start.slot_is_new = slot.is_new;
+  // Over the other connection, because the walsender streams by now, and after the claim, because until
+  // then the previous owner may have moved both.
+  const SlotState state = ReadSlot(database_, options_.slot);
+  if (!state.exists) throw Error("the replication slot is gone, or --database is another server");
+  start.confirmed = state.confirmed;
+  start.flushed = ParsePgLsn(database_.Query("SELECT pg_catalog.pg_current_wal_flush_lsn()").Text(0, 0)).value_or(0);
+
+  if (const auto reason = ReasonForNewEpoch(start)) {
+    BeginEpoch(start, *reason);
+  } else {
+    epoch_ = *start.epoch;
+    writer_.ContinueEpoch(epoch_);
+    published_ = *start.last;
+  }
+  confirmed_ = reported_ = complete_ = start.confirmed;
+  wal_end_ = start.confirmed;
+  services_.log.Info("streaming", {{"slot", options_.slot},
+                                   {"epoch", FormatEpoch(epoch_)},
+                                   {"from", FormatPgLsn(start.confirmed)},
+                                   {"stream_last", FormatVersion(published_)}});
+}
+
+void PublishSession::BeginEpoch(const StreamStart &start, std::string_view reason) {
+  epoch_ = NextEpoch(start, UnixSeconds());
+  // Read after the slot began to stream: what is defined later comes as a change.
+  writer_.BeginEpoch(epoch_, start.epoch, start.confirmed, ReadDefinitions(database_));
+  if (published_.commit_lsn < start.confirmed) published_ = {start.confirmed, 0};
+  services_.log.Info("epoch_begun", {{"epoch", FormatEpoch(epoch_)},
+                                     {"reason", reason},
+                                     {"previous", start.epoch ? FormatEpoch(*start.epoch) : std::string()},
+                                     {"start", FormatPgLsn(start.confirmed)}});
+  services_.metrics.Counter("itemize_epochs_total", "Epochs begun by this process", {{"reason", std::string(reason)}})
+      .Increment();
+}
+
+void PublishSession::Run() {
+  while (true) {
+    Collect();
+    if (!batch_.empty()) {
+      PublishBatch();
+      last_check_ = last_entry_ = Clock::now();
+    }
+    if (gap_) BridgeGap();
+    confirmed_ = complete_;
+    if (stop_.stopped()) break;
+    PublishHeartbeatIfDue();
+    SendStatusIfDue();
+    if (Clock::now() - last_check_ >= kOwnershipCheckInterval) {
+      writer_.CheckOwnership();
+      last_check_ = Clock::now();
+    }
+    if (drained_) stream_->Wait(kOwnershipCheckInterval);
+  }
+  stream_->SendStatus(confirmed_);
+}
+
+void PublishSession::Collect() {
+  ReplicationStream::Message message;
+  drained_ = false;
+  while (!gap_ && batch_bytes_ < kBatchBytes && batch_.size() < kBatchEntries) {
+    if (!stream_->Receive(message)) {
+      drained_ = true;
+      return;
+    }
+    if (message.kind == ReplicationStream::Message::Kind::kKeepalive) {
+      wal_end_ = message.wal_end;
+      status_requested_ = status_requested_ || message.reply_requested;
+      continue;
+    }
+    std::string_view piece;
+    switch (assembler_.Add(message.data, piece)) {
+    case FragmentAssembler::Result::kPiece: TakePiece(piece); break;
+    case FragmentAssembler::Result::kIncomplete: inside_transaction_ = true; break;
+    case FragmentAssembler::Result::kMalformed: SetAside("a fragment is out of order", message.data.size()); break;
+    }
+  }
+}
+
+void PublishSession::TakePiece(std::string_view piece) {
+  const auto bounds = ReadPieceBounds(piece);
+  if (!bounds) return SetAside("it is not of the form of this version", piece.size());
+  inside_transaction_ = !bounds->complete;
+  if (bounds->complete) complete_ = bounds->version.commit_lsn;
+  // After a crash the slot repeats what it was not told is safe; the stream has it already.
+  if (bounds->version <= published_) return;
+  const bool same_transaction = received_.commit_lsn == bounds->version.commit_lsn;
+  metrics_.changes.Increment(
+      static_cast<double>(bounds->version.ordinal - (same_transaction ? received_.ordinal : std::uint64_t{0})));
+  if (bounds->complete) metrics_.transactions.Increment();
+  received_ = bounds->version;
+  if (const auto reader = PieceReader::Open(piece)) last_commit_time_ = reader->header().commit_time;
+  batch_bytes_ += piece.size();
+  batch_.push_back({bounds->version, std::string(piece), ReadTypes(piece)});
+}
+
+/// To wait for what cannot be read would stop everything, and to go on as if nothing had been would leave a silent
+/// gap: it is left out, and a new epoch tells the clusters that they have missed something.
+void PublishSession::SetAside(std::string_view why, std::size_t bytes) {
+  services_.log.Error("malformed_piece", {{"reason", why},
+                                          {"bytes", bytes},
+                                          {"after", FormatVersion(received_)},
+                                          {"consequence", "clusters resync"},
+                                          {"hint", "extension and sidecar must be of like versions"}});
+  metrics_.malformed.Increment();
+  gap_ = true;
+}
+
+/// Everything before the gap is published. The transaction that fell into it is visible (the plugin ships nothing
+/// earlier), so items that are filled from now on contain it.
+void PublishSession::BridgeGap() {
+  StreamStart start;
+  start.epoch = epoch_;
+  start.system_identifier = epoch_.system_identifier;
+  start.timeline = epoch_.timeline;
+  start.confirmed = published_.commit_lsn;
+  BeginEpoch(start, "malformed_piece");
+  gap_ = false;
+  // A plugin of which nothing can be read must not become a storm of epochs.
+  stop_.WaitFor(kGapPause);
+}
+
+void PublishSession::PublishBatch() {
+  writer_.Publish(batch_);
+  published_ = batch_.back().version;
+  metrics_.pieces.Increment(static_cast<double>(batch_.size()));
+  metrics_.bytes.Increment(static_cast<double>(batch_bytes_));
+  if (last_commit_time_ > 0) metrics_.lag.Set(SecondsSince(last_commit_time_));
+  batch_.clear();
+  batch_bytes_ = 0;
+}
+
+/// Moves the slot on while nothing of the write-ahead log is ours.
+void PublishSession::PublishHeartbeatIfDue() {
+  if (inside_transaction_ || wal_end_ <= published_.commit_lsn) return;
+  if (Clock::now() - last_entry_ < options_.heartbeat) return;
+  writer_.Publish({{{wal_end_, 0}, FormatHeartbeat(wal_end_), {}}});
+  published_ = {wal_end_, 0};
+  complete_ = confirmed_ = wal_end_;
+  metrics_.heartbeats.Increment();
+  last_check_ = last_entry_ = Clock::now();
+}
+
+void PublishSession::SendStatusIfDue() {
+  const auto silence = Clock::now() - last_status_;
+  const bool news = confirmed_ != reported_ && silence >= kStatusInterval;
+  if (!status_requested_ && !news && silence < kLongestSilence) return;
+  stream_->SendStatus(confirmed_);
+  reported_ = confirmed_;
+  status_requested_ = false;
+  last_status_ = Clock::now();
+}
+
+} // namespace itemize::sidecar

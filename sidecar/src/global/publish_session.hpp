@@ -1,0 +1,90 @@
+// From one connect to the next fault: what the publisher knows while it holds the slot.
+#pragma once
+
+#include "base/services.hpp"
+#include "base/stop_token.hpp"
+#include "global/epoch_rules.hpp"
+#include "global/slot.hpp"
+#include "global/stream_writer.hpp"
+#include "itemize/change_event.hpp"
+#include "options.hpp"
+#include "postgres/replication.hpp"
+
+#include <chrono>
+#include <memory>
+#include <vector>
+
+namespace itemize::sidecar {
+
+/// The publisher's metrics, made once.
+struct PublishMetrics {
+  explicit PublishMetrics(Metrics &metrics);
+
+  prometheus::Counter &pieces;
+  prometheus::Counter &bytes;
+  prometheus::Counter &changes;
+  prometheus::Counter &transactions;
+  prometheus::Counter &heartbeats;
+  prometheus::Counter &malformed;
+  prometheus::Counter &reconnects;
+  prometheus::Gauge &lag;
+  prometheus::Gauge &owner;
+};
+
+class PublishSession {
+public:
+  /// Connects to both servers, takes the slot, and begins or continues the epoch. May wait long, while
+  /// another publisher works.
+  PublishSession(const Options &options, Services &services, PublishMetrics &metrics, const StopToken &stop);
+
+  /// Publishes until a stop is requested; throws when either server fails.
+  void Run();
+
+private:
+  using Clock = std::chrono::steady_clock;
+
+  void DecideEpoch(const AcquiredSlot &slot);
+  void BeginEpoch(const StreamStart &start, std::string_view reason);
+  /// Takes in what has arrived, up to a batch.
+  void Collect();
+  void TakePiece(std::string_view piece);
+  void SetAside(std::string_view why, std::size_t bytes);
+  void BridgeGap();
+  void PublishBatch();
+  void PublishHeartbeatIfDue();
+  void SendStatusIfDue();
+
+  const Options &options_;
+  Services &services_;
+  PublishMetrics &metrics_;
+  StopToken stop_;
+  StreamWriter writer_;
+  PostgresConnection database_;
+  std::unique_ptr<ReplicationStream> stream_;
+
+  Epoch epoch_;
+  FragmentAssembler assembler_;
+  std::vector<StreamEntry> batch_;
+  std::size_t batch_bytes_ = 0;
+  /// The newest entry known to be in the stream, and the newest one read from the slot.
+  Version published_;
+  Version received_;
+  /// Commit LSN of the newest transaction that is in the batch, or in the stream, to its end.
+  Lsn complete_ = 0;
+  /// What the slot may forget: everything up to here is in the stream.
+  Lsn confirmed_ = 0;
+  Lsn reported_ = 0;
+  /// Whether all that has arrived was taken in: only then may the session wait on the socket.
+  bool drained_ = false;
+  bool inside_transaction_ = false;
+  bool status_requested_ = false;
+  /// A piece was left out since the epoch began.
+  bool gap_ = false;
+  std::int64_t last_commit_time_ = 0;
+  Lsn wal_end_ = 0;
+  Clock::time_point last_entry_ = Clock::now();
+  Clock::time_point last_status_ = Clock::now();
+  Clock::time_point last_check_ = Clock::now();
+};
+
+} // namespace itemize::sidecar

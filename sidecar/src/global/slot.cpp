@@ -1,0 +1,110 @@
+#include "global/slot.hpp"
+
+#include "base/backoff.hpp"
+#include "global/refusals.hpp"
+
+namespace itemize::sidecar {
+namespace {
+
+/// A successor takes over within about this time after the holder is gone.
+constexpr std::chrono::milliseconds kLongestTakeoverDelay{1000};
+
+// SQLSTATEs, PostgreSQL's errcodes.txt
+constexpr const char *kObjectInUse = "55006";
+constexpr const char *kObjectNotInPrerequisiteState = "55000";
+
+void CheckWalLevel(ReplicationStream &stream) {
+  const std::string level = stream.Show("wal_level");
+  if (level == "logical") return;
+  throw FatalError("wal_level is " + level +
+                   ", logical decoding needs: ALTER SYSTEM SET wal_level = 'logical'; and a "
+                   "restart of PostgreSQL");
+}
+
+void CheckPlugin(const SlotState &state, const std::string &slot) {
+  if (state.plugin == kOutputPlugin) return;
+  throw FatalError("replication slot \"" + slot + "\" belongs to " +
+                   (state.plugin.empty() ? "physical replication" : "output plugin " + state.plugin) +
+                   ", not to itemize; choose another name with --slot, or drop it");
+}
+
+/// Throws unless the cause is that somebody else reads the slot.
+bool TryStart(ReplicationStream &stream, const std::string &slot) {
+  try {
+    stream.Start(slot);
+    return true;
+  } catch (const PostgresError &error) {
+    if (error.sqlstate() == kObjectInUse) return false;
+    // Lost just now: the next look at it says so.
+    if (error.sqlstate() == kObjectNotInPrerequisiteState) throw;
+    ThrowCannotUseSlot(error, stream, slot);
+  }
+}
+
+} // namespace
+
+std::unique_ptr<ReplicationStream> OpenStream(const Options &options, const StopToken &stop) {
+  try {
+    return std::make_unique<ReplicationStream>(options.replication_database, stop);
+  } catch (const PostgresError &error) {
+    ThrowRefusedConnection(error, "--replication-database", "ALTER ROLE … REPLICATION;");
+  }
+}
+
+PostgresConnection OpenDatabase(const Options &options, const StopToken &stop) {
+  try {
+    return PostgresConnection(options.database, {}, stop);
+  } catch (const PostgresError &error) {
+    ThrowRefusedConnection(error, "--database", "GRANT CONNECT ON DATABASE … TO …;");
+  }
+}
+
+AcquiredSlot AcquireSlot(ReplicationStream &stream, const Options &options, Services &services) {
+  CheckWalLevel(stream);
+  AcquiredSlot acquired;
+  acquired.system = stream.IdentifySystem();
+  Backoff backoff(kBackoffFirst, kLongestTakeoverDelay);
+  bool announced = false;
+  while (true) {
+    SlotState state = ReadSlot(stream.connection(), options.slot);
+    if (state.exists) CheckPlugin(state, options.slot);
+    if (state.exists && state.lost && state.active_pid == 0) {
+      services.log.Error(
+          "slot_lost",
+          {{"slot", options.slot}, {"consequence", "clusters resync"}, {"hint", "raise max_slot_wal_keep_size"}});
+      stream.DropSlot(options.slot);
+      state = {};
+    }
+    if (!state.exists) {
+      services.log.Info("creating_slot", {{"slot", options.slot}});
+      try {
+        stream.CreateSlot(options.slot);
+      } catch (const PostgresError &error) {
+        ThrowCannotUseSlot(error, stream, options.slot);
+      }
+      acquired.is_new = true;
+    }
+    if (state.active_pid == 0 && TryStart(stream, options.slot)) return acquired;
+    if (!announced) {
+      services.log.Info("waiting_for_slot", {{"slot", options.slot}, {"active_pid", state.active_pid}});
+      announced = true;
+    }
+    if (stream.connection().stop().WaitFor(backoff.Next())) throw Stopped();
+  }
+}
+
+std::vector<TypeState> ReadDefinitions(PostgresConnection &database) {
+  std::vector<TypeState> types;
+  try {
+    const PostgresResult result = database.Query("SELECT type, generation, read FROM itemize.definitions");
+    for (int row = 0; row < result.rows(); ++row) {
+      types.push_back({std::string(result.Text(row, 0)),
+                       std::string(result.Text(row, 1)) + ' ' + std::string(result.Text(row, 2))});
+    }
+  } catch (const PostgresError &error) {
+    ThrowCannotReadDefinitions(error);
+  }
+  return types;
+}
+
+} // namespace itemize::sidecar

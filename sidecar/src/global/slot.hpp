@@ -1,0 +1,33 @@
+// Taking hold of the slot: the leader election of the publishers, and the place where what the server
+// is not set up for is told in one line.
+#pragma once
+
+#include "base/services.hpp"
+#include "global/stream_writer.hpp"
+#include "options.hpp"
+#include "postgres/replication.hpp"
+
+#include <memory>
+#include <vector>
+
+namespace itemize::sidecar {
+
+struct AcquiredSlot {
+  SystemIdentity system;
+  bool is_new = false;
+};
+
+/// Connects as a walsender. Throws FatalError when the server refuses for a reason that waiting does not remove.
+std::unique_ptr<ReplicationStream> OpenStream(const Options &options, const StopToken &stop);
+
+/// Connects for queries; throws in the same way.
+PostgresConnection OpenDatabase(const Options &options, const StopToken &stop);
+
+/// Makes the slot when it is missing or lost, waits while another process reads it, and starts the
+/// stream. Throws FatalError when the server refuses for a reason that waiting does not remove.
+AcquiredSlot AcquireSlot(ReplicationStream &stream, const Options &options, Services &services);
+
+/// The definitions that are visible now. Throws FatalError when the extension or a privilege is missing.
+std::vector<TypeState> ReadDefinitions(PostgresConnection &database);
+
+} // namespace itemize::sidecar

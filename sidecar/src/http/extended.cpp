@@ -1,0 +1,185 @@
+#include "http/extended.hpp"
+
+#include "base/errors.hpp"
+#include "http/routes.hpp"
+#include "http/server.hpp"
+#include "live/feed.hpp"
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <thread>
+
+namespace itemize::sidecar {
+
+namespace asio = boost::asio;
+
+namespace {
+
+/// How long clients may take to get their last answer.
+constexpr std::chrono::milliseconds kDrainBound{2500};
+/// How old what /readyz says may be.
+constexpr std::chrono::milliseconds kProbeInterval{1000};
+/// Until the copy is there for the first time, so that "ready" is said when it is.
+constexpr std::chrono::milliseconds kFirstProbeInterval{50};
+constexpr std::size_t kFewestWorkers = 4;
+constexpr std::size_t kMostWorkers = 32;
+constexpr const char *kPart = "extended";
+
+/// Requests wait for Redis and the database, so there are more workers than processors.
+std::size_t WorkerCount() {
+  return std::clamp<std::size_t>(std::size_t{4} * std::thread::hardware_concurrency(), kFewestWorkers, kMostWorkers);
+}
+
+/// Ten thousand connections need as many descriptors; the soft limit is often 1024.
+void RaiseDescriptorLimit(Logger &log, std::size_t connections) {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  if (setrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur < connections) {
+    log.Warning("few_file_descriptors", {{"limit", limit.rlim_cur}, {"connections", connections}});
+  }
+}
+
+http::ServerOptions ServerOptionsOf(const Options &options) {
+  http::ServerOptions server;
+  server.address = options.listen_address;
+  server.port = options.listen_port;
+  server.max_connections = options.max_connections;
+  return server;
+}
+
+live::HubOptions HubOptionsOf(const Options &options) {
+  live::HubOptions hub;
+  hub.buffer_bytes = options.live_buffer;
+  return hub;
+}
+
+} // namespace
+
+class Extended::Parts {
+public:
+  Parts(const Options &options, Services &services)
+      : options_(options), services_(services), backends_(options, services, backend_stop_.token()),
+        server_options_(ServerOptionsOf(options)), server_(loop_, server_options_, services),
+        hub_(loop_, HubOptionsOf(options), services), feed_(hub_, backends_), routes_{backends_, hub_},
+        workers_(WorkerCount(), [this] { return MakeExchange(); }) {
+    services_.readiness.Register(kPart);
+  }
+
+  void Run(const StopToken &stop) {
+    RaiseDescriptorLimit(services_.log, server_options_.max_connections);
+    server_.Start(
+        workers_, [this](auto socket, auto subscriber) { hub_.Adopt(std::move(socket), std::move(subscriber)); },
+        [this] { return hub_.connected(); });
+    hub_.Start();
+    const auto endpoint = server_.endpoint();
+    services_.log.Info("http_listening", {{"address", endpoint.address().to_string()}, {"port", endpoint.port()}});
+
+    std::thread feed([this] { Guarded("live_feed", [this] { feed_.Run(backend_stop_.token()); }); });
+    std::thread probe([this] { Guarded("probe", [this] { Probe(); }); });
+    asio::posix::stream_descriptor stop_signal(loop_, dup(stop.fd()));
+    asio::steady_timer bound(loop_);
+    stop_signal.async_wait(asio::posix::stream_descriptor::wait_read, [&](const boost::system::error_code &error) {
+      if (!error) Drain(bound);
+    });
+    RunLoop();
+
+    backend_stop_.RequestStop();
+    workers_.Stop();
+    feed.join();
+    probe.join();
+    // Answers made after the loop had ended, and the ends of their connections.
+    server_.CloseAll();
+    hub_.CloseAll();
+    stop_signal.close();
+    bound.cancel();
+    loop_.restart();
+    loop_.poll();
+  }
+
+private:
+  std::unique_ptr<http::Exchange> MakeExchange() {
+    auto routes = std::make_shared<http::Routes>(routes_);
+    return std::make_unique<http::Exchange>(
+        [routes](const http::FramedRequest &request) { return routes->Answer(request); }, options_.static_dir);
+  }
+
+  /// One connection's failure (out of memory, say) must not end the others.
+  void RunLoop() {
+    while (true) {
+      try {
+        loop_.run();
+        return;
+      } catch (const std::exception &error) {
+        services_.log.Error("event_loop", {{"error", error.what()}});
+      }
+    }
+  }
+
+  template <typename Body>
+  void Guarded(const char *name, Body body) {
+    while (!backend_stop_.token().stopped()) {
+      try {
+        body();
+        return;
+      } catch (const std::exception &error) {
+        services_.log.Error("thread_failed", {{"thread", name}, {"error", error.what()}});
+        backend_stop_.token().WaitFor(kProbeInterval);
+      }
+    }
+  }
+
+  void Probe() {
+    read::ItemReader reader(backends_);
+    bool was_ready = false;
+    while (!backend_stop_.token().stopped()) {
+      reader.Probe();
+      const bool ready = !backends_.redis_outage.ongoing() && hub_.standing();
+      services_.readiness.Set(kPart, ready);
+      was_ready = was_ready || ready;
+      backend_stop_.token().WaitFor(was_ready ? kProbeInterval : kFirstProbeInterval);
+    }
+  }
+
+  void Drain(asio::steady_timer &bound) {
+    services_.readiness.Set(kPart, false);
+    const auto done = [this] {
+      if (--draining_ == 0) loop_.stop();
+    };
+    draining_ = 2;
+    bound.expires_after(kDrainBound);
+    bound.async_wait([this](const boost::system::error_code &error) {
+      if (!error) loop_.stop();
+    });
+    hub_.Drain(done);
+    server_.Drain(done);
+  }
+
+  const Options &options_;
+  Services &services_;
+  asio::io_context loop_{1};
+  /// Ends what waits for the database or Redis, once clients have been served.
+  StopSource backend_stop_;
+  read::ReadBackends backends_;
+  const http::ServerOptions server_options_;
+  http::Server server_;
+  live::Hub hub_;
+  live::Feed feed_;
+  http::RouteContext routes_;
+  http::WorkerPool workers_;
+  int draining_ = 0;
+};
+
+Extended::Extended(const Options &options, Services &services) : parts_(std::make_unique<Parts>(options, services)) {}
+
+Extended::~Extended() = default;
+
+void Extended::Run(const StopToken &stop) { parts_->Run(stop); }
+
+} // namespace itemize::sidecar

@@ -1,0 +1,176 @@
+#include "http/items.hpp"
+
+#include "http/entity_tag.hpp"
+#include "http/key_list.hpp"
+#include "itemize/key_text.hpp"
+
+#include <algorithm>
+#include <variant>
+
+namespace itemize::sidecar::http {
+
+namespace {
+
+using Status = read::ReadResult::Status;
+
+/// The problem of a read that gave nothing; what may not be read is not told from what is not there.
+Problem ProblemOf(Status status) {
+  switch (status) {
+  case Status::kNotReady: return {ProblemKind::kNotReady, "the local copy has not been made yet", {}};
+  case Status::kUnavailable:
+    return {ProblemKind::kDatabaseUnavailable, "not held here, and the database cannot be asked now", {}};
+  case Status::kContended:
+    return {ProblemKind::kOverloaded, "the item could not be taken into the local copy in time", {}};
+  case Status::kRefused:
+    return {
+        ProblemKind::kDatabaseRefuses, "the role of this sidecar may not read items; its log says what to grant", {}};
+  case Status::kMalformed: return {ProblemKind::kMalformedKey, "after is no key of this type", {}};
+  case Status::kUnreadable:
+  case Status::kOk: break;
+  }
+  return {ProblemKind::kNotFound, {}, {}};
+}
+
+/// All If-None-Match fields as one list.
+std::string IfNoneMatchOf(const RequestHead &head) {
+  std::string joined;
+  for (const HeaderField &field : head.fields) {
+    if (!EqualsIgnoringCase(field.name, "If-None-Match")) continue;
+    if (!joined.empty()) joined += ", ";
+    joined += field.value;
+  }
+  return joined;
+}
+
+void Describe(Reply &reply, const std::optional<Position> &position, bool without_redis, bool stale) {
+  if (position) reply.headers.emplace_back("Itemize-Position", FormatPosition(*position));
+  if (without_redis) reply.headers.emplace_back("Itemize-Degraded", "redis");
+  if (stale) reply.headers.emplace_back("Itemize-Degraded", "database");
+}
+
+/// 200 with the body, or 304 when the client has it.
+Reply Content(const RequestHead &head, std::string body) {
+  Reply reply;
+  const std::string tag = EntityTag(body);
+  reply.headers.emplace_back("ETag", tag);
+  // Kept by whoever likes, shown only after asking here: then a 304 costs no row.
+  reply.headers.emplace_back("Cache-Control", "no-cache");
+  if (IfNoneMatchHits(IfNoneMatchOf(head), tag)) {
+    reply.status = 304;
+    return reply;
+  }
+  reply.content_type = "application/json";
+  reply.body = std::move(body);
+  return reply;
+}
+
+std::optional<std::size_t> ParseLimit(const std::string &text) {
+  const auto limit = ParseUint64(text);
+  if (!limit || *limit < 1 || *limit > kMaxPageItems) return std::nullopt;
+  return static_cast<std::size_t>(*limit);
+}
+
+} // namespace
+
+std::optional<Problem> CheckParameters(const Parameters &parameters, std::initializer_list<std::string_view> known) {
+  for (auto at = parameters.begin(); at != parameters.end(); ++at) {
+    const std::string shown = at->first.substr(0, 100);
+    if (std::find(known.begin(), known.end(), at->first) == known.end()) {
+      return Problem{ProblemKind::kUnknownParameter, "there is no parameter '" + shown + "' here", {}};
+    }
+    const auto same = [&](const auto &other) { return other.first == at->first; };
+    if (std::any_of(parameters.begin(), at, same)) {
+      return Problem{ProblemKind::kBadRequest, "the parameter '" + shown + "' is given twice", {}};
+    }
+  }
+  return std::nullopt;
+}
+
+const std::string *FindParameter(const Parameters &parameters, std::string_view name) {
+  for (const auto &[key, value] : parameters) {
+    if (key == name) return &value;
+  }
+  return nullptr;
+}
+
+Reply Items::One(const RequestHead &head, std::string_view type, std::string_view raw_key) {
+  if (!IsTypeName(type)) return ProblemReply({ProblemKind::kNotFound, {}, {}});
+  auto key = CanonicalClientKey(raw_key);
+  if (!key) {
+    return ProblemReply({ProblemKind::kMalformedKey,
+                         "a key is each key column's value percent-encoded as UTF-8, joined by ',', of at most " +
+                             std::to_string(kMaxKeyTextBytes) + " bytes",
+                         {}});
+  }
+  auto read = reader_.Read(std::string(type), {std::move(*key)});
+  if (read.status != Status::kOk) return ProblemReply(ProblemOf(read.status));
+  std::optional<std::string> &row = read.rows.front();
+  // A missing item says no more than an unreadable one: not even a position.
+  if (!row) return ProblemReply(ProblemOf(Status::kUnreadable));
+  Reply reply = Content(head, std::move(*row));
+  Describe(reply, read.position, read.without_redis, read.stale);
+  return reply;
+}
+
+Reply Items::Collection(const RequestHead &head, std::string_view type, const Parameters &parameters) {
+  if (!IsTypeName(type)) return ProblemReply({ProblemKind::kNotFound, {}, {}});
+  const std::string name(type);
+  if (const std::string *list = FindParameter(parameters, "key")) {
+    if (auto problem = CheckParameters(parameters, {"key"})) return ProblemReply(*problem);
+    return Many(head, name, *list);
+  }
+  if (auto problem = CheckParameters(parameters, {"limit", "after"})) return ProblemReply(*problem);
+  return Page(head, name, parameters);
+}
+
+Reply Items::Many(const RequestHead &head, const std::string &type, const std::string &list) {
+  auto parsed = ParseKeyList(list);
+  if (auto *problem = std::get_if<Problem>(&parsed)) return ProblemReply(*problem);
+  const auto &keys = std::get<std::vector<std::string>>(parsed);
+  const auto read = reader_.Read(type, keys);
+  if (read.status != Status::kOk) return ProblemReply(ProblemOf(read.status));
+  std::string items;
+  std::string missing;
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    // Canonical key texts hold nothing that JSON escapes.
+    std::string &to = read.rows[i] ? items : missing;
+    if (!to.empty()) to.push_back(',');
+    to += '"' + keys[i] + '"';
+    if (read.rows[i]) to += ':' + *read.rows[i];
+  }
+  Reply reply = Content(head, R"({"items":{)" + items + R"(},"missing":[)" + missing + "]}");
+  Describe(reply, read.position, read.without_redis, read.stale);
+  return reply;
+}
+
+Reply Items::Page(const RequestHead &head, const std::string &type, const Parameters &parameters) {
+  std::size_t limit = kDefaultPageItems;
+  if (const std::string *text = FindParameter(parameters, "limit")) {
+    const auto parsed = ParseLimit(*text);
+    if (!parsed) {
+      return ProblemReply(
+          {ProblemKind::kBadRequest, "limit must be a number from 1 to " + std::to_string(kMaxPageItems), {}});
+    }
+    limit = *parsed;
+  }
+  std::optional<std::string> after;
+  if (const std::string *text = FindParameter(parameters, "after")) {
+    after = CanonicalClientKey(*text);
+    if (!after) return ProblemReply({ProblemKind::kMalformedKey, "after is no key text", {}});
+  }
+  const auto page = reader_.Page(type, limit, after);
+  if (page.status != Status::kOk) return ProblemReply(ProblemOf(page.status));
+  std::string body = R"({"items":[)";
+  bool first = true;
+  for (const read::PageItem &item : page.items) {
+    if (!first) body.push_back(',');
+    first = false;
+    body += R"({"key":")" + item.key + R"(","item":)" + item.row + '}';
+  }
+  body += R"(],"next":)" + (page.next ? '"' + *page.next + '"' : std::string("null")) + '}';
+  Reply reply = Content(head, std::move(body));
+  Describe(reply, page.position, page.without_redis, false);
+  return reply;
+}
+
+} // namespace itemize::sidecar::http

@@ -1,0 +1,75 @@
+#include "http/problem.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <array>
+#include <stdexcept>
+
+namespace itemize::sidecar::http {
+
+namespace {
+
+constexpr std::array<ProblemText, 17> kProblems{{
+    {ProblemKind::kBadRequest, "bad-request", 400, "Bad Request", 0},
+    {ProblemKind::kMalformedKey, "malformed-key", 400, "Malformed Key", 0},
+    {ProblemKind::kUnknownParameter, "unknown-parameter", 400, "Unknown Parameter", 0},
+    {ProblemKind::kNotFound, "not-found", 404, "Not Found", 0},
+    {ProblemKind::kMethodNotAllowed, "method-not-allowed", 405, "Method Not Allowed", 0},
+    {ProblemKind::kRequestTimeout, "request-timeout", 408, "Request Timeout", 0},
+    {ProblemKind::kContentTooLarge, "content-too-large", 413, "Content Too Large", 0},
+    {ProblemKind::kUriTooLong, "uri-too-long", 414, "URI Too Long", 0},
+    {ProblemKind::kExpectationFailed, "expectation-failed", 417, "Expectation Failed", 0},
+    {ProblemKind::kHeadTooLarge, "head-too-large", 431, "Request Header Fields Too Large", 0},
+    {ProblemKind::kInternal, "internal", 500, "Internal Server Error", 0},
+    {ProblemKind::kMethodUnknown, "method-unknown", 501, "Not Implemented", 0},
+    {ProblemKind::kOverloaded, "overloaded", 503, "Overloaded", 1},
+    {ProblemKind::kNotReady, "not-ready", 503, "Not Ready", 1},
+    {ProblemKind::kDatabaseUnavailable, "database-unavailable", 503, "Database Unavailable", 2},
+    {ProblemKind::kDatabaseRefuses, "database-refuses", 503, "Database Refuses", 10},
+    {ProblemKind::kVersionNotSupported, "version-not-supported", 505, "HTTP Version Not Supported", 0},
+}};
+
+} // namespace
+
+const ProblemText &TextOf(ProblemKind kind) {
+  for (const ProblemText &text : kProblems) {
+    if (text.kind == kind) return text;
+  }
+  throw std::logic_error("a kind of problem is missing from the table");
+}
+
+std::string JsonString(std::string_view text) {
+  return nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+std::string ProblemBody(const Problem &problem) {
+  const ProblemText &text = TextOf(problem.kind);
+  std::string body = R"({"type":"urn:itemize:problem:)";
+  body += text.name;
+  body += R"(","title":)";
+  body += JsonString(text.title);
+  body += R"(,"status":)";
+  body += std::to_string(text.status);
+  if (!problem.detail.empty()) {
+    body += R"(,"detail":)";
+    body += JsonString(problem.detail);
+  }
+  body += "}\n";
+  return body;
+}
+
+std::string ProblemResponse(const Problem &problem) {
+  const ProblemText &text = TextOf(problem.kind);
+  const std::string body = ProblemBody(problem);
+  std::string response = "HTTP/1.1 " + std::to_string(text.status) + ' ';
+  response += text.title;
+  response += "\r\nContent-Type: ";
+  response += kProblemContentType;
+  response += "\r\nContent-Length: " + std::to_string(body.size());
+  if (text.retry_after > 0) response += "\r\nRetry-After: " + std::to_string(text.retry_after);
+  if (!problem.allow.empty()) response += "\r\nAllow: " + problem.allow;
+  response += "\r\nX-Content-Type-Options: nosniff\r\nConnection: close\r\n\r\n";
+  return response + body;
+}
+
+} // namespace itemize::sidecar::http

@@ -1,0 +1,62 @@
+// Errors as RFC 9457 problem details: the one table of what can go wrong over HTTP.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace itemize::sidecar::http {
+
+/// Every kind of problem a client can be told. The `type` URI of each is stable:
+/// `urn:itemize:problem:<name>`.
+enum class ProblemKind {
+  kBadRequest,
+  kMalformedKey,
+  kUnknownParameter,
+  kNotFound,
+  kMethodNotAllowed,
+  kRequestTimeout,
+  kContentTooLarge,
+  kUriTooLong,
+  kExpectationFailed,
+  kHeadTooLarge,
+  kInternal,
+  kMethodUnknown,
+  kOverloaded,
+  kNotReady,
+  kDatabaseUnavailable,
+  kDatabaseRefuses,
+  kVersionNotSupported,
+};
+
+/// What a kind always says, whatever the instance.
+struct ProblemText {
+  ProblemKind kind;
+  std::string_view name;
+  int status;
+  std::string_view title;
+  /// Seconds for Retry-After; 0 sends none.
+  int retry_after;
+};
+
+[[nodiscard]] const ProblemText &TextOf(ProblemKind kind);
+
+/// One instance of a problem. `detail` says what was wrong with which input, and what to do.
+struct Problem {
+  ProblemKind kind = ProblemKind::kInternal;
+  std::string detail;
+  /// Value of the Allow header; only with kMethodNotAllowed.
+  std::string allow;
+};
+
+inline constexpr std::string_view kProblemContentType = "application/problem+json";
+
+/// The body `{"type":…,"title":…,"status":…,"detail":…}`.
+[[nodiscard]] std::string ProblemBody(const Problem &problem);
+
+/// A whole response that closes the connection, for failures met before there is a request to answer.
+[[nodiscard]] std::string ProblemResponse(const Problem &problem);
+
+/// `text` as a JSON string with its quotes. Bytes that are no UTF-8 become U+FFFD.
+[[nodiscard]] std::string JsonString(std::string_view text);
+
+} // namespace itemize::sidecar::http

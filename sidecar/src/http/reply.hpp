@@ -1,0 +1,40 @@
+// What a route answers, before it becomes HTTP.
+#pragma once
+
+#include "http/problem.hpp"
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace itemize::sidecar::live {
+class Subscriber;
+}
+
+namespace itemize::sidecar::http {
+
+struct Reply {
+  int status = 200;
+  std::string content_type;
+  std::string body;
+  std::vector<std::pair<std::string, std::string>> headers;
+  /// Set by /v1/live: the connection's socket goes to this subscriber instead of an answer.
+  std::shared_ptr<live::Subscriber> live;
+  /// Name of the route for metrics; a literal.
+  std::string_view route = "other";
+};
+
+[[nodiscard]] inline Reply ProblemReply(const Problem &problem) {
+  const ProblemText &text = TextOf(problem.kind);
+  Reply reply;
+  reply.status = text.status;
+  reply.content_type = kProblemContentType;
+  reply.body = ProblemBody(problem);
+  if (text.retry_after > 0) reply.headers.emplace_back("Retry-After", std::to_string(text.retry_after));
+  if (!problem.allow.empty()) reply.headers.emplace_back("Allow", problem.allow);
+  return reply;
+}
+
+} // namespace itemize::sidecar::http

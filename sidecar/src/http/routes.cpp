@@ -1,0 +1,129 @@
+#include "http/routes.hpp"
+
+#include "http/key_list.hpp"
+
+#include <variant>
+
+namespace itemize::sidecar::http {
+
+namespace {
+
+constexpr std::string_view kAllowed = "GET, HEAD";
+
+bool IsRead(const std::string &method) { return method == "GET" || method == "HEAD"; }
+
+Reply NotFound() { return ProblemReply({ProblemKind::kNotFound, {}, {}}); }
+
+Reply Named(std::string_view route, Reply reply) {
+  reply.route = route;
+  return reply;
+}
+
+/// Not to be kept by anybody: it is of this moment.
+Reply Text(std::string content_type, std::string body) {
+  Reply reply;
+  reply.content_type = std::move(content_type);
+  reply.body = std::move(body);
+  reply.headers.emplace_back("Cache-Control", "no-store");
+  return reply;
+}
+
+} // namespace
+
+Routes::Routes(RouteContext &context)
+    : context_(context), reader_(context.backends), items_(reader_),
+      subscribe_(context.hub, context.backends.options.prefix, reader_) {}
+
+std::optional<Reply> Routes::Answer(const FramedRequest &request) {
+  try {
+    return Dispatch(request);
+  } catch (const Stopped &) {
+    return ProblemReply({ProblemKind::kOverloaded, "this server is being stopped", {}});
+  } catch (const std::exception &error) {
+    context_.backends.services.log.Error("request_failed", {{"error", error.what()}, {"target", request.head.target}});
+    return ProblemReply({ProblemKind::kInternal, {}, {}});
+  }
+}
+
+std::optional<Reply> Routes::Dispatch(const FramedRequest &request) {
+  const RequestHead &head = request.head;
+  const Target target = SplitTarget(head.target);
+  const auto path = PathSegments(target.path);
+  const bool ours =
+      path[0] == "v1" || (path.size() == 1 && (path[0] == "livez" || path[0] == "readyz" || path[0] == "metrics"));
+  if (!ours) return std::nullopt;
+  const bool one = path.size() == 4 && path[1] == "items";
+  const bool collection = path.size() == 3 && path[1] == "items";
+  const bool live = path.size() == 2 && path[1] == "live";
+  if (path[0] == "v1" && !one && !collection && !live) return NotFound();
+  const std::string_view route = one                   ? "item"
+                                 : collection          ? "items"
+                                 : live                ? "live"
+                                 : path[0] == "livez"  ? "livez"
+                                 : path[0] == "readyz" ? "readyz"
+                                                       : "metrics";
+  if (!IsRead(head.method)) {
+    return Named(route, ProblemReply({ProblemKind::kMethodNotAllowed, {}, std::string(kAllowed)}));
+  }
+  const auto parameters = ParseQuery(target.query);
+  if (!parameters) {
+    return Named(
+        route,
+        ProblemReply({ProblemKind::kBadRequest, "a '%' in the query is not followed by two hexadecimal digits", {}}));
+  }
+  if (live) return Named(route, Live(head, *parameters));
+  if (collection) return Named(route, items_.Collection(head, path[2], *parameters));
+  if (auto problem = CheckParameters(*parameters, {})) return Named(route, ProblemReply(*problem));
+  if (one) return Named(route, items_.One(head, path[2], path[3]));
+  if (route == "livez") return Named(route, Text("text/plain; charset=utf-8", "ok\n"));
+  return Named(route, route == "readyz" ? Readiness() : MetricsText());
+}
+
+Reply Routes::Live(const RequestHead &head, const Parameters &parameters) {
+  if (auto problem = CheckParameters(parameters, {"items", "last_event_id"})) return ProblemReply(*problem);
+  const std::string *text = FindParameter(parameters, "items");
+  if (text == nullptr) return ProblemReply({ProblemKind::kBadRequest, "the parameter items is missing", {}});
+  auto interests = ParseLiveItems(*text);
+  if (auto *problem = std::get_if<Problem>(&interests)) return ProblemReply(*problem);
+  if (head.method == "HEAD") return Text("text/event-stream", {});
+  std::optional<std::string> last_event_id;
+  if (const std::string *parameter = FindParameter(parameters, "last_event_id")) last_event_id = *parameter;
+  // The field is what a browser adds when it reconnects: newer than what stands in its URL.
+  if (const auto field = head.Find("Last-Event-ID")) last_event_id = std::string(*field);
+  auto subscription = subscribe_.Run(std::move(std::get<std::vector<live::Interest>>(interests)), last_event_id);
+  switch (subscription.status) {
+  case live::Subscription::Status::kNotReady:
+    return ProblemReply({ProblemKind::kNotReady, "the local copy cannot be followed now", {}});
+  case live::Subscription::Status::kUnreadable: return NotFound();
+  case live::Subscription::Status::kSubscribed: break;
+  }
+  Reply reply;
+  reply.live = std::move(subscription.subscriber);
+  return reply;
+}
+
+Reply Routes::Readiness() const {
+  const bool redis = !context_.backends.redis_outage.ongoing();
+  const bool copy = context_.hub.standing().has_value();
+  std::string body = std::string(R"({"ready":)") + (redis && copy ? "true" : "false");
+  const auto part = [](const std::string &name, bool works) {
+    return '"' + name + R"(":)" + (works ? "true" : "false");
+  };
+  body += R"(,"parts":{)" + part("redis", redis) + ',' + part("local_copy", copy) + ',' +
+          part("database", !context_.backends.database_outage.ongoing());
+  // What else runs in this process; without it what is held can still be served.
+  for (const auto &[name, works] : context_.backends.services.readiness.Snapshot())
+    body += ',' + part(name, works);
+  body += "}}\n";
+  Reply reply = Text("application/json", std::move(body));
+  if (redis && copy) return reply;
+  reply.status = TextOf(ProblemKind::kNotReady).status;
+  reply.headers.emplace_back("Retry-After", std::to_string(TextOf(ProblemKind::kNotReady).retry_after));
+  return reply;
+}
+
+Reply Routes::MetricsText() const {
+  return Text("text/plain; version=0.0.4; charset=utf-8", context_.backends.services.metrics.Render());
+}
+
+} // namespace itemize::sidecar::http

@@ -1,0 +1,36 @@
+// What is served where. Dispatch is by comparing path segments: no regular expressions on hot paths.
+#pragma once
+
+#include "http/exchange.hpp"
+#include "http/items.hpp"
+#include "live/resume.hpp"
+
+namespace itemize::sidecar::http {
+
+/// What all workers share.
+struct RouteContext {
+  read::ReadBackends &backends;
+  live::Hub &hub;
+};
+
+/// One per worker, with that worker's connections.
+class Routes {
+public:
+  explicit Routes(RouteContext &context);
+
+  /// Nothing when the path is none of ours and may be a static file.
+  std::optional<Reply> Answer(const FramedRequest &request);
+
+private:
+  std::optional<Reply> Dispatch(const FramedRequest &request);
+  Reply Live(const RequestHead &head, const Parameters &parameters);
+  [[nodiscard]] Reply Readiness() const;
+  [[nodiscard]] Reply MetricsText() const;
+
+  RouteContext &context_;
+  read::ItemReader reader_;
+  Items items_;
+  live::Subscribe subscribe_;
+};
+
+} // namespace itemize::sidecar::http

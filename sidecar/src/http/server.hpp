@@ -1,0 +1,79 @@
+// The one port: accepts, holds every connection on an event loop, and hands whole requests to workers.
+#pragma once
+
+#include "base/services.hpp"
+#include "http/connection.hpp"
+#include "http/http_metrics.hpp"
+#include "http/worker_pool.hpp"
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include <array>
+#include <functional>
+#include <string>
+#include <unordered_map>
+
+namespace itemize::sidecar::http {
+
+struct ServerOptions {
+  /// An address or a name that resolves to one.
+  std::string address = "127.0.0.1";
+  /// 0 takes a free one.
+  std::uint16_t port = 8080;
+  /// Connections at once, live streams included; further ones are answered 503.
+  std::size_t max_connections = 10000;
+  FramingLimits limits;
+  ConnectionTimeouts timeouts;
+};
+
+/// But for the constructor all members run on the loop's thread.
+class Server {
+public:
+  using Socket = boost::asio::ip::tcp::socket;
+  /// Takes over the socket of a live client.
+  using Adopt = std::function<void(Socket, std::shared_ptr<live::Subscriber>)>;
+  /// Number of sockets that live clients hold.
+  using CountAdopted = std::function<std::size_t()>;
+
+  /// Binds and listens, so that wrong addresses are found at start: throws ConfigError. Accepting
+  /// begins with Start.
+  Server(boost::asio::io_context &loop, const ServerOptions &options, Services &services);
+  ~Server();
+  Server(const Server &) = delete;
+  Server &operator=(const Server &) = delete;
+
+  /// The address that is listened on.
+  [[nodiscard]] boost::asio::ip::tcp::endpoint endpoint() const { return acceptor_.local_endpoint(); }
+
+  /// `workers` must outlive this object's use on the loop.
+  void Start(WorkerPool &workers, Adopt adopt, CountAdopted count_adopted);
+  /// No new connections, idle ones end, answers begun are finished. `done` is called when none is left.
+  void Drain(std::function<void()> done);
+  /// Ends every connection now.
+  void CloseAll();
+
+private:
+  friend class Connection;
+
+  void Accept();
+  void OnAccept(const boost::system::error_code &error, Socket socket);
+  void Forget(Connection *connection);
+
+  boost::asio::io_context &loop_;
+  ServerOptions options_;
+  Services &services_;
+  HttpMetrics metrics_;
+  boost::asio::ip::tcp::acceptor acceptor_;
+  boost::asio::steady_timer accept_pause_;
+  WorkerPool *workers_ = nullptr;
+  Adopt adopt_;
+  CountAdopted count_adopted_;
+  std::function<void()> drained_;
+  std::unordered_map<Connection *, std::weak_ptr<Connection>> connections_;
+  /// What any connection reads into: they share the loop's thread.
+  std::array<char, std::size_t{64} * 1024> read_buffer_{};
+};
+
+} // namespace itemize::sidecar::http

@@ -1,0 +1,60 @@
+// Server-Sent Events (WHATWG HTML, section 9.2): one change becomes text once, whoever receives it.
+#pragma once
+
+#include "itemize/lsn.hpp"
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace itemize::sidecar::live {
+
+/// Immutable, shared by all subscribers that it is sent to.
+struct Event {
+  /// What it is a newer state of: "type/key", or "type/*" for all items; empty for a message that no
+  /// other replaces.
+  std::string subject;
+  Version version;
+  /// Complete, with the empty line that ends it.
+  std::string text;
+};
+
+using SharedEvent = std::shared_ptr<const Event>;
+
+/// What a browser waits before it reconnects, said on connect.
+inline constexpr std::chrono::milliseconds kReconnectDelay{2000};
+
+[[nodiscard]] std::string Subject(std::string_view type, std::string_view key);
+[[nodiscard]] std::string WholeTypeSubject(std::string_view type);
+
+/// A changed item. `operation` is insert, update or delete. Without a row the client is to ask for it.
+[[nodiscard]] SharedEvent ItemEvent(const Position &position, std::string_view operation, std::string_view type,
+                                    std::string_view key, std::optional<std::string_view> row);
+
+/// Every item of the type is gone.
+[[nodiscard]] SharedEvent TruncateEvent(const Position &position, std::string_view type);
+
+/// The first event: where the stream stands (`current`). Its id is `from`: what follows comes after it,
+/// so a client that resumes is not moved past what it has yet to receive. With it comes the reconnection delay.
+[[nodiscard]] SharedEvent HelloEvent(const Position &from, const Position &current);
+
+/// Why a client has to ask for everything again; `reason` is a short stable word.
+[[nodiscard]] SharedEvent ResyncEvent(const Position &position, std::string_view reason,
+                                      std::optional<std::string_view> type = std::nullopt);
+
+/// The type can no longer be read; nothing about it will follow.
+[[nodiscard]] SharedEvent GoneEvent(const Position &position, std::string_view type);
+
+/// A comment that keeps proxies from closing a quiet stream, and an id, which moves the place that the
+/// client resumes from without telling its page anything.
+[[nodiscard]] SharedEvent KeepaliveEvent(const std::optional<Position> &position);
+
+/// Tells the client to come back after `delay`; sent before the server closes.
+[[nodiscard]] SharedEvent RetryEvent(std::chrono::milliseconds delay);
+
+/// Status line and header fields of a live stream. Its end is the connection's end.
+[[nodiscard]] std::string StreamHead();
+
+} // namespace itemize::sidecar::live

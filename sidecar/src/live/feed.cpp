@@ -1,0 +1,73 @@
+#include "live/feed.hpp"
+
+#include "base/backoff.hpp"
+
+namespace itemize::sidecar::live {
+
+namespace {
+
+/// Also how long a stop, and a change of the local copy, may go unseen.
+constexpr std::chrono::milliseconds kBlock{500};
+constexpr std::chrono::milliseconds kLookAgain{200};
+
+} // namespace
+
+Feed::Feed(Hub &hub, read::ReadBackends &backends)
+    : hub_(hub), backends_(backends), stream_(backends.options.prefix), reader_(backends) {}
+
+void Feed::Run(const StopToken &stop) {
+  Backoff backoff;
+  bool connected = true;
+  while (!stop.stopped()) {
+    try {
+      Follow(stop);
+      return;
+    } catch (const RedisError &error) {
+      if (connected) backends_.services.log.Warning("live_feed_lost", {{"error", error.what()}});
+      connected = false;
+      stop.WaitFor(backoff.Next());
+    }
+  }
+}
+
+void Feed::Follow(const StopToken &stop) {
+  RedisConnection redis(backends_.redis_endpoint);
+  const RowSource row_source = [this](const std::string &type, const std::string &key) -> std::optional<std::string> {
+    auto read = reader_.Read(type, {key});
+    if (read.status != read::ReadResult::Status::kOk) return std::nullopt;
+    return std::move(read.rows.front());
+  };
+  Find(redis, stop);
+  while (!stop.stopped()) {
+    const auto entries = LocalStream::Await(redis, name_space_, position_.version, kBlock);
+    for (const StreamEntry &entry : entries) {
+      hub_.Publish(entry, row_source);
+      position_.version = entry.id;
+    }
+    // Nothing more comes on the stream of a copy that is no longer the running one.
+    if (entries.empty() && stream_.ReadNamespace(redis) != name_space_) Find(redis, stop);
+  }
+}
+
+void Feed::Find(RedisConnection &redis, const StopToken &stop) {
+  auto state = stream_.ReadState(redis);
+  while (!state) {
+    hub_.Suspend();
+    if (stop.WaitFor(kLookAgain)) return;
+    state = stream_.ReadState(redis);
+  }
+  const bool same = state->name_space == name_space_;
+  // A Redis that came back from an old snapshot is behind what has been told.
+  if (same && state->Covers(position_.version) && position_.version <= state->position.version && hub_.standing()) {
+    return;
+  }
+  const std::string_view reason = name_space_.empty()                        ? "start"
+                                  : state->position.epoch != position_.epoch ? "epoch"
+                                                                             : "reset";
+  name_space_ = state->name_space;
+  position_ = state->position;
+  backends_.services.log.Info("live_feed", {{"position", FormatPosition(position_)}, {"reason", reason}});
+  hub_.Reset(std::move(*state), reason);
+}
+
+} // namespace itemize::sidecar::live

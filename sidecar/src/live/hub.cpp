@@ -1,0 +1,278 @@
+#include "live/hub.hpp"
+
+#include "itemize/row_members.hpp"
+
+#include <boost/asio/post.hpp>
+
+#include <algorithm>
+#include <utility>
+
+namespace itemize::sidecar::live {
+
+namespace asio = boost::asio;
+
+namespace {
+
+std::string_view OperationName(LineKind kind) {
+  switch (kind) {
+  case LineKind::kInsert: return "insert";
+  case LineKind::kUpdate: return "update";
+  default: return "delete";
+  }
+}
+
+} // namespace
+
+LiveMetrics::LiveMetrics(Metrics &metrics)
+    : connections(metrics.Gauge("itemize_live_connections", "Live clients connected")),
+      sent(metrics.Counter("itemize_live_events_sent_total", "Events sent to live clients")),
+      conflated(metrics.Counter("itemize_live_events_conflated_total",
+                                "Events dropped because a newer version of their item was waiting")),
+      resyncs(
+          metrics.Counter("itemize_live_resyncs_total", "Times a live client was told to ask for everything again")),
+      evicted(metrics.Counter("itemize_live_evictions_total", "Live clients closed for being too slow")) {}
+
+Hub::Hub(asio::io_context &loop, const HubOptions &options, Services &services)
+    : loop_(loop), options_(options), metrics_(services.metrics), keepalive_(loop) {}
+
+Hub::~Hub() { CloseAll(); }
+
+// ---------------------------------------------------------------------------------- the feed's thread
+
+void Hub::Reset(LocalState state, std::string_view reason) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  const Position position = state.position;
+  standing_ = Standing{std::move(state.name_space), position};
+  types_ = std::move(state.types);
+  Receivers everyone;
+  for (const auto &[pointer, weak] : registered_) {
+    if (auto subscriber = weak.lock()) everyone.push_back(std::move(subscriber));
+  }
+  metrics_.resyncs.Increment(static_cast<double>(everyone.size()));
+  if (!everyone.empty()) Send(std::move(everyone), ResyncEvent(position, reason), position);
+  MoveTo(position);
+}
+
+void Hub::Suspend() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  standing_.reset();
+}
+
+void Hub::Publish(const StreamEntry &entry, const RowSource &row_source) {
+  const auto completed = CompleteRows(entry, row_source);
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (!standing_) return;
+  if (auto piece = PieceReader::Open(entry.piece)) {
+    Change change;
+    while (piece->Next(change))
+      PublishChange(change, piece->header().commit_lsn, completed);
+  }
+  standing_->position.version = entry.id;
+  MoveTo(standing_->position);
+}
+
+/// Rows of changes with absent members that somebody waits for. Asked for without the mutex: a
+/// subscriber who comes in between is sent such a change without its row, and asks for it.
+std::unordered_map<std::string, std::string> Hub::CompleteRows(const StreamEntry &entry, const RowSource &row_source) {
+  std::unordered_map<std::string, std::string> completed;
+  auto piece = PieceReader::Open(entry.piece);
+  if (!piece) return completed;
+  Change change;
+  while (piece->Next(change)) {
+    if (!HasAbsentMembers(change.member_lengths)) continue;
+    {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      if (!IsCurrent(change) || index_.Find(change.type, change.key).empty()) continue;
+    }
+    std::string subject = Subject(change.type, change.key);
+    if (completed.count(subject) > 0) continue;
+    // The local copy has this change already (they are applied together), so what it holds, or is
+    // filled with, is of this change or a later one.
+    if (auto row = row_source(std::string(change.type), std::string(change.key))) {
+      completed.emplace(std::move(subject), std::move(*row));
+    }
+  }
+  return completed;
+}
+
+bool Hub::IsCurrent(const Change &change) const {
+  const auto type = types_.find(std::string(change.type));
+  return type != types_.end() && type->second.readable && type->second.generation == change.generation;
+}
+
+void Hub::PublishChange(const Change &change, Lsn commit_lsn,
+                        const std::unordered_map<std::string, std::string> &completed) {
+  const Position position{standing_->position.epoch, {commit_lsn, change.ordinal}};
+  if (change.kind == LineKind::kDefinition) return PublishDefinition(change, position);
+  // Access is decided here, too, not only when somebody subscribes: rules change in between.
+  if (!IsCurrent(change)) return;
+  if (change.kind == LineKind::kTruncate) {
+    auto receivers = Alive(index_.FindType(change.type));
+    if (!receivers.empty()) Send(std::move(receivers), TruncateEvent(position, change.type), position);
+    return;
+  }
+  auto receivers = Alive(index_.Find(change.type, change.key));
+  if (receivers.empty()) return;
+  std::optional<std::string_view> row;
+  if (change.kind != LineKind::kDelete) {
+    if (!HasAbsentMembers(change.member_lengths)) {
+      row = change.row;
+    } else if (const auto at = completed.find(Subject(change.type, change.key)); at != completed.end()) {
+      row = at->second;
+    }
+  }
+  Send(std::move(receivers), ItemEvent(position, OperationName(change.kind), change.type, change.key, row), position);
+}
+
+void Hub::PublishDefinition(const Change &change, const Position &position) {
+  TypeAccess &access = types_[std::string(change.type)];
+  if (change.generation < access.generation) return;
+  access = {change.generation, change.read == "everyone"};
+  if (!access.readable) {
+    auto receivers = Alive(index_.RemoveType(change.type));
+    if (!receivers.empty()) Send(std::move(receivers), GoneEvent(position, change.type), position);
+    return;
+  }
+  auto receivers = Alive(index_.FindType(change.type));
+  metrics_.resyncs.Increment(static_cast<double>(receivers.size()));
+  if (!receivers.empty()) Send(std::move(receivers), ResyncEvent(position, "definition", change.type), position);
+}
+
+// ----------------------------------------------------------------------------------------- any thread
+
+std::optional<Hub::Standing> Hub::standing() const {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  return standing_;
+}
+
+bool Hub::MayRead(const std::vector<Interest> &interests) const {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  return std::all_of(interests.begin(), interests.end(), [this](const Interest &interest) {
+    const auto type = types_.find(interest.type);
+    return type != types_.end() && type->second.readable;
+  });
+}
+
+bool Hub::Register(const std::shared_ptr<Subscriber> &subscriber, const Standing &expected,
+                   const std::vector<SharedEvent> &first) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (!standing_ || standing_->name_space != expected.name_space || standing_->position != expected.position)
+    return false;
+  Insert(subscriber, first);
+  return true;
+}
+
+bool Hub::RegisterHere(const std::shared_ptr<Subscriber> &subscriber,
+                       const std::function<std::vector<SharedEvent>(const Position &)> &first) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (!standing_) return false;
+  Insert(subscriber, first(standing_->position));
+  return true;
+}
+
+void Hub::Insert(const std::shared_ptr<Subscriber> &subscriber, const std::vector<SharedEvent> &first) {
+  index_.Add(subscriber.get(), subscriber->interests());
+  registered_.emplace(subscriber.get(), subscriber);
+  for (const SharedEvent &event : first)
+    Send({subscriber}, event, standing_->position);
+}
+
+void Hub::Unregister(Subscriber *subscriber) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (registered_.erase(subscriber) > 0) index_.Remove(subscriber, subscriber->interests());
+}
+
+/// The mutex is held. Those that are being destroyed wait for it in Unregister and are left out.
+Hub::Receivers Hub::Alive(const std::vector<Subscriber *> &subscribers) {
+  Receivers alive;
+  alive.reserve(subscribers.size());
+  for (Subscriber *subscriber : subscribers) {
+    if (auto shared = subscriber->weak_from_this().lock()) alive.push_back(std::move(shared));
+  }
+  return alive;
+}
+
+/// The mutex is held, which is what orders the posts.
+void Hub::Send(Receivers receivers, SharedEvent event, const Position &position) {
+  asio::post(loop_, [receivers = std::move(receivers), event = std::move(event), position] {
+    for (const auto &subscriber : receivers)
+      subscriber->Deliver(event, position);
+  });
+}
+
+void Hub::MoveTo(const Position &position) {
+  asio::post(loop_, [this, position] { delivered_ = position; });
+}
+
+// ---------------------------------------------------------------------------------- the loop's thread
+
+void Hub::Start() { ArmKeepalive(); }
+
+void Hub::ArmKeepalive() {
+  keepalive_.expires_after(options_.keepalive);
+  keepalive_.async_wait([this](const boost::system::error_code &error) {
+    if (error) return;
+    Keepalive();
+    ArmKeepalive();
+  });
+}
+
+void Hub::Keepalive() {
+  const SharedEvent event = KeepaliveEvent(delivered_);
+  for (const auto &subscriber : Connected()) {
+    if (subscriber->StalledFor(options_.stall_limit)) {
+      metrics_.evicted.Increment();
+      subscriber->Close();
+    } else {
+      subscriber->Deliver(event, delivered_.value_or(Position{}));
+    }
+  }
+}
+
+Hub::Receivers Hub::Connected() const {
+  Receivers all;
+  all.reserve(connected_.size());
+  for (const auto &[pointer, subscriber] : connected_)
+    all.push_back(subscriber);
+  return all;
+}
+
+void Hub::Adopt(Subscriber::Socket socket, std::shared_ptr<Subscriber> subscriber) {
+  Subscriber &adopted = *subscriber;
+  connected_.emplace(&adopted, std::move(subscriber));
+  metrics_.connections.Increment();
+  adopted.Attach(std::move(socket));
+  if (draining_) SendAway(adopted);
+}
+
+void Hub::Forget(Subscriber *subscriber) {
+  const auto at = connected_.find(subscriber);
+  if (at == connected_.end()) return;
+  // The caller is a member of it: its last reference must not fall in here.
+  asio::post(loop_, [keep = std::move(at->second)] {});
+  connected_.erase(at);
+  metrics_.connections.Decrement();
+  if (connected_.empty() && drained_) std::exchange(drained_, nullptr)();
+}
+
+void Hub::Drain(std::function<void()> done) {
+  keepalive_.cancel();
+  drained_ = std::move(done);
+  draining_ = true;
+  for (const auto &subscriber : Connected())
+    SendAway(*subscriber);
+  if (connected_.empty() && drained_) std::exchange(drained_, nullptr)();
+}
+
+void Hub::SendAway(Subscriber &subscriber) {
+  // Spread out: clients that all come back at once would meet the next server cold.
+  std::uniform_int_distribution<int> delay(1000, 5000);
+  subscriber.Finish(RetryEvent(std::chrono::milliseconds(delay(random_))));
+}
+
+void Hub::CloseAll() {
+  for (const auto &subscriber : Connected())
+    subscriber->Close();
+}
+
+} // namespace itemize::sidecar::live

@@ -1,0 +1,132 @@
+// Where the change stream meets the live clients.
+//
+// Three kinds of threads meet here: the feed brings changes, workers bring subscribers, the event loop
+// sends. The state that decides who gets what (index, types, position) is behind one mutex, and what
+// follows from it is posted to the loop before the mutex is released: a subscriber's hello is therefore
+// ordered exactly among the events, with no gap and no double.
+#pragma once
+
+#include "base/services.hpp"
+#include "itemize/change_event.hpp"
+#include "live/local_stream.hpp"
+#include "live/subscriber.hpp"
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include <functional>
+#include <mutex>
+#include <random>
+#include <unordered_map>
+
+namespace itemize::sidecar::live {
+
+struct HubOptions {
+  /// Bytes that may wait for one subscriber before it is conflated.
+  std::size_t buffer_bytes = std::size_t{1024} * 1024;
+  std::chrono::milliseconds keepalive{15000};
+  /// A subscriber that takes nothing for this long is closed.
+  std::chrono::milliseconds stall_limit{30000};
+};
+
+struct LiveMetrics {
+  explicit LiveMetrics(Metrics &metrics);
+
+  prometheus::Gauge &connections;
+  prometheus::Counter &sent;
+  prometheus::Counter &conflated;
+  prometheus::Counter &resyncs;
+  prometheus::Counter &evicted;
+};
+
+/// The row of an item as it is now, for a change that does not carry all of it.
+using RowSource = std::function<std::optional<std::string>(const std::string &type, const std::string &key)>;
+
+class Hub {
+public:
+  Hub(boost::asio::io_context &loop, const HubOptions &options, Services &services);
+  ~Hub();
+  Hub(const Hub &) = delete;
+  Hub &operator=(const Hub &) = delete;
+
+  [[nodiscard]] LiveMetrics &metrics() { return metrics_; }
+  [[nodiscard]] const HubOptions &options() const { return options_; }
+
+  // --- the feed's thread
+
+  /// The local copy is another one: everybody has to ask anew, if there was one before.
+  void Reset(LocalState state, std::string_view reason);
+  /// There is no local copy: nobody can subscribe, those who have wait.
+  void Suspend();
+  void Publish(const StreamEntry &entry, const RowSource &row_source);
+
+  // --- any thread
+
+  /// Where the hub is, and in which local copy; nothing while there is none.
+  struct Standing {
+    std::string name_space;
+    Position position;
+  };
+  [[nodiscard]] std::optional<Standing> standing() const;
+  /// Whether all types are readable by everyone.
+  [[nodiscard]] bool MayRead(const std::vector<Interest> &interests) const;
+  /// Makes `subscriber` known if the hub still stands at `expected`, and sends it `first`. Everything
+  /// after `expected` follows. False: the hub has moved on.
+  [[nodiscard]] bool Register(const std::shared_ptr<Subscriber> &subscriber, const Standing &expected,
+                              const std::vector<SharedEvent> &first);
+  /// Makes it known wherever the hub stands; `first` is made from that. False while there is no local copy.
+  [[nodiscard]] bool RegisterHere(const std::shared_ptr<Subscriber> &subscriber,
+                                  const std::function<std::vector<SharedEvent>(const Position &)> &first);
+  void Unregister(Subscriber *subscriber);
+
+  // --- the loop's thread
+
+  /// Starts the keepalive.
+  void Start();
+  void Adopt(Subscriber::Socket socket, std::shared_ptr<Subscriber> subscriber);
+  void Forget(Subscriber *subscriber);
+  [[nodiscard]] std::size_t connected() const { return connected_.size(); }
+  /// Tells every client when to come back, and ends. `done` is called when none is left.
+  void Drain(std::function<void()> done);
+  void CloseAll();
+
+private:
+  using Receivers = std::vector<std::shared_ptr<Subscriber>>;
+
+  [[nodiscard]] static Receivers Alive(const std::vector<Subscriber *> &subscribers);
+  [[nodiscard]] std::unordered_map<std::string, std::string> CompleteRows(const StreamEntry &entry,
+                                                                          const RowSource &row_source);
+  void PublishChange(const Change &change, Lsn commit_lsn,
+                     const std::unordered_map<std::string, std::string> &completed);
+  void PublishDefinition(const Change &change, const Position &position);
+  void Send(Receivers receivers, SharedEvent event, const Position &position);
+  void Insert(const std::shared_ptr<Subscriber> &subscriber, const std::vector<SharedEvent> &first);
+  [[nodiscard]] bool IsCurrent(const Change &change) const;
+  void MoveTo(const Position &position);
+  void ArmKeepalive();
+  void Keepalive();
+  [[nodiscard]] Receivers Connected() const;
+  void SendAway(Subscriber &subscriber);
+
+  boost::asio::io_context &loop_;
+  const HubOptions options_;
+  LiveMetrics metrics_;
+
+  mutable std::mutex mutex_;
+  SubscriptionIndex index_;
+  TypeAccesses types_;
+  std::optional<Standing> standing_;
+  /// Everyone registered, to be told of a reset.
+  std::unordered_map<Subscriber *, std::weak_ptr<Subscriber>> registered_;
+
+  // The loop's own.
+  boost::asio::steady_timer keepalive_;
+  std::unordered_map<Subscriber *, std::shared_ptr<Subscriber>> connected_;
+  /// What has been handed to the subscribers.
+  std::optional<Position> delivered_;
+  std::minstd_rand random_{std::random_device{}()};
+  bool draining_ = false;
+  std::function<void()> drained_;
+};
+
+} // namespace itemize::sidecar::live

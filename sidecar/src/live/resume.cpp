@@ -1,0 +1,146 @@
+#include "live/resume.hpp"
+
+#include "itemize/row_members.hpp"
+
+#include <algorithm>
+
+namespace itemize::sidecar::live {
+
+namespace {
+
+/// Chunks of the stream read for one client. One that missed more is better off asking for everything.
+constexpr int kMaxRounds = 200;
+
+std::string_view OperationName(LineKind kind) {
+  if (kind == LineKind::kInsert) return "insert";
+  return kind == LineKind::kUpdate ? "update" : "delete";
+}
+
+} // namespace
+
+Replay::Replay(const std::vector<Interest> &interests, const Position &last, std::size_t limit_bytes)
+    : interests_(interests), last_(last), bytes_left_(limit_bytes) {}
+
+bool Replay::Wants(const Change &change) const {
+  return std::any_of(interests_.begin(), interests_.end(), [&](const Interest &interest) {
+    return interest.type == change.type && (!interest.key || *interest.key == change.key);
+  });
+}
+
+bool Replay::WantsType(std::string_view type) const {
+  return std::any_of(interests_.begin(), interests_.end(),
+                     [&](const Interest &interest) { return interest.type == type; });
+}
+
+bool Replay::Add(const StreamEntry &entry, const RowSource &row_source) {
+  auto piece = PieceReader::Open(entry.piece);
+  if (!piece) return true;
+  Change change;
+  while (piece->Next(change)) {
+    const Position position{last_.epoch, {piece->header().commit_lsn, change.ordinal}};
+    // The id may be inside a transaction: the client has had the changes before it.
+    if (position.version <= last_.version || !WantsType(change.type)) continue;
+    if (change.kind == LineKind::kDefinition) {
+      failure_ = "definition";
+      return false;
+    }
+    SharedEvent event;
+    if (change.kind == LineKind::kTruncate) {
+      event = TruncateEvent(position, change.type);
+    } else if (Wants(change)) {
+      std::optional<std::string> completed;
+      std::optional<std::string_view> row;
+      if (change.kind != LineKind::kDelete) row = change.row;
+      if (HasAbsentMembers(change.member_lengths)) {
+        completed = row_source(std::string(change.type), std::string(change.key));
+        row = completed ? std::optional<std::string_view>(*completed) : std::nullopt;
+      }
+      event = ItemEvent(position, OperationName(change.kind), change.type, change.key, row);
+    } else {
+      continue;
+    }
+    if (event->text.size() > bytes_left_) {
+      failure_ = "window";
+      return false;
+    }
+    bytes_left_ -= event->text.size();
+    events_.push_back(std::move(event));
+  }
+  return true;
+}
+
+Subscription Subscribe::Run(std::vector<Interest> interests, const std::optional<std::string> &last_event_id) {
+  if (!hub_.standing()) return {Subscription::Status::kNotReady, nullptr};
+  if (!hub_.MayRead(interests)) return {Subscription::Status::kUnreadable, nullptr};
+  auto subscriber = std::make_shared<Subscriber>(hub_, std::move(interests), hub_.options().buffer_bytes);
+  if (!last_event_id || last_event_id->empty()) return Enter(subscriber, std::nullopt);
+  const auto last = ParsePosition(*last_event_id);
+  if (!last) return Enter(subscriber, "malformed");
+  bool not_ready = false;
+  const auto failure = Resume(subscriber, *last, not_ready);
+  if (not_ready) return {Subscription::Status::kNotReady, nullptr};
+  if (failure) return Enter(subscriber, failure);
+  return {Subscription::Status::kSubscribed, subscriber};
+}
+
+Subscription Subscribe::Enter(const std::shared_ptr<Subscriber> &subscriber,
+                              std::optional<std::string_view> resync_reason) {
+  const bool entered = hub_.RegisterHere(subscriber, [&](const Position &position) {
+    std::vector<SharedEvent> first{HelloEvent(position, position)};
+    if (resync_reason) first.push_back(ResyncEvent(position, *resync_reason));
+    return first;
+  });
+  if (!entered) return {Subscription::Status::kNotReady, nullptr};
+  if (resync_reason) hub_.metrics().resyncs.Increment();
+  return {Subscription::Status::kSubscribed, subscriber};
+}
+
+std::optional<std::string_view> Subscribe::Resume(const std::shared_ptr<Subscriber> &subscriber, const Position &last,
+                                                  bool &not_ready) {
+  const RowSource row_source = [this](const std::string &type, const std::string &key) -> std::optional<std::string> {
+    auto read = reader_.Read(type, {key});
+    if (read.status != read::ReadResult::Status::kOk) return std::nullopt;
+    return std::move(read.rows.front());
+  };
+  Replay replay(subscriber->interests(), last, hub_.options().buffer_bytes);
+  Version reached = last.version;
+  std::string name_space;
+  for (int round = 0; round < kMaxRounds; ++round) {
+    const auto standing = hub_.standing();
+    if (!standing) {
+      not_ready = true;
+      return std::nullopt;
+    }
+    if (standing->position.epoch != last.epoch) return "epoch";
+    if (name_space.empty()) name_space = standing->name_space;
+    if (name_space != standing->name_space) return "reset";
+    if (reached >= standing->position.version) {
+      // A client that another sidecar has served may be ahead of this one.
+      subscriber->SkipUpTo(last);
+      std::vector<SharedEvent> first{HelloEvent(last, standing->position)};
+      first.insert(first.end(), replay.events().begin(), replay.events().end());
+      if (hub_.Register(subscriber, *standing, first)) return std::nullopt;
+      continue;
+    }
+    std::vector<StreamEntry> entries;
+    bool covered = false;
+    const bool answered = reader_.WithRedis([&](RedisConnection &redis) {
+      entries = LocalStream::Range(redis, name_space, reached, standing->position.version);
+      // Looked at after reading: what is still there now was there while it was read.
+      const auto state = stream_.ReadState(redis);
+      covered = state && state->name_space == name_space && state->Covers(last.version);
+    });
+    if (!answered) {
+      not_ready = true;
+      return std::nullopt;
+    }
+    if (!covered) return "window";
+    for (const StreamEntry &entry : entries) {
+      if (!replay.Add(entry, row_source)) return replay.failure();
+    }
+    reached = entries.size() < LocalStream::kChunk ? standing->position.version : entries.back().id;
+  }
+  return "window";
+}
+
+} // namespace itemize::sidecar::live

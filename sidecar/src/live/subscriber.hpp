@@ -1,0 +1,62 @@
+// One live client: its interests, what waits to be sent to it, and its socket.
+#pragma once
+
+#include "live/outbox.hpp"
+#include "live/subscription_index.hpp"
+
+#include <boost/asio/ip/tcp.hpp>
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <vector>
+
+namespace itemize::sidecar::live {
+
+class Hub;
+
+/// Registered with the hub from its making to its end, with or without a socket. But for construction
+/// and destruction all members run on the loop's thread.
+class Subscriber : public std::enable_shared_from_this<Subscriber> {
+public:
+  using Socket = boost::asio::ip::tcp::socket;
+  using Clock = std::chrono::steady_clock;
+
+  Subscriber(Hub &hub, std::vector<Interest> interests, std::size_t buffer_bytes);
+  ~Subscriber();
+  Subscriber(const Subscriber &) = delete;
+  Subscriber &operator=(const Subscriber &) = delete;
+
+  [[nodiscard]] const std::vector<Interest> &interests() const { return interests_; }
+
+  /// Changes of that epoch up to here the client has had from elsewhere. To be set before the hub knows the subscriber.
+  void SkipUpTo(const Position &position) { skip_up_to_ = position; }
+
+  /// Begins to send on `socket`.
+  void Attach(Socket socket);
+  void Deliver(SharedEvent event, const Position &position);
+  /// Sends `last` after what waits, and ends.
+  void Finish(SharedEvent last);
+  void Close();
+  /// Whether the client has taken nothing for that long although something waits.
+  [[nodiscard]] bool StalledFor(std::chrono::milliseconds duration) const;
+
+private:
+  void WatchForEnd();
+  void Flush();
+
+  Hub &hub_;
+  const std::vector<Interest> interests_;
+  Position skip_up_to_;
+  Outbox outbox_;
+  std::size_t conflated_before_ = 0;
+  std::optional<Socket> socket_;
+  std::vector<SharedEvent> in_flight_;
+  Clock::time_point write_started_;
+  /// A resync for slowness waits; another overflow before it is taken ends the connection.
+  bool resync_waits_ = false;
+  bool finishing_ = false;
+  bool closed_ = false;
+};
+
+} // namespace itemize::sidecar::live

@@ -1,0 +1,78 @@
+#include "local/stream_reader.hpp"
+
+#include "redis/script.hpp"
+
+namespace itemize::sidecar {
+namespace {
+
+/// An entry may be 256 KB and, with one huge row, more: this bounds a reply to some tens of megabytes.
+constexpr const char *kReadCount = "128";
+
+const RedisScript &TipScript() {
+  static const RedisScript script(R"lua(
+-- KEYS: epoch; ARGV: what stands around the epoch in the keys of stream and types. Returns epoch, last id, types.
+local epoch = redis.call('GET', KEYS[1])
+if not epoch then return {} end
+local info = redis.pcall('XINFO', 'STREAM', ARGV[1] .. epoch .. ARGV[2])
+if info.err then return {} end
+local last
+for i = 1, #info, 2 do
+  if info[i] == 'last-generated-id' then last = info[i + 1] end
+end
+return {epoch, last, redis.call('HGETALL', ARGV[1] .. epoch .. ARGV[3])}
+)lua");
+  return script;
+}
+
+const RedisScript &BoundsScript() {
+  static const RedisScript script(R"lua(
+-- KEYS: epoch, stream. Returns the running epoch, and first and last id of the stream given.
+local first = redis.call('XRANGE', KEYS[2], '-', '+', 'COUNT', 1)
+local last = redis.call('XREVRANGE', KEYS[2], '+', '-', 'COUNT', 1)
+return {redis.call('GET', KEYS[1]), first[1] and first[1][1], last[1] and last[1][1]}
+)lua");
+  return script;
+}
+
+} // namespace
+
+StreamReader::StreamReader(const RedisEndpoint &endpoint, const std::string &prefix)
+    : connection_(endpoint), keys_(prefix) {}
+
+std::optional<StreamTip> StreamReader::ReadTip() {
+  constexpr std::string_view kPlace = "\n";
+  const auto around = [&](const std::string &key) {
+    const std::size_t place = key.find(kPlace);
+    return std::make_pair(key.substr(0, place), key.substr(place + kPlace.size()));
+  };
+  const auto [before, stream_end] = around(keys_.Stream(kPlace));
+  const auto types_end = around(keys_.Types(kPlace)).second;
+  const Reply reply = TipScript().Run(connection_, {keys_.Epoch()}, {before, stream_end, types_end});
+  if (reply.size() == 0) return std::nullopt;
+  const auto epoch = ParseEpoch(reply[0].Text());
+  const auto last = ParseVersion(reply[1].Text());
+  if (!epoch || !last) throw RedisError("the global Redis holds a malformed epoch or stream id");
+  StreamTip tip{*epoch, *last, {}};
+  const ReplyView types = reply[2];
+  for (std::size_t i = 0; i + 1 < types.size(); i += 2)
+    tip.types.emplace_back(types[i].Text(), types[i + 1].Text());
+  return tip;
+}
+
+StreamReader::Batch StreamReader::Read(const Epoch &epoch, const Version &after,
+                                       std::chrono::milliseconds longest_wait) {
+  const std::string stream = keys_.Stream(FormatEpoch(epoch));
+  Batch batch{connection_.Command({"XREAD", "COUNT", kReadCount, "BLOCK", std::to_string(longest_wait.count()),
+                                   "STREAMS", stream, FormatVersion(after)}),
+              {},
+              {},
+              {}};
+  const Reply bounds = BoundsScript().Run(connection_, {keys_.Epoch(), stream}, {});
+  const auto version = [](ReplyView id) { return id.IsNil() ? std::nullopt : ParseVersion(id.Text()); };
+  if (bounds.size() > 0 && !bounds[0].IsNil()) batch.epoch = ParseEpoch(bounds[0].Text());
+  if (bounds.size() > 1) batch.first = version(bounds[1]);
+  if (bounds.size() > 2) batch.last = version(bounds[2]);
+  return batch;
+}
+
+} // namespace itemize::sidecar

@@ -1,0 +1,49 @@
+// The global stream in Redis, as a cluster reads it.
+#pragma once
+
+#include "itemize/lsn.hpp"
+#include "redis/connection.hpp"
+#include "redis/keys.hpp"
+
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace itemize::sidecar {
+
+/// The stream at one moment: what a copy that is begun anew starts from.
+struct StreamTip {
+  Epoch epoch;
+  Version last;
+  /// Type -> "<generation> <read>" as of `last`.
+  std::vector<std::pair<std::string, std::string>> types;
+};
+
+class StreamReader {
+public:
+  StreamReader(const RedisEndpoint &endpoint, const std::string &prefix);
+
+  /// Nothing while no epoch has begun.
+  std::optional<StreamTip> ReadTip();
+
+  struct Batch {
+    /// Array of entries {id, {"p", piece}}; see size().
+    Reply reply;
+    /// What the stream holds, read after the entries.
+    std::optional<Epoch> epoch;
+    std::optional<Version> first;
+    std::optional<Version> last;
+
+    [[nodiscard]] std::size_t size() const { return reply.size() == 0 ? 0 : reply[0][1].size(); }
+    [[nodiscard]] ReplyView entry(std::size_t index) const { return reply[0][1][index]; }
+  };
+  /// Entries after `after`; waits for some up to `longest_wait`.
+  Batch Read(const Epoch &epoch, const Version &after, std::chrono::milliseconds longest_wait);
+
+private:
+  RedisConnection connection_;
+  GlobalKeys keys_;
+};
+
+} // namespace itemize::sidecar

@@ -1,0 +1,288 @@
+#include "options.hpp"
+
+#include "base/errors.hpp"
+#include "base/logger.hpp"
+#include "itemize/lsn.hpp"
+#include "postgres/connection.hpp"
+#include "postgres/password.hpp"
+#include "redis/endpoint.hpp"
+
+#include <CLI/CLI.hpp>
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <cstdlib>
+#include <fstream>
+
+namespace itemize::sidecar {
+namespace {
+
+constexpr const char *kVersion = ITEMIZE_VERSION;
+constexpr std::string_view kConfigFlag = "--config";
+constexpr const char *kConfigVariable = "ITEMIZE_CONFIG";
+
+constexpr std::array<const char *, 4> kModeNames = {"absolute", "global", "local", "extended"};
+
+/// --foo-bar or foo-bar -> ITEMIZE_FOO_BAR
+std::string EnvironmentName(const std::string &name) {
+  std::string environment = "ITEMIZE_";
+  for (const char c : name) {
+    environment.push_back(c == '-' ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(c))));
+  }
+  return environment;
+}
+
+/// CLI11 lets the file go before the environment; drop from the file what the environment sets.
+class EnvironmentFirst : public CLI::ConfigTOML {
+public:
+  std::vector<CLI::ConfigItem> from_config(std::istream &input) const override {
+    auto kept = CLI::ConfigTOML::from_config(input);
+    const auto set_by_environment = [](const CLI::ConfigItem &item) {
+      const char *const value = std::getenv(EnvironmentName(item.name).c_str());
+      return value != nullptr && *value != '\0';
+    };
+    kept.erase(std::remove_if(kept.begin(), kept.end(), set_by_environment), kept.end());
+    return kept;
+  }
+};
+
+/// Values as they were written, before validation.
+struct Raw {
+  std::string mode;
+  std::string checked_mode;
+  std::string redis;
+  std::string listen;
+  // Files that hold a password and nothing else.
+  std::string database_password_file;
+  std::string replication_database_password_file;
+  std::string redis_password_file;
+  std::string global_redis_password_file;
+  std::string local_redis_password_file;
+  // Signed: CLI11 would read -1 into an unsigned number as a huge one.
+  std::int64_t stream_max_entries = 0;
+  std::int64_t local_stream_max_entries = 0;
+  std::int64_t heartbeat_seconds = 0;
+  std::int64_t item_ttl_seconds = 0;
+  std::int64_t missing_ttl_seconds = 0;
+  std::int64_t max_connections = 0;
+  std::int64_t live_buffer = 0;
+  bool connect = false;
+};
+
+template <typename Value>
+CLI::Option *Add(CLI::App &app, const std::string &name, Value &value, const std::string &help) {
+  return app.add_option("--" + name, value, help)->envname(EnvironmentName(name))->capture_default_str();
+}
+
+void Declare(CLI::App &app, Options &options, Raw &raw) {
+  app.add_option("MODE", raw.mode,
+                 "absolute (all three in one process), global (slot -> global Redis), local (global Redis -> local "
+                 "Redis), extended (HTTP), or check-config [MODE] (validate and end)")
+      ->required()
+      ->configurable(false);
+  app.add_option("CHECKED", raw.checked_mode, "the mode that check-config validates for (default: absolute)")
+      ->configurable(false);
+  app.add_flag("--connect", raw.connect, "check-config: also connect once to every server")->configurable(false);
+  Add(app, "database", options.database, "URL of the primary: postgresql://user@host:port/name");
+  Add(app, "replication-database", options.replication_database,
+      "URL of the primary for a role with REPLICATION (default: --database)");
+  Add(app, "redis", raw.redis, "URL of both Redis: redis://[user:password@]host:port/db or unix:///path");
+  Add(app, "global-redis", options.global_redis, "URL of the global Redis (default: --redis)");
+  Add(app, "local-redis", options.local_redis, "URL of the local Redis (default: --redis)");
+  Add(app, "database-password-file", raw.database_password_file, "file with the password for --database");
+  Add(app, "replication-database-password-file", raw.replication_database_password_file,
+      "file with the password for --replication-database");
+  Add(app, "redis-password-file", raw.redis_password_file, "file with the password for --redis");
+  Add(app, "global-redis-password-file", raw.global_redis_password_file, "file with the password for --global-redis");
+  Add(app, "local-redis-password-file", raw.local_redis_password_file, "file with the password for --local-redis");
+  Add(app, "slot", options.slot, "logical replication slot; made when missing");
+  Add(app, "prefix", options.prefix, "prefix of every key in Redis");
+  Add(app, "stream-max-entries", raw.stream_max_entries, "entries kept in the global stream, about");
+  Add(app, "local-stream-max-entries", raw.local_stream_max_entries, "entries kept in the local stream, about");
+  Add(app, "heartbeat-seconds", raw.heartbeat_seconds, "longest time without an entry while the WAL moves");
+  Add(app, "item-ttl-seconds", raw.item_ttl_seconds, "how long an item is held after it was last read");
+  Add(app, "missing-ttl-seconds", raw.missing_ttl_seconds, "the same for an item known to be missing");
+  Add(app, "listen", raw.listen, "ADDRESS:PORT of the HTTP server; port 0 takes a free one");
+  Add(app, "static-dir", options.static_dir, "directory served at /");
+  Add(app, "max-connections", raw.max_connections, "HTTP connections at once, live streams included");
+  Add(app, "live-buffer", raw.live_buffer, "bytes that may wait for one live client before they are conflated");
+  Add(app, "log-level", options.log_level, "debug, info, warning or error");
+  app.set_config(kConfigFlag.data(), "", "TOML file with any of these, without the dashes")->envname(kConfigVariable);
+  app.config_formatter(std::make_shared<EnvironmentFirst>());
+  app.allow_config_extras(CLI::config_extras_mode::error);
+  app.set_version_flag("--version", std::string("itemize-sidecar ") + kVersion);
+}
+
+Mode ParseMode(const std::string &name) {
+  for (std::size_t i = 0; i < kModeNames.size(); ++i) {
+    if (name == kModeNames.at(i)) return static_cast<Mode>(i);
+  }
+  throw ConfigError("MODE must be absolute, global, local, extended or check-config, not \"" + name + "\"");
+}
+
+void ParseListen(const std::string &listen, Options &options) {
+  const std::size_t colon = listen.rfind(':');
+  const auto port = colon == std::string::npos ? std::nullopt : ParseUint64(std::string_view(listen).substr(colon + 1));
+  if (!port || *port > 65535 || colon == 0) {
+    throw ConfigError("listen must be ADDRESS:PORT, for example 127.0.0.1:8080, not \"" + listen + "\"");
+  }
+  options.listen_address = listen.substr(0, colon);
+  if (options.listen_address.front() == '[' && options.listen_address.back() == ']') {
+    options.listen_address = options.listen_address.substr(1, options.listen_address.size() - 2);
+  }
+  options.listen_port = static_cast<std::uint16_t>(*port);
+}
+
+void RequireAtLeastOne(std::int64_t value, const char *name) {
+  if (value < 1) throw ConfigError(std::string(name) + " must be at least 1");
+}
+
+void RequireSet(const std::string &value, const char *name, const Options &options) {
+  if (value.empty()) throw ConfigError(std::string("mode ") + ModeName(options.mode) + " needs " + name);
+}
+
+/// The rule of ReplicationSlotValidateName in PostgreSQL's slot.c.
+bool IsSlotName(const std::string &name) {
+  return !name.empty() && name.size() <= 63 && std::all_of(name.begin(), name.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
+  });
+}
+
+/// Characters that mean something in a pattern of SCAN, or in a key's hash tag, are kept out.
+bool IsPrefix(const std::string &prefix) {
+  return !prefix.empty() && prefix.size() <= 63 && std::all_of(prefix.begin(), prefix.end(), [](char c) {
+    return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' || c == '-' || c == '.' || c == ':';
+  });
+}
+
+void Validate(const Options &options) {
+  ParseLogLevel(options.log_level);
+  if (options.RunsGlobal() || options.RunsExtended()) RequireSet(options.database, "--database", options);
+  if (options.RunsGlobal() || options.RunsLocal())
+    RequireSet(options.global_redis, "--global-redis or --redis", options);
+  if (options.RunsLocal() || options.RunsExtended())
+    RequireSet(options.local_redis, "--local-redis or --redis", options);
+  for (const std::string *url : {&options.database, &options.replication_database}) {
+    if (!url->empty()) DescribeDatabase(*url);
+  }
+  for (const std::string *url : {&options.global_redis, &options.local_redis}) {
+    if (!url->empty()) ParseRedisUrl(*url);
+  }
+  if (!IsSlotName(options.slot)) throw ConfigError("slot must be 1 to 63 lower case letters, digits and underscores");
+  if (!IsPrefix(options.prefix)) throw ConfigError("prefix must be 1 to 63 letters, digits and characters of _-.:");
+}
+
+/// The first line of the file: editors and `echo` end it with a line end that is no part of the password.
+std::string ReadPassword(const std::string &path) {
+  std::ifstream file(path);
+  std::string password;
+  if (!file || !std::getline(file, password)) throw ConfigError("cannot read a password from " + path);
+  if (!password.empty() && password.back() == '\r') password.pop_back();
+  if (password.empty()) throw ConfigError("the first line of " + path + " is empty");
+  return password;
+}
+
+/// Replaces a URL by the same one with the password of a file, where a file is named.
+template <typename WithPassword>
+void AddPassword(std::string &url, const std::string &path, const char *url_option, WithPassword with_password) {
+  if (path.empty()) return;
+  const std::string option = std::string(url_option) + "-password-file";
+  if (url.empty()) throw ConfigError(option + " needs " + url_option);
+  try {
+    url = with_password(url, ReadPassword(path));
+  } catch (const ConfigError &error) {
+    throw ConfigError(option + ": " + error.what());
+  }
+}
+
+/// Before one URL takes the place of another that is not given: the password belongs to the URL.
+void AddPasswords(Raw &raw, Options &options) {
+  AddPassword(options.database, raw.database_password_file, "--database", WithDatabasePassword);
+  AddPassword(options.replication_database, raw.replication_database_password_file, "--replication-database",
+              WithDatabasePassword);
+  AddPassword(raw.redis, raw.redis_password_file, "--redis", WithRedisPassword);
+  AddPassword(options.global_redis, raw.global_redis_password_file, "--global-redis", WithRedisPassword);
+  AddPassword(options.local_redis, raw.local_redis_password_file, "--local-redis", WithRedisPassword);
+}
+
+void Resolve(Raw &raw, CommandLine &command) {
+  Options &options = command.options;
+  const bool check = raw.mode == "check-config";
+  if (!check && !raw.checked_mode.empty()) throw ConfigError("unexpected argument \"" + raw.checked_mode + "\"");
+  command.action = check ? CommandLine::Action::kCheckConfig : CommandLine::Action::kRun;
+  command.connect = raw.connect;
+  options.mode =
+      check ? (raw.checked_mode.empty() ? Mode::kAbsolute : ParseMode(raw.checked_mode)) : ParseMode(raw.mode);
+  AddPasswords(raw, options);
+  if (options.replication_database.empty()) options.replication_database = options.database;
+  if (options.global_redis.empty()) options.global_redis = raw.redis;
+  if (options.local_redis.empty()) options.local_redis = raw.redis;
+  ParseListen(raw.listen, options);
+  RequireAtLeastOne(raw.stream_max_entries, "stream-max-entries");
+  RequireAtLeastOne(raw.local_stream_max_entries, "local-stream-max-entries");
+  RequireAtLeastOne(raw.heartbeat_seconds, "heartbeat-seconds");
+  RequireAtLeastOne(raw.item_ttl_seconds, "item-ttl-seconds");
+  RequireAtLeastOne(raw.missing_ttl_seconds, "missing-ttl-seconds");
+  RequireAtLeastOne(raw.max_connections, "max-connections");
+  RequireAtLeastOne(raw.live_buffer, "live-buffer");
+  options.stream_max_entries = static_cast<std::uint64_t>(raw.stream_max_entries);
+  options.local_stream_max_entries = static_cast<std::uint64_t>(raw.local_stream_max_entries);
+  options.heartbeat = std::chrono::seconds(raw.heartbeat_seconds);
+  options.item_ttl = std::chrono::seconds(raw.item_ttl_seconds);
+  options.missing_ttl = std::chrono::seconds(raw.missing_ttl_seconds);
+  options.max_connections = static_cast<std::uint64_t>(raw.max_connections);
+  options.live_buffer = static_cast<std::uint64_t>(raw.live_buffer);
+  Validate(options);
+}
+
+/// CLI11 reads the file before it looks at the environment, so the file's own variable is turned into the flag here.
+std::vector<const char *> WithConfigFromEnvironment(int argc, const char *const *argv) {
+  std::vector<const char *> arguments(argv, argv + argc);
+  const auto names_file = [](std::string_view argument) {
+    return argument == kConfigFlag || argument.substr(0, kConfigFlag.size() + 1) == std::string(kConfigFlag) + '=';
+  };
+  const char *const file = std::getenv(kConfigVariable);
+  if (file == nullptr || *file == '\0' || std::any_of(arguments.begin(), arguments.end(), names_file)) return arguments;
+  arguments.insert(arguments.end(), {kConfigFlag.data(), file});
+  return arguments;
+}
+
+} // namespace
+
+const char *ModeName(Mode mode) { return kModeNames.at(static_cast<std::size_t>(mode)); }
+
+CommandLine ParseCommandLine(int argc, const char *const *argv) {
+  CommandLine command;
+  Options &options = command.options;
+  Raw raw;
+  raw.listen = options.listen_address + ':' + std::to_string(options.listen_port);
+  raw.stream_max_entries = static_cast<std::int64_t>(options.stream_max_entries);
+  raw.local_stream_max_entries = static_cast<std::int64_t>(options.local_stream_max_entries);
+  raw.heartbeat_seconds = options.heartbeat.count();
+  raw.item_ttl_seconds = options.item_ttl.count();
+  raw.missing_ttl_seconds = options.missing_ttl.count();
+  raw.max_connections = static_cast<std::int64_t>(options.max_connections);
+  raw.live_buffer = static_cast<std::int64_t>(options.live_buffer);
+
+  CLI::App app("Carries committed rows from PostgreSQL through Redis to clients.", "itemize-sidecar");
+  Declare(app, options, raw);
+  try {
+    const auto arguments = WithConfigFromEnvironment(argc, argv);
+    app.parse(static_cast<int>(arguments.size()), arguments.data());
+  } catch (const CLI::CallForHelp &) {
+    command.action = CommandLine::Action::kShow;
+    command.text = app.help();
+    return command;
+  } catch (const CLI::CallForVersion &) {
+    command.action = CommandLine::Action::kShow;
+    command.text = app.version() + "\n";
+    return command;
+  } catch (const CLI::ParseError &error) {
+    throw ConfigError(error.what());
+  }
+  Resolve(raw, command);
+  return command;
+}
+
+} // namespace itemize::sidecar

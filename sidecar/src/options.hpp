@@ -1,0 +1,75 @@
+// What the user can set. A flag --foo-bar is the environment variable ITEMIZE_FOO_BAR and the key
+// foo-bar of the configuration file; a flag goes before the environment, the environment before the file.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+
+namespace itemize::sidecar {
+
+enum class Mode { kAbsolute, kGlobal, kLocal, kExtended };
+
+struct Options {
+  Mode mode = Mode::kAbsolute;
+
+  /// URL of the primary, for queries.
+  std::string database;
+  /// URL of the primary for the replication protocol; empty: the same as `database`.
+  std::string replication_database;
+  /// URLs; validated by the time anybody sees them.
+  std::string global_redis;
+  std::string local_redis;
+
+  /// Replication slot; made when it is missing.
+  std::string slot = "itemize";
+  /// Prefix of every key in Redis.
+  std::string prefix = "itemize";
+  /// About how many entries the global stream keeps. A cluster that falls further behind resyncs.
+  std::uint64_t stream_max_entries = 100'000;
+  /// About how many entries the local stream keeps, for clients that resume with Last-Event-ID.
+  std::uint64_t local_stream_max_entries = 10'000;
+  /// Longest time without an entry in the stream while the write-ahead log moves.
+  std::chrono::seconds heartbeat{10};
+  /// How long an item stays in the local Redis after it was last read.
+  std::chrono::seconds item_ttl{3600};
+  /// The same for an item that is known to be missing.
+  std::chrono::seconds missing_ttl{60};
+
+  /// Address and port of the HTTP server; port 0 takes a free one.
+  std::string listen_address = "127.0.0.1";
+  std::uint16_t listen_port = 8080;
+  /// Directory served at /; empty: none.
+  std::string static_dir;
+  /// HTTP connections at once, live streams included.
+  std::uint64_t max_connections = 10'000;
+  /// Bytes that may wait for one live client before they are conflated.
+  std::uint64_t live_buffer = 1'048'576;
+
+  std::string log_level = "info";
+
+  [[nodiscard]] bool RunsGlobal() const { return mode == Mode::kAbsolute || mode == Mode::kGlobal; }
+  [[nodiscard]] bool RunsLocal() const { return mode == Mode::kAbsolute || mode == Mode::kLocal; }
+  [[nodiscard]] bool RunsExtended() const { return mode == Mode::kAbsolute || mode == Mode::kExtended; }
+};
+
+const char *ModeName(Mode mode);
+
+/// What the command line asks for.
+struct CommandLine {
+  enum class Action {
+    kRun,
+    kCheckConfig, ///< validate, and with `connect` try every server once
+    kShow,        ///< print `text` (help, version) and end with status 0
+  };
+  Action action = Action::kRun;
+  Options options;
+  bool connect = false;
+  std::string text;
+};
+
+/// Reads flags, environment and configuration file, and validates the whole. Throws ConfigError; no
+/// text of it holds a password.
+CommandLine ParseCommandLine(int argc, const char *const *argv);
+
+} // namespace itemize::sidecar

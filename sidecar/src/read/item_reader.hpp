@@ -1,0 +1,170 @@
+// Read-through: from the local copy when it is held, else from the database and into the copy, exactly
+// (design, decision 6), and from whichever of the two is left when one is gone (decision 11).
+#pragma once
+
+#include "base/services.hpp"
+#include "read/item_source.hpp"
+#include "read/lazy_connection.hpp"
+#include "read/local_copy.hpp"
+#include "read/position_floor.hpp"
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace itemize::sidecar::read {
+
+/// What all readers of the process share. Thread-safe.
+struct ReadBackends {
+  ReadBackends(const Options &run_options, Services &run_services, StopToken stop_token);
+
+  const Options &options;
+  Services &services;
+  StopToken stop;
+  RedisEndpoint redis_endpoint;
+  LocalCopy local;
+  PositionFloor floor;
+  Outage redis_outage;
+  Outage database_outage;
+  /// The database answers, and does not let the role have items.
+  Outage database_refusal;
+  prometheus::Counter &hits;
+  prometheus::Counter &fills;
+  prometheus::Counter &fill_retries;
+  prometheus::Counter &uncached;
+};
+
+struct ReadResult {
+  /// kContended: the item could not be taken into the copy in time. kRefused: the database does not let this process's
+  /// role have items. kMalformed: the question cannot have an answer.
+  enum class Status { kOk, kUnreadable, kNotReady, kUnavailable, kContended, kRefused, kMalformed };
+  Status status = Status::kOk;
+  /// For each key its row, or nothing when there is none. With kOk.
+  std::vector<std::optional<std::string>> rows;
+  /// What the rows are at least as new as; nothing when no local copy could tell.
+  std::optional<Position> position;
+  /// Redis is gone: this comes from the database.
+  bool without_redis = false;
+  /// The database is gone: this may have stopped being kept current.
+  bool stale = false;
+};
+
+struct PageResult {
+  ReadResult::Status status = ReadResult::Status::kOk;
+  std::vector<PageItem> items;
+  /// Key to ask `after` for what follows; nothing on the last page.
+  std::optional<std::string> next;
+  std::optional<Position> position;
+  bool without_redis = false;
+};
+
+/// For one thread at a time: each has its own connections.
+class ItemReader {
+public:
+  explicit ItemReader(ReadBackends &backends);
+
+  /// Keys are canonical and distinct.
+  ReadResult Read(const std::string &type, const std::vector<std::string> &keys);
+  PageResult Page(const std::string &type, std::size_t limit, const std::optional<std::string> &after);
+  /// Whether everyone may read the type now.
+  ReadResult::Status Access(const std::string &type);
+
+  /// Asks both servers something small, and notes whether they answer.
+  void Probe();
+
+  /// Runs `use(RedisConnection &)`, which may be called twice; false when Redis is gone. Never throws
+  /// RedisError.
+  template <typename Use>
+  bool WithRedis(Use use) {
+    if (!backends_.redis_outage.MayTry()) return false;
+    while (true) {
+      const SecondChance chance(redis_.connected());
+      try {
+        use(redis_.Get());
+        NoteRedis(nullptr);
+        return true;
+      } catch (const RedisReplyError &error) {
+        // LOADING, READONLY, OOM, NOAUTH and a script that failed have this in common: the copy cannot
+        // be used now, and the database can.
+        NoteRedis(error.what());
+        return false;
+      } catch (const RedisError &error) {
+        redis_.Drop();
+        if (chance.given()) continue;
+        NoteRedis(error.what());
+        return false;
+      }
+    }
+  }
+
+private:
+  /// Somebody has to act before the database answers such questions.
+  class DatabaseRefused : public Error {
+  public:
+    using Error::Error;
+  };
+
+  /// As WithRedis, for the database. An error that is no outage is thrown, and DatabaseRefused.
+  template <typename Use>
+  bool WithDatabase(Use use) {
+    if (!backends_.database_outage.MayTry()) return false;
+    while (true) {
+      const SecondChance chance(database_.connected());
+      try {
+        use(database_.Get());
+        NoteDatabase(nullptr);
+        return true;
+      } catch (const PostgresError &error) {
+        if (IsAboutTheQuestion(error)) throw;
+        if (database_.connected() && IsRefusal(error)) {
+          NoteRefusal(error);
+          throw DatabaseRefused(error.what());
+        }
+        if (database_.connected() && !IsOutage(error)) throw; // this question's misfortune, not everybody's
+        database_.Drop();
+        if (chance.given()) continue;
+        NoteDatabase(error.what());
+        return false;
+      } catch (const Stopped &) {
+        database_.Drop();
+        return false;
+      }
+    }
+  }
+  static bool IsAboutTheQuestion(const PostgresError &error);
+  static bool IsRefusal(const PostgresError &error);
+  /// Whether the server is gone, going, or out of resources.
+  static bool IsOutage(const PostgresError &error);
+  void NoteRefusal(const PostgresError &error);
+  void NoteRedis(const char *error);
+  void NoteDatabase(const char *error);
+
+  /// False when Redis is gone, or behind what this process has shown.
+  bool ReadLocal(const std::string &type, const std::vector<std::string> &keys, LocalRead &local);
+  ReadResult ReadThrough(const std::string &type, const std::vector<std::string> &keys);
+  ReadResult ReadWithoutCopy(const std::string &type, const std::vector<std::string> &keys);
+  /// Brings what is kUnknown in `items`; says in `result` when that is not possible.
+  void CompleteFromDatabase(const std::string &type, const std::vector<std::string> &keys, std::vector<HeldItem> &items,
+                            ReadResult &result);
+  void CompleteWithoutRedis(const std::string &type, const std::vector<std::string> &keys, std::vector<HeldItem> &items,
+                            ReadResult &result);
+  enum class FillOutcome { kTried, kRedisGone, kDatabaseGone };
+  /// Fills those of the kUnknown in `items` that nobody else fills.
+  FillOutcome FillUnknown(const std::string &type, const std::vector<std::string> &keys, std::vector<HeldItem> &items);
+  /// As FillUnknown for keys of which the database has refused at least one, which is found by halving.
+  FillOutcome FillHalves(const std::string &type, const std::vector<std::string> &keys,
+                         const std::vector<std::size_t> &places, std::vector<HeldItem> &items);
+  /// False when the database is gone. Throws PostgresError when the columns' types refuse the text of a key.
+  bool FetchRows(const std::string &type, const std::vector<std::string> &keys, Fetched &fetched);
+  /// A page's keys come from the database, its rows as every item does: the database may be ahead of the copy, and
+  /// who then asks for one of them would see it go back (invariant I2). A row that is gone by then is left out.
+  void TakeRowsFromCopy(const std::string &type, PageResult &page);
+  /// For when no copy can take an item back: its row may be ahead of the stream.
+  bool FetchUncached(const std::string &type, const std::vector<std::string> &keys, std::vector<HeldItem> &items);
+
+  ReadBackends &backends_;
+  LazyConnection<RedisConnection> redis_;
+  LazyConnection<PostgresConnection> database_;
+};
+
+} // namespace itemize::sidecar::read

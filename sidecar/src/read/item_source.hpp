@@ -1,0 +1,47 @@
+// The truth: items as the primary gives them through itemize.fetch and itemize.list.
+#pragma once
+
+#include "postgres/connection.hpp"
+#include "read/local_copy.hpp"
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace itemize::sidecar::read {
+
+struct Fetched {
+  /// pg_current_snapshot() of the statement that read the items.
+  std::string snapshot;
+  /// In the order of the keys asked for.
+  std::vector<FetchedItem> items;
+};
+
+struct PageItem {
+  std::string key;
+  std::string row;
+};
+
+/// The database does not know the type.
+class UnknownType : public Error {
+public:
+  using Error::Error;
+};
+
+/// Functions throw PostgresError, UnknownType, or Stopped.
+class ItemSource {
+public:
+  static Fetched Fetch(PostgresConnection &database, const std::string &type, const std::vector<std::string> &keys);
+
+  /// Up to `count` items after the key `after`, in key order.
+  static std::vector<PageItem> List(PostgresConnection &database, const std::string &type, std::size_t count,
+                                    const std::optional<std::string> &after);
+
+  /// Whether everyone may read the type; for when no local copy can tell.
+  static bool IsReadable(PostgresConnection &database, const std::string &type);
+};
+
+/// `keys` as the text of a PostgreSQL array.
+[[nodiscard]] std::string ArrayText(const std::vector<std::string> &keys);
+
+} // namespace itemize::sidecar::read

@@ -1,0 +1,113 @@
+#include "read/local_copy.hpp"
+
+#include "read/scripts.hpp"
+#include "redis/keys.hpp"
+
+#include <atomic>
+#include <random>
+
+namespace itemize::sidecar::read {
+
+namespace {
+
+/// Longer than the database may take to answer a fill, so that a marker outlives its question.
+constexpr std::string_view kMarkerTtlMilliseconds = "15000";
+/// Fields that the read script answers before the items.
+constexpr std::size_t kReadHead = 5;
+constexpr std::size_t kFillHead = 2;
+
+/// Unlike that of any other fill in any process.
+std::string MakeToken() {
+  static const std::string kProcess = [] {
+    std::random_device random;
+    return std::to_string((std::uint64_t{random()} << 32U) | random());
+  }();
+  static std::atomic<std::uint64_t> count{0};
+  return kProcess + '.' + std::to_string(count.fetch_add(1));
+}
+
+HeldItem ItemOf(const ReplyView &reply) {
+  if (reply.IsNil()) return {};
+  if (reply.IsText()) return {HeldItem::State::kFound, std::string(reply.Text())};
+  return {HeldItem::State::kMissing, {}};
+}
+
+/// The second word of "<generation> <read> <truncations>".
+std::string_view ReadAccessOf(std::string_view types_value) {
+  const std::size_t space = types_value.find(' ');
+  if (space == std::string_view::npos) return {};
+  types_value.remove_prefix(space + 1);
+  return types_value.substr(0, types_value.find(' '));
+}
+
+} // namespace
+
+LocalCopy::LocalCopy(const Options &options)
+    : state_key_(LocalStateKey(options.prefix)), item_ttl_(std::to_string(options.item_ttl.count())),
+      missing_ttl_(std::to_string(options.missing_ttl.count())) {}
+
+LocalRead LocalCopy::Read(RedisConnection &redis, const std::string &type, const std::vector<std::string> &keys) const {
+  RedisArguments arguments{type, item_ttl_};
+  arguments.insert(arguments.end(), keys.begin(), keys.end());
+  const Reply reply = kReadScript.Run(redis, {state_key_}, arguments);
+  LocalRead read;
+  if (reply.size() < kReadHead) {
+    // Trailing nil: a type that is not there cuts the answer short, an absent copy empties it.
+    if (reply.size() == 0) return read;
+    throw RedisError("the read script gave an answer of an unknown form");
+  }
+  const auto epoch = ParseEpoch(reply[1].Text());
+  const auto applied = ParseVersion(reply[2].Text());
+  if (!epoch || !applied) throw RedisError("the local copy's position is malformed");
+  read.position = Position{*epoch, *applied};
+  read.behind = reply[3].IsNil() || reply[3].Text() != redis.RunId();
+  if (reply[4].IsNil() || ReadAccessOf(reply[4].Text()) != "everyone") {
+    read.access = LocalRead::Access::kUnreadable;
+    return read;
+  }
+  read.access = LocalRead::Access::kReadable;
+  read.items.reserve(keys.size());
+  for (std::size_t i = 0; i < keys.size(); ++i)
+    read.items.push_back(ItemOf(reply[kReadHead + i]));
+  return read;
+}
+
+std::optional<FillLease> LocalCopy::BeginFill(RedisConnection &redis, const std::string &type,
+                                              const std::vector<std::string> &keys) const {
+  FillLease lease;
+  lease.token = MakeToken();
+  RedisArguments arguments{type, kMarkerTtlMilliseconds, lease.token};
+  arguments.insert(arguments.end(), keys.begin(), keys.end());
+  const Reply reply = kFillBeginScript.Run(redis, {state_key_}, arguments);
+  if (reply.size() == 0) return std::nullopt;
+  lease.name_space = reply[0].Text();
+  lease.gen = reply[1].Text();
+  for (std::size_t i = 0; i < keys.size(); ++i)
+    lease.granted.push_back(reply[kFillHead + i].Integer() == 1);
+  return lease;
+}
+
+std::vector<HeldItem> LocalCopy::StoreFill(RedisConnection &redis, const std::string &type, const FillLease &lease,
+                                           const std::string &snapshot, const std::vector<std::string> &keys,
+                                           const std::vector<FetchedItem> &fetched) const {
+  RedisArguments arguments{type, lease.name_space, lease.gen, lease.token, snapshot, item_ttl_, missing_ttl_};
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    const FetchedItem &item = fetched[i];
+    arguments.insert(arguments.end(), {keys[i], item.row, item.member_lengths, item.generation});
+  }
+  const Reply reply = kFillStoreScript.Run(redis, {state_key_}, arguments);
+  std::vector<HeldItem> stored;
+  stored.reserve(keys.size());
+  for (std::size_t i = 0; i < keys.size(); ++i)
+    stored.push_back(ItemOf(reply[i]));
+  return stored;
+}
+
+void LocalCopy::AbandonFill(RedisConnection &redis, const std::string &type, const FillLease &lease,
+                            const std::vector<std::string> &keys) const {
+  RedisArguments arguments{type, lease.name_space, lease.gen, lease.token};
+  arguments.insert(arguments.end(), keys.begin(), keys.end());
+  kFillAbandonScript.Run(redis, {state_key_}, arguments);
+}
+
+} // namespace itemize::sidecar::read

@@ -1,0 +1,119 @@
+// The layout of what the sidecars keep in Redis: every key and every hash field is named here.
+//
+// Global Redis, P = prefix, E = epoch text:
+//   P:epoch        string: E of the running epoch; only rises
+//   P:owner        string: token of the active publisher
+//   P:{E}:stream   stream: field p = piece, id `<commit LSN>-<ordinal>`
+//   P:{E}:types    hash: type -> "<generation> <read>"
+// Local Redis:
+//   P:local        hash: what the applier has reached, see LocalField
+//   N:…            everything else lives in a namespace N = P:{E.R}. R is the time of the copy's last
+//                  reset in Unix milliseconds, so that what a reset left behind is unreachable at once
+//                  and expires by itself.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace itemize::sidecar {
+
+/// The field of a stream entry that holds the piece, in the global and in the local stream.
+inline constexpr std::string_view kPieceField = "p";
+
+class GlobalKeys {
+public:
+  explicit GlobalKeys(std::string prefix) : prefix_(std::move(prefix)) {}
+
+  [[nodiscard]] std::string Epoch() const { return prefix_ + ":epoch"; }
+  [[nodiscard]] std::string Owner() const { return prefix_ + ":owner"; }
+  [[nodiscard]] std::string Stream(std::string_view epoch) const { return InEpoch(epoch, "stream"); }
+  [[nodiscard]] std::string Types(std::string_view epoch) const { return InEpoch(epoch, "types"); }
+
+private:
+  [[nodiscard]] std::string InEpoch(std::string_view epoch, std::string_view name) const {
+    return prefix_ + ":{" + std::string(epoch) + "}:" + std::string(name);
+  }
+
+  std::string prefix_;
+};
+
+/// Key of the hash with the LocalField fields.
+inline std::string LocalStateKey(const std::string &prefix) { return prefix + ":local"; }
+
+/// Fields of P:local. They change together, inside one script.
+struct LocalField {
+  static constexpr const char *kEpoch = "epoch";
+  static constexpr const char *kNamespace = "namespace"; ///< LocalNamespace::name()
+  static constexpr const char *kApplied = "applied";     ///< `<commit LSN>-<ordinal>` of the last entry applied
+  /// RedisConnection::RunId() of the server in which the applier has seen the copy at the end of the stream. A Redis
+  /// that came back from an older snapshot is another one, and not to be read before its applier has caught up.
+  static constexpr const char *kServer = "server";
+  static constexpr const char *kReset = "reset"; ///< R: when the copy was begun anew, only rises
+};
+
+/// Fields of an item's hash. Either kDeleted or kRow and kLengths.
+struct ItemField {
+  static constexpr const char *kRow = "r";
+  static constexpr const char *kLengths = "l"; ///< member lengths, none of them 0
+  static constexpr const char *kDeleted = "d"; ///< "1": known to be missing
+  /// Set by a fill: text of the pg_current_snapshot() the row was read under. The applier leaves events
+  /// alone whose transaction it contains (the fill was ahead of the stream, I2), and drops the field
+  /// with the first event that it does not contain.
+  static constexpr const char *kSnapshot = "s";
+};
+
+/// The keys of one local copy. GEN = "<generation>.<truncations>", see LocalTypes.
+class LocalNamespace {
+public:
+  LocalNamespace(const std::string &prefix, std::string_view epoch, std::uint64_t reset)
+      : name_(prefix + ":{" + std::string(epoch) + "." + std::to_string(reset) + "}") {}
+  /// From LocalField::kNamespace.
+  explicit LocalNamespace(std::string name) : name_(std::move(name)) {}
+
+  [[nodiscard]] const std::string &name() const { return name_; }
+
+  /// Copy of the global stream under the same ids.
+  [[nodiscard]] std::string Stream() const { return name_ + std::string(kStream); }
+  /// String: the id up to which (inclusive) the local stream was never filled.
+  [[nodiscard]] std::string Base() const { return name_ + std::string(kBase); }
+  /// Hash: type -> "<generation> <read> <truncations>"; read "-" for a type that is gone.
+  [[nodiscard]] std::string Types() const { return name_ + std::string(kTypes); }
+  /// Hash with ItemField fields.
+  [[nodiscard]] std::string Item(std::string_view type, std::string_view gen, std::string_view key) const {
+    return Keyed(kItem, type, gen, key);
+  }
+  /// List, the marker of a fill in progress: first the applied version when it was set, then one element
+  /// `xid<TAB>kind<TAB>row<TAB>member lengths` for each event of the key that passed since.
+  [[nodiscard]] std::string Fill(std::string_view type, std::string_view gen, std::string_view key) const {
+    return Keyed(kFill, type, gen, key);
+  }
+
+  static constexpr std::string_view kStream = ":local:stream";
+  static constexpr std::string_view kBase = ":local:base";
+  static constexpr std::string_view kTypes = ":local:types";
+  static constexpr std::string_view kItem = ":item:";
+  static constexpr std::string_view kFill = ":fill:";
+
+private:
+  [[nodiscard]] std::string Keyed(std::string_view room, std::string_view type, std::string_view gen,
+                                  std::string_view key) const {
+    std::string name = name_;
+    name.reserve(name.size() + room.size() + type.size() + gen.size() + key.size() + 2);
+    name += room;
+    name += type;
+    name += ':';
+    name += gen;
+    name += ':';
+    name += key;
+    return name;
+  }
+
+  std::string name_;
+};
+
+/// A fill marker that has collected this many events is deleted: the key changes faster than it can
+/// be filled, and the fill that finds no marker tries again.
+inline constexpr int kMaxFillEvents = 256;
+
+} // namespace itemize::sidecar

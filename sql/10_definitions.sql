@@ -1,0 +1,87 @@
+-- Definitions: made, removed, listed, proposed, and kept true to their tables.
+
+CREATE FUNCTION @extschema@.define(
+  name     text,
+  source   text,
+  key      text    DEFAULT NULL,
+  fields   text[]  DEFAULT NULL,
+  read     text    DEFAULT 'nobody',
+  replace  boolean DEFAULT false,
+  text     jsonb   DEFAULT NULL,
+  language text    DEFAULT NULL,
+  location text    DEFAULT NULL,
+  price    text    DEFAULT NULL,
+  currency text    DEFAULT NULL,
+  facets   text[]  DEFAULT NULL,
+  owner    text    DEFAULT NULL,
+  parent   text    DEFAULT NULL,
+  url      text    DEFAULT NULL
+) RETURNS void
+LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'itemize_define';
+COMMENT ON FUNCTION @extschema@.define(text, text, text, text[], text, boolean, jsonb, text, text, text, text, text[], text, text, text)
+  IS 'registers a table of the caller''s as an item type';
+
+CREATE FUNCTION @extschema@.undefine(name text, if_exists boolean DEFAULT false) RETURNS boolean
+LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'itemize_undefine';
+COMMENT ON FUNCTION @extschema@.undefine(text, boolean) IS 'removes the definition of an item type; its table stays as it is';
+
+CREATE FUNCTION @extschema@.suggest_definition(source text) RETURNS text
+LANGUAGE c STABLE STRICT PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'itemize_suggest_definition';
+COMMENT ON FUNCTION @extschema@.suggest_definition(text)
+  IS 'a call of itemize.define for a table, from its keys, types and comments, without columns that look private';
+
+-- A table's name as text, and not as regclass, says its schema under every search_path.
+CREATE VIEW @extschema@.definitions AS
+SELECT d.name AS type,
+       CASE WHEN c.oid IS NULL THEN NULL
+            ELSE pg_catalog.format('%I.%I', n.nspname, c.relname) END AS source,
+       ARRAY(SELECT k.column_name FROM @extschema@.item_column k
+             WHERE k.item_type OPERATOR(pg_catalog.=) d.name AND k.purpose OPERATOR(pg_catalog.=) 'key'
+             ORDER BY k.ordinal) AS key,
+       ARRAY(SELECT f.column_name FROM @extschema@.item_column f
+             WHERE f.item_type OPERATOR(pg_catalog.=) d.name AND f.purpose OPERATOR(pg_catalog.=) 'field'
+             ORDER BY f.ordinal) AS fields,
+       d.read,
+       d.generation
+FROM @extschema@.item_type d
+LEFT JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) d.source
+LEFT JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace;
+COMMENT ON VIEW @extschema@.definitions IS 'item types: their tables, keys, fields and who may read them';
+REVOKE ALL ON @extschema@.definitions FROM PUBLIC;
+
+CREATE FUNCTION @extschema@.definition_problems(OUT type text, OUT problem text, OUT hint text) RETURNS SETOF record
+LANGUAGE c STABLE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'itemize_definition_problems';
+COMMENT ON FUNCTION @extschema@.definition_problems() IS 'definitions that their tables no longer bear out';
+REVOKE ALL ON FUNCTION @extschema@.definition_problems() FROM PUBLIC;
+
+-- A restored dump brings attribute numbers of another database: they are derived anew from the columns' names. Always,
+-- as a restore may run with session_replication_role = replica.
+CREATE FUNCTION @extschema@.item_column_inserted() RETURNS trigger
+LANGUAGE c AS 'MODULE_PATHNAME', 'itemize_item_column_inserted';
+COMMENT ON FUNCTION @extschema@.item_column_inserted() IS 'trigger: derives the attribute number of a restored definition''s column';
+CREATE TRIGGER item_column_inserted BEFORE INSERT ON @extschema@.item_column
+  FOR EACH ROW EXECUTE FUNCTION @extschema@.item_column_inserted();
+ALTER TABLE @extschema@.item_column ENABLE ALWAYS TRIGGER item_column_inserted;
+
+CREATE FUNCTION @extschema@.item_type_inserted() RETURNS trigger
+LANGUAGE c AS 'MODULE_PATHNAME', 'itemize_item_type_inserted';
+COMMENT ON FUNCTION @extschema@.item_type_inserted() IS 'trigger: derives the attribute numbers of a restored definition';
+CREATE TRIGGER item_type_inserted AFTER INSERT ON @extschema@.item_type
+  FOR EACH ROW EXECUTE FUNCTION @extschema@.item_type_inserted();
+ALTER TABLE @extschema@.item_type ENABLE ALWAYS TRIGGER item_type_inserted;
+
+CREATE FUNCTION @extschema@.follow_ddl() RETURNS event_trigger
+LANGUAGE c AS 'MODULE_PATHNAME', 'itemize_follow_ddl';
+COMMENT ON FUNCTION @extschema@.follow_ddl() IS 'event trigger: definitions follow changed columns and types';
+-- A column of a table is renamed by ALTER VIEW and its like, too.
+CREATE EVENT TRIGGER itemize_ddl_command_end ON ddl_command_end
+  WHEN TAG IN ('ALTER TABLE', 'ALTER VIEW', 'ALTER MATERIALIZED VIEW', 'ALTER FOREIGN TABLE', 'ALTER TYPE')
+  EXECUTE FUNCTION @extschema@.follow_ddl();
+COMMENT ON EVENT TRIGGER itemize_ddl_command_end IS 'item definitions follow changed columns and types';
+
+CREATE FUNCTION @extschema@.follow_drops() RETURNS event_trigger
+LANGUAGE c AS 'MODULE_PATHNAME', 'itemize_follow_drops';
+COMMENT ON FUNCTION @extschema@.follow_drops() IS 'event trigger: definitions follow dropped columns and tables';
+CREATE EVENT TRIGGER itemize_sql_drop ON sql_drop
+  EXECUTE FUNCTION @extschema@.follow_drops();
+COMMENT ON EVENT TRIGGER itemize_sql_drop IS 'item definitions follow dropped columns and tables';

@@ -1,0 +1,322 @@
+# Compares the documentation with the program: perl tests/check/docs.pl CHECK ROOT [HELP]
+#
+# Prints what does not fit and ends with status 1. ROOT holds the sources and the documentation; HELP is a file with the
+# output of `itemize-sidecar --help`. Each check goes both ways: what is there is documented, what is documented is there.
+use strict;
+use warnings;
+
+use File::Find;
+
+my ($check, $root, $help_file) = @ARGV;
+die "usage: docs.pl CHECK ROOT [HELP]\n" if !defined $root;
+my @wrong;
+
+sub slurp
+{
+	my ($name) = @_;
+	open my $file, '<', "$root/$name" or die "$root/$name: $!\n";
+	local $/ = undef;
+	return scalar <$file>;
+}
+
+# Paths below ROOT, relative to it, whose names match.
+sub files
+{
+	my ($pattern, @under) = @_;
+	my @found;
+	find({ no_chdir => 1, wanted => sub { push @found, substr($_, length($root) + 1) if -f && /$pattern/ } },
+		map { "$root/$_" } @under);
+	return sort @found;
+}
+
+sub pages { return ('README.md', 'CHANGELOG.md', 'CONTRIBUTING.md', files(qr/\.md$/, 'docs')) }
+
+# Says what is only in one of two hashes, or different.
+sub compare
+{
+	my ($what, $program, $documented) = @_;
+	push @wrong, "nothing found in the program: $what" if !%$program;
+	for my $name (sort keys %$program)
+	{
+		if (!exists $documented->{$name}) { push @wrong, "$what not documented: $name" }
+		elsif ($documented->{$name} ne $program->{$name})
+		{
+			push @wrong, "$what $name: documented as '$documented->{$name}', is '$program->{$name}'";
+		}
+	}
+	push @wrong, map { "$what documented, but not there: $_" } grep { !exists $program->{$_} } sort keys %$documented;
+	return;
+}
+
+# Cells of the rows of all tables of a page, the code marks taken off the first.
+sub rows
+{
+	my ($page) = @_;
+	my @rows;
+	for my $line (split /\n/, slurp($page))
+	{
+		my ($inside) = $line =~ /^\| (.*) \|\s*$/ or next;
+		push @rows, [ map { s/^\s+|\s+$//gr } split /\|/, $inside, -1 ];
+	}
+	return @rows;
+}
+
+# The anchor that a heading gets on code hosting sites.
+sub anchor
+{
+	my ($heading) = @_;
+	$heading =~ s/\[([^\]]*)\]\([^)]*\)/$1/g;
+	$heading = lc $heading;
+	$heading =~ s/[^\w\- ]//g;
+	$heading =~ tr/ /-/;
+	return $heading;
+}
+
+sub without_code
+{
+	my ($text) = @_;
+	$text =~ s/^[ ]*```.*?^[ ]*```//gms;
+	return $text;
+}
+
+sub check_links
+{
+	my (%anchors, %text);
+	for my $page (pages())
+	{
+		$text{$page} = without_code(slurp($page));
+		$anchors{$page}{ anchor($1) } = 1 while $text{$page} =~ /^#+ (.*)$/gm;
+	}
+	my $links = 0;
+	for my $page (sort keys %text)
+	{
+		while ($text{$page} =~ /\]\(([^)\s]+)\)/g)
+		{
+			my $link = $1;
+			next if $link =~ m{^[a-z]+://};
+			$links++;
+			my ($path, $anchor) = $link =~ /^([^#]*)#?(.*)$/;
+			my $target = $path eq '' ? $page : ($page =~ m{^(.*/)} ? $1 : '') . $path;
+			1 while $target =~ s{[^/]+/\.\./}{};
+			if (!-e "$root/$target") { push @wrong, "$page: no file for the link $link" }
+			elsif ($anchor ne '' && !$anchors{$target}{$anchor}) { push @wrong, "$page: no heading for the link $link" }
+		}
+	}
+	push @wrong, 'no link found' if !$links;
+	return;
+}
+
+sub check_configuration
+{
+	my (%program, %documented);
+	open my $help, '<', $help_file or die "$help_file: $!\n";
+	while (<$help>)
+	{
+		next if !/^\s+(?:-\w,)?--([a-z-]+)(?: [A-Z]+(?:=(\S+))?(?: \.\.\.)?)?(?: \(Env:(\w+)\))?(?:\s|$)/;
+		my ($name, $default, $variable) = ($1, $2, $3);
+		next if $name =~ /^(?:help|version|connect)$/;
+		$program{$name} = join ', ', $variable // 'no variable', $default // 'no default';
+	}
+	my $page = slurp('docs/reference/configuration.md');
+	while ($page =~ /^### ([a-z-]+)\n(.*?)(?=^##|\z)/gms)
+	{
+		my ($name, $section) = ($1, $2);
+		my $key = $name eq 'config' ? '' : " = `$name`";
+		push @wrong, "option $name: the line of names is not in the usual form"
+		  if $section !~ /\A`--\Q$name\E [^`]+` = `(\w+)`\Q$key\E\n/;
+		my $variable = $1;
+		my ($default) = $section =~ /^Default: (?:`([^`]*)`(?!;)|none|the value of)/m
+		  or push @wrong, "option $name: no line with its default";
+		$documented{$name} = join ', ', $variable // 'no variable', $default // 'no default';
+	}
+	compare('option', \%program, \%documented);
+	return;
+}
+
+# Functions of the script: name => list of [argument, default or undef].
+sub functions
+{
+	my ($sql) = @_;
+	my %functions;
+	while ($sql =~ /CREATE FUNCTION \@extschema\@\.(\w+)\s*\(((?:[^()']|'[^']*'|\([^)]*\))*)\)/g)
+	{
+		my ($name, $list) = ($1, $2);
+		$functions{$name} = [ map { /^\s*(?:OUT )?(\w+)\s+\S+(?:\s+DEFAULT\s+(\S+))?/ ? [ $1, $2 ] : () } split /,/, $list ];
+	}
+	return %functions;
+}
+
+sub check_sql_api
+{
+	my ($script) = files(qr/itemize--[0-9.]+\.sql$/, 'build/sql');
+	my $sql = slurp($script);
+	my $page = slurp('docs/reference/sql-api.md');
+	my %objects = map { $_ => 1 } $sql =~
+	  /CREATE (?:UNIQUE )?(?:FUNCTION|VIEW|TABLE|SEQUENCE|TRIGGER|EVENT TRIGGER) (?:\@extschema\@\.)?(\w+)/g;
+	push @wrong, map { "not named in sql-api.md: $_" } grep { $page !~ /`(?:itemize\.)?\Q$_\E[`(]/ } sort keys %objects;
+	for my $file (pages())
+	{
+		my $text = slurp($file);
+		while ($text =~ m{(?<![\w/.-])itemize\.([a-z_]+)\b}g)
+		{
+			my $name = $1;
+			push @wrong, "$file: there is no itemize.$name" if !$objects{$name} && $name !~ /^(?:toml|so|control)$/;
+		}
+	}
+	my %functions = functions($sql);
+	for my $name (sort keys %functions)
+	{
+		my ($signature) = $page =~ /^## itemize\.\Q$name\E\n+```\n(.*?)^```/ms or next;
+		for my $argument (@{ $functions{$name} })
+		{
+			my ($argument_name, $default) = @$argument;
+			my $wanted = defined $default && $default ne 'NULL' ? qr/\b$argument_name \w+ DEFAULT \Q$default\E/ : qr/\b$argument_name\b/;
+			push @wrong, "the signature of $name lacks $argument_name" . (defined $default ? " DEFAULT $default" : '')
+			  if $signature !~ $wanted;
+		}
+	}
+	my $documented = () = $page =~ /^## itemize\./gm;
+	push @wrong, 'sql-api.md has no sections' if !$documented;
+	return;
+}
+
+sub check_http_problems
+{
+	my (%program, %documented);
+	my $code = slurp('sidecar/src/http/problem.cpp');
+	$program{$1} = join ', ', $2, $3, $4 || ''
+	  while $code =~ /\{ProblemKind::k\w+, "([a-z-]+)", (\d+), "([^"]+)", (\d+)\}/g;
+	for my $row (rows('docs/reference/http-api.md'))
+	{
+		next if @$row != 5 || $row->[1] !~ /^\d+$/;
+		$documented{ $row->[0] =~ tr/`//dr } = join ', ', @$row[ 1, 2, 4 ];
+	}
+	compare('problem', \%program, \%documented);
+	return;
+}
+
+sub check_metrics
+{
+	my (%program, %documented);
+	for my $file (files(qr/\.[ch]pp$/, 'sidecar/src'))
+	{
+		my $code = slurp($file);
+		$program{$2} = lc $1 while $code =~ /\b(Counter|Gauge|Histogram)\(\s*"(itemize_\w+)"/g;
+	}
+	for my $row (rows('docs/reference/metrics.md'))
+	{
+		$documented{$1} = $row->[1] if $row->[0] =~ /^`(itemize_\w+)`$/;
+	}
+	compare('metric', \%program, \%documented);
+	return;
+}
+
+sub check_change_event
+{
+	my (%program, %documented);
+	my $header = slurp('extension/include/itemize/change_event.hpp');
+	my ($kinds) = $header =~ /enum class LineKind[^{]*\{(.*?)\}/s;
+	$program{$1} = '' while $kinds =~ /'(\w)'/g;
+	for my $row (rows('docs/reference/change-event.md'))
+	{
+		$documented{$1} = '' if @$row == 3 && $row->[0] =~ /^`(\w)`$/;
+	}
+	compare('kind of line', \%program, \%documented);
+	my $page = slurp('docs/reference/change-event.md');
+	my ($format) = $header =~ /kChangeEventFormat = (\d+)/;
+	push @wrong, "the page is not about format $format" if $page !~ /format \*\*$format\*\*/;
+	my ($kilobytes) = $header =~ /kMaxPieceBytes = std::size_t\{(\d+)\} \* 1024;/;
+	push @wrong, "a message is at most $kilobytes KB" if $page !~ /\($kilobytes KB\)/;
+	return;
+}
+
+sub check_errors
+{
+	my (%state_of, %program, %documented);
+	chomp(my $include = `@{[ $ENV{PG_CONFIG} // 'pg_config' ]} --includedir-server`);
+	open my $codes, '<', "$include/utils/errcodes.h" or die "$include/utils/errcodes.h: $!\n";
+	while (<$codes>)
+	{
+		$state_of{$1} = $2 =~ tr/', //dr if /^#define (ERRCODE_\w+) MAKE_SQLSTATE\(([^)]*)\)/;
+	}
+	for my $file (files(qr/\.[ch]pp$/, 'extension/src'))
+	{
+		my $code = slurp($file);
+		# What is compared with a code of an error that was caught is not raised.
+		$code =~ s/sqlerrcode\b[^;{]*//g;
+		while ($code =~ /\b(ERRCODE_\w+)/g) { $program{ $state_of{$1} } = '' if $state_of{$1} }
+	}
+	for my $row (rows('docs/reference/errors.md'))
+	{
+		$documented{$1} = '' if $row->[0] =~ /^`([0-9A-Z]{5})`$/;
+	}
+	compare('SQLSTATE', \%program, \%documented);
+	return;
+}
+
+sub check_log_events
+{
+	my (%program, %documented);
+	for my $file (files(qr/\.cpp$/, 'sidecar/src'))
+	{
+		my $code = slurp($file);
+		$program{$1} = '' while $code =~ /\blog_?(?:\(\))?\.(?:Debug|Info|Warning|Error)\(\s*"(\w+)"/g;
+	}
+	my ($section) = slurp('docs/reference/errors.md') =~ /^### Log events\n(.*)/ms;
+	for my $line (split /\n/, $section)
+	{
+		my ($names) = $line =~ /^\| ((?:`\w+`(?:, )?)+) \|/ or next;
+		$documented{$_} = '' for $names =~ /`(\w+)`/g;
+	}
+	compare('log event', \%program, \%documented);
+	return;
+}
+
+# Constants of the program, and the words around their value in the documentation.
+my @limits = (
+	[ 'extension/src/definition/model.hpp', 'kMaxKeyColumns', 'docs/explanations/limits.md', 'key columns, fields | #,' ],
+	[ 'extension/src/definition/column_rules.hpp', 'kMaxFields', 'docs/reference/sql-api.md', 'key columns and # fields' ],
+	[ 'extension/include/itemize/key_text.hpp', 'kMaxTypeNameBytes', 'docs/reference/sql-api.md', '1 to # characters' ],
+	[ 'extension/include/itemize/key_text.hpp', 'kMaxKeyTextBytes', 'docs/reference/http-api.md', 'key text | # bytes' ],
+	[ 'extension/src/fetch/fetch.cpp', 'kMaxKeysPerFetch', 'docs/reference/sql-api.md', 'up to # keys' ],
+	[ 'extension/src/fetch/fetch.cpp', 'kMaxRowsPerList', 'docs/reference/sql-api.md', '(1 to #)' ],
+	[ 'sidecar/src/http/key_list.hpp', 'kMaxKeysPerRequest', 'docs/reference/http-api.md', 'in.(…)` | #' ],
+	[ 'sidecar/src/http/key_list.hpp', 'kMaxItemsPerSubscription', 'docs/reference/http-api.md', '`items=` | #' ],
+	[ 'sidecar/src/http/items.hpp', 'kMaxPageItems', 'docs/reference/http-api.md', 'in one page | #' ],
+	[ 'sidecar/src/http/items.hpp', 'kDefaultPageItems', 'docs/reference/http-api.md', '1 to 1000 | #' ],
+	[ 'sidecar/src/http/request_head.hpp', 'kMaxTargetBytes', 'docs/reference/http-api.md', 'request target | # bytes' ],
+	[ 'sidecar/src/http/server.hpp', 'max_connections', 'docs/reference/http-api.md', 'live streams included | #' ]);
+
+sub check_limits
+{
+	for my $limit (@limits)
+	{
+		my ($file, $constant, $page, $words) = @$limit;
+		my ($value) = slurp($file) =~ /\b$constant = (\d+)/;
+		if (!defined $value)
+		{
+			push @wrong, "$file has no $constant";
+			next;
+		}
+		my ($before, $after) = map { quotemeta } split /#/, $words, 2;
+		my ($documented) = slurp($page) =~ /$before([\d,]*\d)$after/;
+		if (!defined $documented) { push @wrong, "$page does not say '$words'" }
+		elsif ($documented =~ tr/,//dr != $value) { push @wrong, "$page: $constant is $value, not $documented" }
+	}
+	return;
+}
+
+my %checks = (
+	links => \&check_links,
+	configuration => \&check_configuration,
+	sql_api => \&check_sql_api,
+	http_problems => \&check_http_problems,
+	metrics => \&check_metrics,
+	change_event => \&check_change_event,
+	errors => \&check_errors,
+	log_events => \&check_log_events,
+	limits => \&check_limits);
+my $run = $checks{$check} or die "docs.pl: no check is called $check\n";
+$run->();
+print map { "$_\n" } @wrong;
+exit(@wrong ? 1 : 0);

@@ -1,0 +1,8 @@
+#!/bin/bash
+# The limits in the documentation are those of the program.
+# shellcheck source=tests/check/docs.sh
+. "$(dirname "${BASH_SOURCE[0]}")/docs.sh"
+
+expect_fit limits
+plant limits docs/reference/http-api.md 's/in one page | 1000/in one page | 500/' 'kMaxPageItems is 1000, not 500'
+plant limits extension/src/fetch/fetch.cpp 's/kMaxKeysPerFetch = 10000/kMaxKeysPerFetch = 20000/' 'kMaxKeysPerFetch is 20000'

@@ -1,0 +1,69 @@
+# Runs TAP files, two at a time, and writes counts for run.sh: tap_tier.pl PREFIX RESULTS FILE...
+use strict;
+use warnings;
+
+use File::Basename qw(dirname);
+use File::Spec;
+use TAP::Harness;
+
+# Seconds that one file may take; its own deadlines are shorter, so this ends only what hangs.
+use constant FILE_TIMEOUT => 420;
+
+my ($prefix, $results, @names) = @ARGV;
+my $directory = File::Spec->rel2abs(dirname(__FILE__) . '/../tap');
+
+# PostgreSQL::Test keeps logs and data directories here.
+$ENV{TESTDIR} = File::Spec->rel2abs($prefix);
+mkdir $ENV{TESTDIR};
+
+my $harness = TAP::Harness->new(
+	{
+		jobs      => 2,
+		timer     => 1,
+		verbosity => 0,
+		color     => 0,
+		exec      => sub {
+			my ($self, $file) = @_;
+			return [ 'timeout', '--kill-after=20', FILE_TIMEOUT, $^X, '-w', $file ];
+		},
+	});
+
+my @skips;
+$harness->callback(
+	made_parser => sub {
+		my ($parser, $job) = @_;
+		my $name = $job->[1];
+		$parser->callback(
+			test => sub {
+				my ($test) = @_;
+				push @skips, "$prefix: $name: " . ($test->explanation || $test->description) if $test->has_skip;
+			});
+	});
+
+my $aggregate = $harness->runtests(map { [ "$directory/$_", $_ ] } @names);
+
+my @lines;
+for my $name ($aggregate->descriptions)
+{
+	my ($parser) = $aggregate->parsers($name);
+	if (defined $parser->skip_all && !$parser->has_problems)
+	{
+		push @lines, [ 'skip', 1, "$prefix: $name: " . $parser->skip_all ];
+		next;
+	}
+	my $passed = scalar($parser->passed) - scalar($parser->skipped);
+	push @lines, [ 'pass', $passed, "$prefix: $name" ] if $passed > 0;
+	push @lines, [ 'fail', scalar($parser->failed), "$prefix: $name: tests " . join(' ', $parser->failed) ]
+	  if $parser->failed;
+
+	# Died, timed out, or ran another number of tests than planned.
+	push @lines,
+	  [ 'fail', 1, "$prefix: $name: " . join('; ', "exit status " . $parser->exit, $parser->parse_errors) ]
+	  if $parser->has_problems && !$parser->failed;
+}
+push @lines, map { [ 'skip', 1, $_ ] } @skips;
+
+open(my $out, '>', "$results.part") or die "$results.part: $!\n";
+print $out join("\t", @$_), "\n" for @lines;
+close($out) or die "$results.part: $!\n";
+rename("$results.part", $results) or die "$results: $!\n";

@@ -1,0 +1,244 @@
+// What a batch of pieces does to the local copy, in a real Redis of the test's own.
+#include "itemize/row_members.hpp"
+#include "local/local_store.hpp"
+#include "redis/keys.hpp"
+
+#include <gtest/gtest.h>
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <csignal>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <thread>
+
+namespace {
+
+using namespace itemize;
+using namespace itemize::sidecar;
+
+/// A redis-server on a Unix socket in a temporary directory, for the life of this object.
+class PrivateRedis {
+public:
+  PrivateRedis() : directory_(MakeDirectory()), process_(Launch(directory_)) {
+    endpoint_.socket_path = directory_ + "/socket";
+  }
+  ~PrivateRedis() {
+    kill(process_, SIGKILL);
+    waitpid(process_, nullptr, 0);
+    std::filesystem::remove_all(directory_);
+  }
+  PrivateRedis(const PrivateRedis &) = delete;
+  PrivateRedis &operator=(const PrivateRedis &) = delete;
+
+  /// False when there is no redis-server on this machine.
+  bool WaitUntilUp() {
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+    while (std::chrono::steady_clock::now() < deadline && waitpid(process_, nullptr, WNOHANG) == 0) {
+      try {
+        RedisConnection(endpoint_).Command({"PING"});
+        return true;
+      } catch (const RedisError &) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(5));
+      }
+    }
+    return false;
+  }
+  [[nodiscard]] const RedisEndpoint &endpoint() const { return endpoint_; }
+
+private:
+  static std::string MakeDirectory() {
+    char name[] = "/tmp/itemize-redis-XXXXXX";
+    return mkdtemp(name);
+  }
+  static pid_t Launch(const std::string &directory) {
+    const std::string socket = directory + "/socket";
+    const pid_t process = fork();
+    if (process == 0) {
+      execlp("redis-server", "redis-server", "--port", "0", "--unixsocket", socket.c_str(), "--dir", directory.c_str(),
+             "--save", "", "--logfile", "/dev/null", nullptr);
+      _exit(127);
+    }
+    return process;
+  }
+
+  std::string directory_;
+  pid_t process_;
+  RedisEndpoint endpoint_;
+};
+
+class ApplyScriptTest : public testing::Test {
+protected:
+  static void SetUpTestSuite() {
+    server = std::make_unique<PrivateRedis>();
+    if (!server->WaitUntilUp()) server.reset();
+  }
+  static void TearDownTestSuite() { server.reset(); }
+
+  void SetUp() override {
+    ASSERT_TRUE(server) << "redis-server is needed";
+    redis_.emplace(server->endpoint());
+    redis_->Command({"FLUSHALL"});
+    store_.emplace(server->endpoint(), options_);
+    state_ = store_->Reset({Epoch{1, 1, 1}, Version{100, 0}, {{"t", "5 everyone"}}});
+  }
+
+  /// Applies one transaction of these lines and gives what was touched.
+  std::int64_t Apply(Lsn lsn, std::uint64_t xid, const std::string &lines, std::uint64_t last_ordinal = 1) {
+    const std::string piece = "B\t1\t" + FormatPgLsn(lsn) + "\t" + std::to_string(xid) + "\t1000\t\n" + lines + "C\t" +
+                              FormatPgLsn(lsn) + "\t" + std::to_string(last_ordinal) + "\n";
+    const std::string id = FormatVersion({lsn, last_ordinal});
+    ApplyBatch batch;
+    EXPECT_TRUE(batch.Add(id, piece)) << piece;
+    return store_->Apply(state_.name, batch).touched;
+  }
+  void Hold(const std::string &key, const std::string &row, const std::string &lengths,
+            const std::string &snapshot = "") {
+    redis_->Command({"HSET", Item(key), "r", row, "l", lengths});
+    if (!snapshot.empty()) redis_->Command({"HSET", Item(key), "s", snapshot});
+    redis_->Command({"EXPIRE", Item(key), "1000"});
+  }
+  [[nodiscard]] std::string Item(const std::string &key) const {
+    return LocalNamespace(state_.name).Item("t", "5.0", key);
+  }
+  [[nodiscard]] std::string Fill(const std::string &key) const {
+    return LocalNamespace(state_.name).Fill("t", "5.0", key);
+  }
+  std::string Field(const std::string &key, const std::string &field) { return Get({"HGET", Item(key), field}); }
+  std::string Get(const RedisArguments &command) {
+    const Reply reply = redis_->Command(command);
+    return reply.IsNil() ? "(nil)" : std::string(reply.Text());
+  }
+  std::int64_t Count(const RedisArguments &command) { return redis_->Command(command).Integer(); }
+  std::string Types() { return Get({"HGET", LocalNamespace(state_.name).Types(), "t"}); }
+
+  static std::unique_ptr<PrivateRedis> server;
+  Options options_;
+  std::optional<RedisConnection> redis_;
+  std::optional<LocalStore> store_;
+  LocalStore::State state_;
+};
+std::unique_ptr<PrivateRedis> ApplyScriptTest::server;
+
+TEST_F(ApplyScriptTest, AKeyThatIsNotHeldIsLeftAlone) {
+  EXPECT_EQ(Apply(200, 7, "I\t1\tt\t5\ta\t{\"id\":1}\t6\n"), 0);
+  EXPECT_EQ(Count({"EXISTS", Item("a")}), 0);
+  EXPECT_EQ(Get({"HGET", "itemize:local", "applied"}), "200-1");
+  EXPECT_EQ(Count({"XLEN", LocalNamespace(state_.name).Stream()}), 1);
+}
+
+TEST_F(ApplyScriptTest, AHeldKeyFollows) {
+  Hold("a", R"({"id":1})", "6");
+  EXPECT_EQ(Apply(200, 7, "U\t1\tt\t5\ta\t{\"id\":22}\t7\n"), 1);
+  EXPECT_EQ(Field("a", "r"), R"({"id":22})");
+  EXPECT_EQ(Field("a", "l"), "7");
+  Apply(300, 8, "D\t1\tt\t5\ta\n");
+  EXPECT_EQ(Field("a", "d"), "1");
+  EXPECT_EQ(Field("a", "r"), "(nil)");
+  EXPECT_LE(Count({"TTL", Item("a")}), options_.missing_ttl.count());
+  Apply(400, 9, "I\t1\tt\t5\ta\t{\"id\":3}\t6\n");
+  EXPECT_EQ(Field("a", "r"), R"({"id":3})");
+  EXPECT_EQ(Field("a", "d"), "(nil)");
+  EXPECT_GT(Count({"TTL", Item("a")}), options_.missing_ttl.count());
+}
+
+TEST_F(ApplyScriptTest, APieceIsAppliedOnce) {
+  Hold("a", R"({"id":1})", "6");
+  Apply(200, 7, "U\t1\tt\t5\ta\t{\"id\":2}\t6\n");
+  EXPECT_EQ(Apply(200, 7, "U\t1\tt\t5\ta\t{\"id\":9}\t6\n"), 0);
+  EXPECT_EQ(Apply(199, 7, "U\t1\tt\t5\ta\t{\"id\":9}\t6\n", 5), 0);
+  EXPECT_EQ(Field("a", "r"), R"({"id":2})");
+}
+
+TEST_F(ApplyScriptTest, AbsentMembersComeFromTheHeldRow) {
+  const std::string held = R"({"id":1,"big":"a,b","n":2})";
+  Hold("a", held, "6,11,5");
+  Apply(200, 7, "U\t1\tt\t5\ta\t{\"id\":1,\"n\":33}\t6,0,6\n");
+  const auto expected = MergeRow(R"({"id":1,"n":33})", "6,0,6", held, "6,11,5");
+  ASSERT_TRUE(expected.has_value());
+  EXPECT_EQ(Field("a", "r"), expected->row);
+  EXPECT_EQ(Field("a", "l"), expected->member_lengths);
+}
+
+TEST_F(ApplyScriptTest, ARowThatCannotBeMergedIsForgotten) {
+  Hold("a", R"({"id":1})", "6");
+  Apply(200, 7, "U\t1\tt\t5\ta\t{\"id\":1}\t6,0\n");
+  EXPECT_EQ(Count({"EXISTS", Item("a")}), 0);
+  redis_->Command({"HSET", Item("b"), "d", "1"});
+  Apply(300, 8, "U\t1\tt\t5\tb\t{\"id\":1}\t6,0\n");
+  EXPECT_EQ(Count({"EXISTS", Item("b")}), 0);
+}
+
+TEST_F(ApplyScriptTest, AnItemReadAheadOfTheStreamDoesNotGoBack) {
+  Hold("a", R"({"id":9})", "6", "10:20:12,15");
+  for (const std::uint64_t contained : {9U, 10U, 19U}) {
+    Apply(200 + contained, contained, "U\t1\tt\t5\ta\t{\"id\":1}\t6\n");
+    EXPECT_EQ(Field("a", "r"), R"({"id":9})") << contained;
+  }
+  Apply(300, 15, "U\t1\tt\t5\ta\t{\"id\":2}\t6\n");
+  EXPECT_EQ(Field("a", "r"), R"({"id":2})");
+  EXPECT_EQ(Field("a", "s"), "(nil)");
+}
+
+TEST_F(ApplyScriptTest, AFillCollectsWhatPasses) {
+  redis_->Command({"RPUSH", Fill("a"), "100-0 token"});
+  EXPECT_EQ(Apply(200, 7, "U\t1\tt\t5\ta\t{\"id\":2}\t6,0\nD\t2\tt\t5\ta\n", 2), 2);
+  EXPECT_EQ(Get({"LINDEX", Fill("a"), "1"}), "7\tU\t{\"id\":2}\t6,0");
+  EXPECT_EQ(Get({"LINDEX", Fill("a"), "2"}), "7\tD\t\t");
+  EXPECT_EQ(Count({"EXISTS", Item("a")}), 0);
+  for (Lsn lsn = 300; lsn < 300 + kMaxFillEvents; ++lsn)
+    Apply(lsn, 8, "D\t1\tt\t5\ta\n");
+  EXPECT_EQ(Count({"EXISTS", Fill("a")}), 0);
+}
+
+TEST_F(ApplyScriptTest, TruncateAndDefinitionPutItemsOutOfReach) {
+  EXPECT_EQ(Types(), "5 everyone 0");
+  Apply(200, 7, "T\t1\tt\t5\n");
+  EXPECT_EQ(Types(), "5 everyone 1");
+  Hold("a", R"({"id":1})", "6"); // under the old counter
+  EXPECT_EQ(Apply(300, 8, "U\t1\tt\t5\ta\t{\"id\":2}\t6\n"), 0);
+  Apply(400, 9, "Y\t1\tt\t6\tnobody\n");
+  EXPECT_EQ(Types(), "6 nobody 0");
+  Apply(500, 10, "Y\t1\tt\t5\teveryone\nT\t2\tt\t5\n", 2); // late news of an older definition
+  EXPECT_EQ(Types(), "6 nobody 0");
+  Apply(600, 11, "Y\t1\tt\t6\t-\n");
+  EXPECT_EQ(Types(), "6 - 0");
+}
+
+TEST_F(ApplyScriptTest, AResetBeginsAnEmptyCopy) {
+  Hold("a", R"({"id":1})", "6");
+  const std::string old_item = Item("a");
+  const std::string old_name = state_.name;
+  state_ = store_->Reset({Epoch{1, 1, 1}, Version{900, 3}, {{"t", "5 everyone"}}});
+  EXPECT_NE(state_.name, old_name);
+  EXPECT_EQ(Get({"GET", LocalNamespace(state_.name).Base()}), "900-3");
+  EXPECT_EQ(Count({"EXISTS", Item("a")}), 0);
+  while (store_->Sweep()) {
+  }
+  EXPECT_EQ(Count({"EXISTS", old_item}), 0);
+  const std::string heartbeat = FormatHeartbeat(1000);
+  ApplyBatch batch;
+  ASSERT_TRUE(batch.Add("1000-0", heartbeat));
+  EXPECT_THROW(store_->Apply(old_name, batch), NamespaceChanged);
+  const auto read = store_->ReadState();
+  ASSERT_TRUE(read.has_value());
+  EXPECT_EQ(read->applied, (Version{900, 3}));
+}
+
+TEST_F(ApplyScriptTest, ADamagedCopyIsReported) {
+  redis_->Command({"SET", Item("a"), "no hash"});
+  EXPECT_THROW(Apply(200, 7, "U\t1\tt\t5\ta\t{\"id\":2}\t6\n"), CopyDamaged);
+}
+
+TEST(ApplyBatch, RefusesAMalformedPieceAndStaysAsItWas) {
+  ApplyBatch batch;
+  EXPECT_FALSE(batch.Add("16-1", "B\t1\t0/10\t1\t0\t\nD\t1\ta\t1\tk\n"));
+  EXPECT_FALSE(batch.Add("16-1", "nonsense"));
+  EXPECT_TRUE(batch.empty());
+  EXPECT_TRUE(batch.Arguments().empty());
+}
+
+} // namespace

@@ -1,0 +1,204 @@
+#include "live/event.hpp"
+#include "live/local_stream.hpp"
+#include "live/outbox.hpp"
+#include "live/resume.hpp"
+#include "live/subscription_index.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <array>
+#include <string>
+#include <vector>
+
+namespace itemize::sidecar::live {
+namespace {
+
+const Epoch kEpoch{7, 1, 9};
+
+Position At(std::uint64_t lsn, std::uint64_t ordinal) { return {kEpoch, {lsn, ordinal}}; }
+
+SharedEvent Item(std::uint64_t lsn, const std::string &key, std::size_t row_bytes = 2) {
+  return ItemEvent(At(lsn, 1), "update", "t", key, '{' + std::string(row_bytes - 2, ' ') + '}');
+}
+
+std::vector<std::uint64_t> LsnsOf(const std::vector<SharedEvent> &events) {
+  std::vector<std::uint64_t> lsns;
+  lsns.reserve(events.size());
+  for (const SharedEvent &event : events)
+    lsns.push_back(event->version.commit_lsn);
+  return lsns;
+}
+
+TEST(Event, IsOneMessageOfTheStream) {
+  EXPECT_EQ(ItemEvent(At(5, 2), "insert", "t", "a%2Cb,c", "{\"a\":1}")->text,
+            "id: 7.1.9:5-2\nevent: item\ndata: "
+            "{\"op\":\"insert\",\"type\":\"t\",\"key\":\"a%2Cb,c\",\"item\":{\"a\":1}}\n\n");
+  EXPECT_EQ(ItemEvent(At(5, 2), "delete", "t", "1", std::nullopt)->text,
+            "id: 7.1.9:5-2\nevent: item\ndata: {\"op\":\"delete\",\"type\":\"t\",\"key\":\"1\"}\n\n");
+  EXPECT_EQ(TruncateEvent(At(5, 2), "t")->text,
+            "id: 7.1.9:5-2\nevent: item\ndata: {\"op\":\"truncate\",\"type\":\"t\"}\n\n");
+  EXPECT_EQ(ResyncEvent(At(5, 2), "slow")->text, "id: 7.1.9:5-2\nevent: resync\ndata: {\"reason\":\"slow\"}\n\n");
+  EXPECT_EQ(GoneEvent(At(5, 2), "t")->text, "id: 7.1.9:5-2\nevent: gone\ndata: {\"type\":\"t\"}\n\n");
+}
+
+TEST(Event, HelloDoesNotMoveAResumingClientPastWhatFollows) {
+  EXPECT_EQ(HelloEvent(At(5, 2), At(9, 1))->text,
+            "retry: 2000\n\nid: 7.1.9:5-2\nevent: hello\ndata: {\"position\":\"7.1.9:9-1\"}\n\n");
+}
+
+TEST(Event, KeepaliveMovesThePositionWithoutAMessage) {
+  EXPECT_EQ(KeepaliveEvent(At(5, 0))->text, ": keepalive\nid: 7.1.9:5-0\n\n");
+  EXPECT_EQ(KeepaliveEvent(std::nullopt)->text, ": keepalive\n\n");
+}
+
+TEST(Outbox, KeepsOrderAndTakesNoMoreThanAskedFor) {
+  Outbox outbox(1000);
+  for (std::uint64_t lsn = 1; lsn <= 3; ++lsn)
+    EXPECT_TRUE(outbox.Push(Item(lsn, "k")));
+  const std::size_t one = Item(1, "k")->text.size();
+  EXPECT_EQ(LsnsOf(outbox.Take(2 * one)), (std::vector<std::uint64_t>{1, 2}));
+  EXPECT_EQ(LsnsOf(outbox.Take(1)), std::vector<std::uint64_t>{3});
+  EXPECT_TRUE(outbox.empty());
+  EXPECT_EQ(outbox.bytes(), 0U);
+}
+
+TEST(Outbox, OverItsLimitTheNewestVersionOfEachKeyStays) {
+  Outbox outbox(2000);
+  EXPECT_TRUE(outbox.Push(HelloEvent(At(1, 0), At(1, 0))));
+  EXPECT_TRUE(outbox.Push(Item(2, "other")));
+  for (std::uint64_t lsn = 3; lsn < 100; ++lsn)
+    ASSERT_TRUE(outbox.Push(Item(lsn, "k"))) << lsn;
+  EXPECT_GT(outbox.conflated(), 0U);
+  EXPECT_LE(outbox.bytes(), 2000U);
+  const auto lsns = LsnsOf(outbox.Take(10000));
+  EXPECT_EQ(lsns[0], 1U);
+  EXPECT_EQ(lsns[1], 2U);
+  EXPECT_EQ(lsns.back(), 99U);
+  EXPECT_TRUE(std::is_sorted(lsns.begin(), lsns.end()));
+}
+
+TEST(Outbox, SaysWhenConflatingDoesNotHelp) {
+  Outbox outbox(2000);
+  bool fits = true;
+  for (std::uint64_t lsn = 1; lsn < 100 && fits; ++lsn)
+    fits = outbox.Push(Item(lsn, std::to_string(lsn)));
+  EXPECT_FALSE(fits);
+  outbox.ReplaceAll(ResyncEvent(At(100, 1), "slow"));
+  EXPECT_EQ(outbox.Take(1).size(), 1U);
+}
+
+TEST(Outbox, TakesOneEventOfAnySize) {
+  Outbox outbox(100);
+  EXPECT_TRUE(outbox.Push(Item(1, "k", 5000)));
+  EXPECT_EQ(outbox.Take(1).size(), 1U);
+}
+
+class SubscriptionIndexTest : public testing::Test {
+protected:
+  // The index compares addresses and looks at nothing behind them.
+  Subscriber *Nth(std::size_t n) { return static_cast<Subscriber *>(static_cast<void *>(&places_.at(n))); }
+  std::array<std::uint64_t, 4> places_{};
+  SubscriptionIndex index_;
+};
+
+TEST_F(SubscriptionIndexTest, FindsByKeyAndByWholeType) {
+  index_.Add(Nth(1), {{"t", "1"}});
+  index_.Add(Nth(2), {{"t", std::nullopt}});
+  index_.Add(Nth(3), {{"t", "2"}, {"u", "1"}});
+  auto found = index_.Find("t", "1");
+  std::sort(found.begin(), found.end());
+  EXPECT_EQ(found, (std::vector<Subscriber *>{Nth(1), Nth(2)}));
+  EXPECT_EQ(index_.Find("u", "1"), std::vector<Subscriber *>{Nth(3)});
+  EXPECT_TRUE(index_.Find("u", "2").empty());
+  EXPECT_TRUE(index_.Find("v", "1").empty());
+  EXPECT_EQ(index_.FindType("t").size(), 3U);
+}
+
+TEST_F(SubscriptionIndexTest, ForgetsWhatIsRemoved) {
+  const std::vector<Interest> interests = {{"t", "1"}, {"u", std::nullopt}};
+  index_.Add(Nth(1), interests);
+  index_.Remove(Nth(1), interests);
+  EXPECT_TRUE(index_.empty());
+  index_.Add(Nth(1), interests);
+  EXPECT_EQ(index_.RemoveType("t"), std::vector<Subscriber *>{Nth(1)});
+  EXPECT_TRUE(index_.Find("t", "1").empty());
+  index_.Remove(Nth(1), interests);
+  EXPECT_TRUE(index_.empty());
+}
+
+TEST_F(SubscriptionIndexTest, NormalizedInterestsNameAChangeOnce) {
+  const auto normalized = Normalized({{"t", "1"}, {"t", std::nullopt}, {"t", std::nullopt}, {"u", "1"}, {"u", "1"}});
+  ASSERT_EQ(normalized.size(), 2U);
+  EXPECT_FALSE(normalized[0].key);
+  EXPECT_EQ(normalized[1].type, "u");
+}
+
+TEST(LocalState, KnowsWhatTheStreamStillHolds) {
+  LocalState state;
+  state.position = At(100, 3);
+  state.base = {10, 0};
+  state.first = Version{20, 2};
+  state.trimmed = false;
+  EXPECT_FALSE(state.Covers({9, 9}));
+  EXPECT_TRUE(state.Covers({10, 0}));
+  state.trimmed = true;
+  EXPECT_FALSE(state.Covers({10, 0}));
+  EXPECT_FALSE(state.Covers({20, 1}));
+  EXPECT_TRUE(state.Covers({20, 2}));
+  state.first.reset();
+  EXPECT_FALSE(state.Covers({50, 0}));
+  EXPECT_TRUE(state.Covers({100, 3}));
+}
+
+TEST(TypeAccess, IsReadFromTheTypesHash) {
+  EXPECT_TRUE(ParseTypeAccess("7 everyone 0").readable);
+  EXPECT_EQ(ParseTypeAccess("7 everyone 3").generation, 7U);
+  EXPECT_FALSE(ParseTypeAccess("7 nobody 0").readable);
+  EXPECT_FALSE(ParseTypeAccess("7 - 0").readable);
+  EXPECT_FALSE(ParseTypeAccess("").readable);
+}
+
+class ReplayTest : public testing::Test {
+protected:
+  static StreamEntry Entry(const std::string &lines) {
+    return {{0x10, 4}, "B\t1\t0/10\t5\t0\t\n" + lines + "C\t0/10\t4\n"};
+  }
+  static std::optional<std::string> NoRow(const std::string &, const std::string &) { return std::nullopt; }
+  const std::vector<Interest> interests_ = {{"t", "1"}, {"u", std::nullopt}};
+};
+
+TEST_F(ReplayTest, SkipsWhatTheClientHasHadInsideATransaction) {
+  Replay replay(interests_, At(16, 2), 10000);
+  EXPECT_TRUE(replay.Add(Entry("I\t1\tt\t3\t1\t{\"a\":1}\t5\nU\t2\tt\t3\t1\t{\"a\":2}\t5\nU\t3\tt\t3\t1\t{\"a\":3}\t5\n"
+                               "I\t4\tt\t3\t2\t{\"a\":4}\t5\n"),
+                         NoRow));
+  ASSERT_EQ(replay.events().size(), 1U);
+  EXPECT_EQ(replay.events()[0]->version, (Version{16, 3}));
+}
+
+TEST_F(ReplayTest, CompletesARowOrSendsNone) {
+  Replay replay(interests_, At(1, 0), 10000);
+  const auto entry = Entry("U\t1\tt\t3\t1\t{\"a\":1}\t5,0\nU\t2\tu\t3\t9\t{\"a\":1}\t5,0\n");
+  EXPECT_TRUE(replay.Add(entry, [](const std::string &type, const std::string &) -> std::optional<std::string> {
+    if (type == "u") return std::nullopt;
+    return "{\"a\":1,\"b\":2}";
+  }));
+  ASSERT_EQ(replay.events().size(), 2U);
+  EXPECT_NE(replay.events()[0]->text.find("\"item\":{\"a\":1,\"b\":2}"), std::string::npos);
+  EXPECT_EQ(replay.events()[1]->text.find("\"item\":"), std::string::npos);
+}
+
+TEST_F(ReplayTest, EndsAtANewDefinitionAndAtItsLimit) {
+  Replay redefined(interests_, At(1, 0), 10000);
+  EXPECT_FALSE(redefined.Add(Entry("Y\t1\tu\t4\teveryone\n"), NoRow));
+  EXPECT_EQ(redefined.failure(), "definition");
+  Replay unconcerned(interests_, At(1, 0), 10000);
+  EXPECT_TRUE(unconcerned.Add(Entry("Y\t1\tother\t4\teveryone\n"), NoRow));
+  Replay small(interests_, At(1, 0), 50);
+  EXPECT_FALSE(small.Add(Entry("D\t1\tu\t3\t1\n"), NoRow));
+  EXPECT_EQ(small.failure(), "window");
+}
+
+} // namespace
+} // namespace itemize::sidecar::live
