@@ -83,7 +83,7 @@ protected:
     redis_.emplace(server->endpoint());
     redis_->Command({"FLUSHALL"});
     store_.emplace(server->endpoint(), options_);
-    state_ = store_->Reset({Epoch{1, 1, 1}, Version{100, 0}, {{"t", "5 everyone"}}});
+    state_ = store_->Reset({Epoch{1, 1, 1}, Version{100, 0}, 100, {{"t", "5 everyone"}}});
   }
 
   /// Applies one transaction of these lines and gives what was touched.
@@ -153,6 +153,26 @@ TEST_F(ApplyScriptTest, APieceIsAppliedOnce) {
   EXPECT_EQ(Field("a", "r"), R"({"id":2})");
 }
 
+TEST_F(ApplyScriptTest, CompleteMovesOnlyWithWholeTransactions) {
+  const auto complete = [&] { return Get({"HGET", "itemize:local", LocalField::kComplete}); };
+  EXPECT_EQ(complete(), "100");
+  ApplyBatch parts;
+  ASSERT_TRUE(parts.Add("200-1", "B\t1\t0/C8\t7\t1000\t\nD\t1\tt\t5\ta\nP\t0/C8\t1\n"));
+  store_->Apply(state_.name, parts);
+  EXPECT_EQ(Get({"HGET", "itemize:local", "applied"}), "200-1");
+  EXPECT_EQ(complete(), "100");
+  ApplyBatch end;
+  ASSERT_TRUE(end.Add("200-2", "B\t1\t0/C8\t7\t1000\t\nD\t2\tt\t5\ta\nC\t0/C8\t2\n"));
+  store_->Apply(state_.name, end);
+  EXPECT_EQ(complete(), "200");
+  ApplyBatch heartbeat;
+  ASSERT_TRUE(heartbeat.Add("300-0", "H\t1\t0/12C\n"));
+  store_->Apply(state_.name, heartbeat);
+  EXPECT_EQ(complete(), "300");
+  state_ = store_->Reset({Epoch{1, 1, 1}, Version{900, 3}, 899, {}});
+  EXPECT_EQ(complete(), "899");
+}
+
 TEST_F(ApplyScriptTest, AbsentMembersComeFromTheHeldRow) {
   const std::string held = R"({"id":1,"big":"a,b","n":2})";
   Hold("a", held, "6,11,5");
@@ -212,7 +232,7 @@ TEST_F(ApplyScriptTest, AResetBeginsAnEmptyCopy) {
   Hold("a", R"({"id":1})", "6");
   const std::string old_item = Item("a");
   const std::string old_name = state_.name;
-  state_ = store_->Reset({Epoch{1, 1, 1}, Version{900, 3}, {{"t", "5 everyone"}}});
+  state_ = store_->Reset({Epoch{1, 1, 1}, Version{900, 3}, 899, {{"t", "5 everyone"}}});
   EXPECT_NE(state_.name, old_name);
   EXPECT_EQ(Get({"GET", LocalNamespace(state_.name).Base()}), "900-3");
   EXPECT_EQ(Count({"EXISTS", Item("a")}), 0);

@@ -20,6 +20,8 @@ bool ApplyBatch::Add(std::string_view id, std::string_view piece) {
   add_view(id);
   add_view(piece);
   add_number(reader->header().xid);
+  const std::size_t complete_at = arguments_.size();
+  add_view({});
   const std::size_t count_at = arguments_.size();
   add_number(0);
   std::size_t count = 0;
@@ -44,6 +46,7 @@ bool ApplyBatch::Add(std::string_view id, std::string_view piece) {
     arguments_.resize(before);
     return false;
   }
+  if (reader->complete()) arguments_[complete_at].number = std::to_string(reader->header().commit_lsn);
   arguments_[count_at].number = std::to_string(count);
   if (!reader->header().heartbeat) last_commit_time_ = reader->header().commit_time;
   ++pieces_;

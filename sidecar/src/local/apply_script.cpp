@@ -1,68 +1,13 @@
 #include "local/apply_script.hpp"
 
+#include "redis/lua_prelude.hpp"
+
 namespace itemize::sidecar {
 
 const RedisScript &ApplyScript() {
-  static const RedisScript script(R"lua(
+  static const RedisScript script(std::string(kLuaPrelude) + R"lua(
 local namespace, longest, item_ttl, missing_ttl, most_events = ARGV[1], ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5])
 if redis.call('HGET', KEYS[1], 'namespace') ~= namespace then return {err = 'NOTNAMESPACE the copy was begun anew'} end
-
--- Decimal numbers of any length: a Lua number holds only 53 bits.
-local function less(a, b)
-  if #a ~= #b then return #a < #b end
-  return a < b
-end
-
-local function id_less(a, b)
-  local a_lsn, a_ordinal = string.match(a, '^(%d+)-(%d+)$')
-  local b_lsn, b_ordinal = string.match(b, '^(%d+)-(%d+)$')
-  if a_lsn ~= b_lsn then return less(a_lsn, b_lsn) end
-  return less(a_ordinal, b_ordinal)
-end
-
--- Whether a snapshot (text of pg_current_snapshot, "xmin:xmax:xip,xip") contains a transaction that has committed.
-local function contained(snapshot, xid)
-  local xmin, xmax, running = string.match(snapshot, '^(%d+):(%d+):(.*)$')
-  if less(xid, xmin) then return true end
-  if not less(xid, xmax) then return false end
-  return not string.find(',' .. running .. ',', ',' .. xid .. ',', 1, true)
-end
-
-local function has_absent(lengths)
-  return string.sub(lengths, 1, 1) == '0' or string.find(lengths, ',0', 1, true)
-end
-
--- The members of a row, false where absent; nil when row and lengths do not fit. See row_members.hpp.
-local function split(row, lengths)
-  local members, count, at, first = {}, 0, 2, true
-  for length in string.gmatch(lengths, '%d+') do
-    count = count + 1
-    length = tonumber(length)
-    if length == 0 then
-      members[count] = false
-    else
-      if not first then at = at + 1 end
-      first = false
-      members[count] = string.sub(row, at, at + length - 1)
-      at = at + length
-    end
-  end
-  if at ~= #row then return nil end
-  return members, count
-end
-
-local function merge(row, lengths, held_row, held_lengths)
-  local new, new_count = split(row, lengths)
-  local held, held_count = split(held_row, held_lengths)
-  if not new or not held or new_count ~= held_count then return nil end
-  local sizes = {}
-  for i = 1, new_count do
-    new[i] = new[i] or held[i]
-    if not new[i] then return nil end
-    sizes[i] = #new[i]
-  end
-  return '{' .. table.concat(new, ',') .. '}', table.concat(sizes, ',')
-end
 
 local types_key = namespace .. ':local:types'
 local types = {}
@@ -87,7 +32,7 @@ local touched = 0
 local function update_item(item, xid, kind, row, lengths)
   local held = redis.call('HMGET', item, 'r', 'l', 'd', 's')
   -- Read by a fill that was ahead of the stream: it must not go back to this event (invariant I2).
-  if held[4] and contained(held[4], xid) then return end
+  if held[4] and contains(held[4], xid) then return end
   if kind == 'D' then
     redis.call('HSET', item, 'd', '1')
     redis.call('HDEL', item, 'r', 'l', 's')
@@ -136,8 +81,8 @@ local applied = redis.call('HGET', KEYS[1], 'applied')
 local stream = namespace .. ':local:stream'
 local pieces, at, last = 0, 6, #ARGV
 while at <= last do
-  local id, piece, xid, changes = ARGV[at], ARGV[at + 1], ARGV[at + 2], tonumber(ARGV[at + 3])
-  at = at + 4
+  local id, piece, xid, complete, changes = ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3], tonumber(ARGV[at + 4])
+  at = at + 5
   if id_less(applied, id) then
     for i = 0, changes - 1 do
       local change = at + i * 7
@@ -148,7 +93,11 @@ while at <= last do
     end
     redis.call('XADD', stream, 'MAXLEN', '~', longest, id, 'p', piece)
     -- With each piece, not once at the end: an error further on takes nothing back of what was written.
-    redis.call('HSET', KEYS[1], 'applied', id)
+    if complete == '' then
+      redis.call('HSET', KEYS[1], 'applied', id)
+    else
+      redis.call('HSET', KEYS[1], 'applied', id, 'complete', complete)
+    end
     applied = id
     pieces = pieces + 1
   end

@@ -11,7 +11,7 @@ constexpr const char *kSweepCount = "500";
 const RedisScript &ResetScript() {
   static const RedisScript script(R"lua(
 -- KEYS: P:local; ARGV: what stands around epoch.reset in a namespace's name, epoch, last id, suffixes of stream, base
--- and types, then type, state, type, state, ...  Returns the new namespace and the one before.
+-- and types, complete LSN, then type, state, type, state, ...  Returns the new namespace and the one before.
 local before = redis.call('HGET', KEYS[1], 'namespace')
 if before then redis.call('UNLINK', before .. ARGV[5], before .. ARGV[6], before .. ARGV[7]) end
 -- At least the time in milliseconds: when the counter itself was lost, no older namespace, whose items may still be
@@ -22,9 +22,9 @@ local reset = string.format('%.0f', math.max(held + 1, now[1] * 1000 + math.floo
 redis.call('HSET', KEYS[1], 'reset', reset)
 local namespace = ARGV[1] .. ARGV[3] .. '.' .. reset .. ARGV[2]
 redis.call('UNLINK', namespace .. ARGV[5], namespace .. ARGV[7])
-redis.call('HSET', KEYS[1], 'epoch', ARGV[3], 'namespace', namespace, 'applied', ARGV[4])
+redis.call('HSET', KEYS[1], 'epoch', ARGV[3], 'namespace', namespace, 'applied', ARGV[4], 'complete', ARGV[8])
 redis.call('SET', namespace .. ARGV[6], ARGV[4])
-for i = 8, #ARGV, 2 do redis.call('HSET', namespace .. ARGV[7], ARGV[i], ARGV[i + 1] .. ' 0') end
+for i = 9, #ARGV, 2 do redis.call('HSET', namespace .. ARGV[7], ARGV[i], ARGV[i + 1] .. ' 0') end
 return {namespace, before}
 )lua");
   return script;
@@ -50,9 +50,10 @@ std::optional<LocalStore::State> LocalStore::ReadState() {
 LocalStore::State LocalStore::Reset(const StreamTip &tip) {
   const std::string epoch = FormatEpoch(tip.epoch);
   const std::string last = FormatVersion(tip.last);
+  const std::string complete = std::to_string(tip.complete);
   const std::string opening = prefix_ + ":{"; // as LocalNamespace spells it
   RedisArguments arguments = {
-      opening, "}", epoch, last, LocalNamespace::kStream, LocalNamespace::kBase, LocalNamespace::kTypes};
+      opening, "}", epoch, last, LocalNamespace::kStream, LocalNamespace::kBase, LocalNamespace::kTypes, complete};
   for (const auto &[type, state] : tip.types) {
     arguments.emplace_back(type);
     arguments.emplace_back(state);

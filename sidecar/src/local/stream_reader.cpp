@@ -1,5 +1,6 @@
 #include "local/stream_reader.hpp"
 
+#include "itemize/change_event.hpp"
 #include "redis/script.hpp"
 
 namespace itemize::sidecar {
@@ -10,7 +11,8 @@ constexpr const char *kReadCount = "128";
 
 const RedisScript &TipScript() {
   static const RedisScript script(R"lua(
--- KEYS: epoch; ARGV: what stands around the epoch in the keys of stream and types. Returns epoch, last id, types.
+-- KEYS: epoch; ARGV: what stands around the epoch in the keys of stream and types. Returns epoch, last id, types, and
+-- id and fields of the last entry, if there is one.
 local epoch = redis.call('GET', KEYS[1])
 if not epoch then return {} end
 local info = redis.pcall('XINFO', 'STREAM', ARGV[1] .. epoch .. ARGV[2])
@@ -19,7 +21,8 @@ local last
 for i = 1, #info, 2 do
   if info[i] == 'last-generated-id' then last = info[i + 1] end
 end
-return {epoch, last, redis.call('HGETALL', ARGV[1] .. epoch .. ARGV[3])}
+local entry = redis.call('XREVRANGE', ARGV[1] .. epoch .. ARGV[2], '+', '-', 'COUNT', 1)[1]
+return {epoch, last, redis.call('HGETALL', ARGV[1] .. epoch .. ARGV[3]), entry or {}}
 )lua");
   return script;
 }
@@ -32,6 +35,17 @@ local last = redis.call('XREVRANGE', KEYS[2], '+', '-', 'COUNT', 1)
 return {redis.call('GET', KEYS[1]), first[1] and first[1][1], last[1] and last[1][1]}
 )lua");
   return script;
+}
+
+/// Up to where transactions are whole when `entry` is the last one of the stream and `last` its id. An entry that has
+/// been cut off, or is one of several of its transaction, leaves those before it.
+Lsn CompleteAt(const Version &last, ReplyView entry) {
+  if (last.commit_lsn == 0) return 0;
+  if (entry.size() == 2 && entry[0].Text() == FormatVersion(last) && entry[1].size() == 2) {
+    const auto bounds = ReadPieceBounds(entry[1][1].Text());
+    if (bounds && bounds->complete) return last.commit_lsn;
+  }
+  return last.commit_lsn - 1;
 }
 
 } // namespace
@@ -52,7 +66,7 @@ std::optional<StreamTip> StreamReader::ReadTip() {
   const auto epoch = ParseEpoch(reply[0].Text());
   const auto last = ParseVersion(reply[1].Text());
   if (!epoch || !last) throw RedisError("the global Redis holds a malformed epoch or stream id");
-  StreamTip tip{*epoch, *last, {}};
+  StreamTip tip{*epoch, *last, CompleteAt(*last, reply[3]), {}};
   const ReplyView types = reply[2];
   for (std::size_t i = 0; i + 1 < types.size(); i += 2)
     tip.types.emplace_back(types[i].Text(), types[i + 1].Text());

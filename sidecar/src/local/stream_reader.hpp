@@ -16,6 +16,8 @@ namespace itemize::sidecar {
 struct StreamTip {
   Epoch epoch;
   Version last;
+  /// Every transaction up to here is whole in the stream up to `last`.
+  Lsn complete = 0;
   /// Type -> "<generation> <read>" as of `last`.
   std::vector<std::pair<std::string, std::string>> types;
 };

@@ -1,5 +1,7 @@
 #include "read/scripts.hpp"
 
+#include "redis/lua_prelude.hpp"
+
 #include <string>
 
 namespace itemize::sidecar::read {
@@ -76,51 +78,13 @@ end
 
 const std::string kFillStoreBody = R"lua(
 local type, namespace, gen, token, snapshot = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
-local xmin, xmax, running_text = string.match(snapshot, '^(%d+):(%d+):([%d,]*)$')
-xmin, xmax = tonumber(xmin), tonumber(xmax)
-local running = {}
-for xid in string.gmatch(running_text, '%d+') do running[tonumber(xid)] = true end
-local function contains(xid)
-  return xid < xmin or (xid < xmax and not running[xid])
-end
-
-local function members_of(row, lengths)
-  local members, at, first = {}, 2, true
-  for length in string.gmatch(lengths, '%d+') do
-    length = tonumber(length)
-    if length == 0 then
-      members[#members + 1] = false
-    else
-      if not first then at = at + 1 end
-      first = false
-      members[#members + 1] = string.sub(row, at, at + length - 1)
-      at = at + length
-    end
-  end
-  return members
-end
--- The newer row with each absent member taken from the older; nil when that is not possible.
-local function merge(newer, newer_lengths, older, older_lengths)
-  local fresh, held = members_of(newer, newer_lengths), members_of(older, older_lengths)
-  if #fresh ~= #held then return nil end
-  local lengths = {}
-  for i = 1, #fresh do
-    fresh[i] = fresh[i] or held[i]
-    if not fresh[i] then return nil end
-    lengths[i] = #fresh[i]
-  end
-  return '{' .. table.concat(fresh, ',') .. '}', table.concat(lengths, ',')
-end
-local function has_absent(lengths)
-  return string.sub(lengths, 1, 1) == '0' or string.find(lengths, ',0', 1, true)
-end
 
 -- The collected events on top of what was fetched: row (false = missing), lengths, whether one was applied.
 local function catch_up(events, row, lengths)
   local advanced = false
   for i = 2, #events do
     local xid, kind, new_row, new_lengths = string.match(events[i], '^(%d+)\t(%a)\t?([^\t]*)\t?([^\t]*)$')
-    if not contains(tonumber(xid)) then
+    if not contains(snapshot, xid) then
       advanced = true
       if kind == 'D' then
         row, lengths = false, ''
@@ -186,7 +150,7 @@ return redis.status_reply('OK')
 
 const RedisScript kReadScript(kPrelude + kReadBody);
 const RedisScript kFillBeginScript(kPrelude + kFillBeginBody);
-const RedisScript kFillStoreScript(kPrelude + kOwnMarker + kFillStoreBody);
+const RedisScript kFillStoreScript(kLuaPrelude + kPrelude + kOwnMarker + kFillStoreBody);
 const RedisScript kFillAbandonScript(kOwnMarker + kFillAbandonBody);
 
 } // namespace itemize::sidecar::read

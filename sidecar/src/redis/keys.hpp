@@ -46,6 +46,9 @@ struct LocalField {
   static constexpr const char *kEpoch = "epoch";
   static constexpr const char *kNamespace = "namespace"; ///< LocalNamespace::name()
   static constexpr const char *kApplied = "applied";     ///< `<commit LSN>-<ordinal>` of the last entry applied
+  /// Decimal LSN: every transaction up to here is applied whole. Moves with a piece that ends its transaction and with
+  /// a heartbeat; while a transaction in several pieces is under way it stays behind kApplied.
+  static constexpr const char *kComplete = "complete";
   /// RedisConnection::RunId() of the server in which the applier has seen the copy at the end of the stream. A Redis
   /// that came back from an older snapshot is another one, and not to be read before its applier has caught up.
   static constexpr const char *kServer = "server";
