@@ -109,10 +109,22 @@ WITH installed AS (
   FROM slot WHERE slot.database = current_database()
 
   UNION ALL
-  SELECT 100, 'replication_role', CASE WHEN r.names IS NULL THEN 'missing' ELSE 'ok' END,
-         coalesce('REPLICATION LOGIN without being superuser: ' || r.names, 'the global sidecar has no role of its own to log in with'),
-         CASE WHEN r.names IS NULL THEN 'CREATE ROLE itemize_global LOGIN REPLICATION PASSWORD ''...'';' END, false
-  FROM (SELECT string_agg(l.rolname, ', ' ORDER BY l.rolname) AS names FROM login l WHERE l.rolreplication) r
+  SELECT 100, 'replication_role',
+         CASE WHEN r.names IS NULL THEN 'missing' WHEN r.reporters IS NULL THEN 'warning' ELSE 'ok' END,
+         CASE WHEN r.names IS NULL THEN 'the global sidecar has no role of its own to log in with'
+              WHEN r.reporters IS NULL THEN 'REPLICATION LOGIN, but may not report the stream: ' || r.names
+              ELSE 'REPLICATION LOGIN without being superuser, may report the stream: ' || r.reporters END,
+         CASE WHEN r.names IS NULL THEN 'CREATE ROLE itemize_global LOGIN REPLICATION PASSWORD ''...''; ' ELSE '' END
+         || CASE WHEN r.reporters IS NULL
+                 THEN format('GRANT EXECUTE ON FUNCTION @extschema@.report_stream(text), @extschema@.report_clusters(json) TO %I;',
+                             coalesce(r.candidate, 'itemize_global')) END, false
+  FROM (SELECT string_agg(l.rolname, ', ' ORDER BY l.rolname) AS names,
+               (array_agg(l.rolname ORDER BY l.rolname <> 'itemize_global', l.rolname))[1] AS candidate,
+               string_agg(l.rolname, ', ' ORDER BY l.rolname) FILTER (WHERE l.may_report) AS reporters
+        FROM (SELECT x.rolname, (SELECT bool_and(has_function_privilege(x.oid, p.oid, 'EXECUTE'))
+                                 FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+                                 WHERE n.nspname = '@extschema@' AND p.proname IN ('report_stream', 'report_clusters')) AS may_report
+              FROM login x WHERE x.rolreplication) l) r
 
   UNION ALL
   SELECT 110, 'reader_role', CASE WHEN r.names IS NULL THEN 'missing' ELSE 'ok' END,

@@ -26,6 +26,8 @@ FROM itemize.doctor() d LEFT JOIN pg_settings s ON s.name = 'output_plugin_libra
 -- Roles: the lines it gives make it content.
 SELECT check_name, status, fix FROM itemize.doctor() WHERE check_name LIKE '%role' ORDER BY check_name;
 CREATE ROLE regress_itemize_global LOGIN REPLICATION;
+SELECT status, detail, fix FROM itemize.doctor() WHERE check_name = 'replication_role';
+GRANT EXECUTE ON FUNCTION itemize.report_stream(text), itemize.report_clusters(json) TO regress_itemize_global;
 CREATE ROLE regress_itemize_reader LOGIN;
 GRANT EXECUTE ON FUNCTION itemize.fetch(text, text[]), itemize.list(text, integer, text) TO regress_itemize_reader;
 GRANT SELECT ON itemize.definitions TO regress_itemize_reader;

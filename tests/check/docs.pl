@@ -152,7 +152,7 @@ sub check_sql_api
 	my $sql = slurp($script);
 	my $page = slurp('docs/reference/sql-api.md');
 	my %objects = map { $_ => 1 } $sql =~
-	  /CREATE (?:UNIQUE )?(?:FUNCTION|VIEW|TABLE|SEQUENCE|TRIGGER|EVENT TRIGGER) (?:\@extschema\@\.)?(\w+)/g;
+	  /CREATE (?:UNIQUE |UNLOGGED )?(?:FUNCTION|VIEW|TABLE|SEQUENCE|TRIGGER|EVENT TRIGGER) (?:\@extschema\@\.)?(\w+)/g;
 	push @wrong, map { "not named in sql-api.md: $_" } grep { $page !~ /`(?:itemize\.)?\Q$_\E[`(]/ } sort keys %objects;
 	for my $file (pages())
 	{

@@ -242,6 +242,26 @@ subtest 'a role that may not read items' => sub {
 	$sidecar->stop;
 };
 
+subtest 'a role that may not report' => sub {
+	my $reported = sub { return sql('SELECT epoch FROM itemize.stream') };
+	sql('DELETE FROM itemize.stream');
+	sql('REVOKE EXECUTE ON FUNCTION itemize.report_stream(text) FROM itemize_global');
+	my $fresh = start_redis();
+	my $sidecar = start_sidecar('absolute', postgres => $node, redis => $fresh);
+	my @told = $sidecar->log_events('report_failed');
+	is("$told[0]{level} " . scalar @told, 'warning 1', 'a warning, once; it works all the same');
+	like($told[0]{hint}, qr/GRANT EXECUTE ON FUNCTION itemize\.report_stream/, 'with what to do');
+	$sidecar->stop;
+	is($reported->(), '', 'the database knows of no stream');
+	sql('GRANT EXECUTE ON FUNCTION itemize.report_stream(text) TO itemize_global');
+	$sidecar = start_sidecar('absolute', postgres => $node, redis => $fresh);
+	is($reported->(), $fresh->cli('GET', 'itemize:epoch'), 'granted: the epoch that goes on');
+	$fresh->cli('FLUSHALL');
+	$sidecar->wait_for_log('epoch_begun');
+	ok(eval { poll_until(sub { my $epoch = $fresh->cli('GET', 'itemize:epoch'); $epoch && $reported->() eq $epoch }, 'the epoch') }, 'and each that begins');
+	$sidecar->stop;
+};
+
 sub create_grants
 {
 	sql('GRANT EXECUTE ON FUNCTION itemize.fetch(text, text[]), itemize.list(text, integer, text) TO itemize_reader');

@@ -1,5 +1,6 @@
 #include "global/publish_session.hpp"
 
+#include "base/clock.hpp"
 #include "redis/endpoint.hpp"
 
 namespace itemize::sidecar {
@@ -17,17 +18,6 @@ constexpr std::chrono::milliseconds kLongestSilence{5000};
 constexpr std::chrono::milliseconds kGapPause{1000};
 /// How soon an idle publisher notices that Redis, or its ownership, is gone.
 constexpr std::chrono::milliseconds kOwnershipCheckInterval{1000};
-
-std::uint64_t UnixSeconds() {
-  return static_cast<std::uint64_t>(
-      std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count());
-}
-
-double SecondsSince(std::int64_t unix_microseconds) {
-  const auto now =
-      std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch());
-  return static_cast<double>(now.count() - unix_microseconds) / 1e6;
-}
 
 /// The definitions that a piece changes. A row holds no raw newline, so the text says whether there are any.
 std::vector<TypeState> ReadTypes(std::string_view piece) {
@@ -52,8 +42,6 @@ PublishMetrics::PublishMetrics(Metrics &metrics)
       heartbeats(metrics.Counter("itemize_published_heartbeats_total", "Heartbeats appended to the global stream")),
       malformed(metrics.Counter("itemize_malformed_pieces_total", "Pieces set aside because they cannot be carried on",
                                 {{"part", "global"}})),
-      reconnects(metrics.Counter("itemize_reconnects_total", "Sessions that ended by a fault and were begun anew",
-                                 {{"part", "global"}})),
       lag(metrics.Gauge("itemize_publish_lag_seconds", "Commit to publication, of the newest transaction published")),
       owner(metrics.Gauge("itemize_slot_owner", "1 while this process holds the replication slot")) {}
 
@@ -62,7 +50,7 @@ PublishSession::PublishSession(const Options &options, Services &services, Publi
     : options_(options), services_(services), metrics_(metrics), stop_(stop),
       // Redis first: while it is away nobody troubles the database.
       writer_(ParseRedisUrl(options.global_redis), options.prefix, options.stream_max_entries),
-      database_(OpenDatabase(options, stop)) {
+      database_(OpenDatabase(options, stop)), report_(options, services, stop) {
   ReadDefinitions(database_); // before a slot holds WAL back for a database that is not set up
   stream_ = OpenStream(options, stop);
   const AcquiredSlot slot = AcquireSlot(*stream_, options, services);
@@ -90,6 +78,7 @@ void PublishSession::DecideEpoch(const AcquiredSlot &slot) {
     epoch_ = *start.epoch;
     writer_.ContinueEpoch(epoch_);
     published_ = *start.last;
+    report_.Stream(FormatEpoch(epoch_));
   }
   confirmed_ = reported_ = complete_ = start.confirmed;
   wal_end_ = start.confirmed;
@@ -108,6 +97,7 @@ void PublishSession::BeginEpoch(const StreamStart &start, std::string_view reaso
                                      {"reason", reason},
                                      {"previous", start.epoch ? FormatEpoch(*start.epoch) : std::string()},
                                      {"start", FormatPgLsn(start.confirmed)}});
+  report_.Stream(FormatEpoch(epoch_));
   services_.metrics.Counter("itemize_epochs_total", "Epochs begun by this process", {{"reason", std::string(reason)}})
       .Increment();
 }

@@ -3,6 +3,7 @@
 
 #include "base/services.hpp"
 #include "base/stop_token.hpp"
+#include "global/database_report.hpp"
 #include "global/epoch_rules.hpp"
 #include "global/slot.hpp"
 #include "global/stream_writer.hpp"
@@ -26,7 +27,6 @@ struct PublishMetrics {
   prometheus::Counter &transactions;
   prometheus::Counter &heartbeats;
   prometheus::Counter &malformed;
-  prometheus::Counter &reconnects;
   prometheus::Gauge &lag;
   prometheus::Gauge &owner;
 };
@@ -60,6 +60,7 @@ private:
   StopToken stop_;
   StreamWriter writer_;
   PostgresConnection database_;
+  DatabaseReport report_;
   std::unique_ptr<ReplicationStream> stream_;
 
   Epoch epoch_;

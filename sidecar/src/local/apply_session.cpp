@@ -1,5 +1,6 @@
 #include "local/apply_session.hpp"
 
+#include "base/clock.hpp"
 #include "redis/endpoint.hpp"
 
 #include <utility>
@@ -13,12 +14,6 @@ constexpr std::chrono::milliseconds kLongestRead{500};
 constexpr std::chrono::milliseconds kReadWhileSweeping{10};
 constexpr std::chrono::milliseconds kEpochPollInterval{50};
 
-double SecondsSince(std::int64_t unix_microseconds) {
-  const auto now =
-      std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch());
-  return static_cast<double>(now.count() - unix_microseconds) / 1e6;
-}
-
 } // namespace
 
 ApplyMetrics::ApplyMetrics(Metrics &metrics)
@@ -28,8 +23,6 @@ ApplyMetrics::ApplyMetrics(Metrics &metrics)
       touched(metrics.Counter("itemize_applied_held_total", "Changes applied that met a held item or a fill")),
       malformed(metrics.Counter("itemize_malformed_pieces_total", "Pieces set aside because they cannot be carried on",
                                 {{"part", "local"}})),
-      reconnects(metrics.Counter("itemize_reconnects_total", "Sessions that ended by a fault and were begun anew",
-                                 {{"part", "local"}})),
       lag(metrics.Gauge("itemize_apply_lag_seconds", "Commit to application, of the newest transaction applied")) {}
 
 ApplySession::ApplySession(const Options &options, Services &services, ApplyMetrics &metrics, StopToken stop)
@@ -37,7 +30,7 @@ ApplySession::ApplySession(const Options &options, Services &services, ApplyMetr
       global_(ParseRedisUrl(options.global_redis), options.prefix),
       local_(ParseRedisUrl(options.local_redis), options) {}
 
-void ApplySession::Run() {
+void ApplySession::Run(const std::function<void()> &working) {
   tip_ = WaitForTip().last;
   if (const auto state = local_.ReadState())
     state_ = *state;
@@ -51,7 +44,7 @@ void ApplySession::Run() {
     if (!released_ && tip_ <= state_.applied) {
       local_.Release();
       released_ = true;
-      services_.readiness.Set("local", true);
+      working();
     }
     if (stop_.stopped()) return;
     const StreamReader::Batch batch =

@@ -7,6 +7,7 @@
 #include "local/stream_reader.hpp"
 #include "options.hpp"
 
+#include <functional>
 #include <optional>
 #include <string_view>
 
@@ -21,7 +22,6 @@ struct ApplyMetrics {
   prometheus::Counter &changes;
   prometheus::Counter &touched;
   prometheus::Counter &malformed;
-  prometheus::Counter &reconnects;
   prometheus::Gauge &lag;
 };
 
@@ -30,8 +30,8 @@ public:
   /// Connects to both Redis.
   ApplySession(const Options &options, Services &services, ApplyMetrics &metrics, StopToken stop);
 
-  /// Applies until a stop is requested; throws when either Redis fails.
-  void Run();
+  /// Applies until a stop is requested; throws when either Redis fails. Calls `working` when the copy is released.
+  void Run(const std::function<void()> &working);
 
 private:
   /// Waits for an epoch when there is none yet.

@@ -1,0 +1,53 @@
+-- What the global sidecar tells the database: who may, and what is kept.
+SET client_min_messages = warning;
+CREATE EXTENSION IF NOT EXISTS itemize CASCADE;
+RESET client_min_messages;
+CREATE ROLE regress_itemize_reporter;
+
+SET ROLE regress_itemize_reporter;
+SELECT itemize.report_stream('7.1.5');
+SELECT itemize.report_clusters('{}');
+SELECT * FROM itemize.stream;
+SELECT * FROM itemize.report;
+RESET ROLE;
+GRANT EXECUTE ON FUNCTION itemize.report_stream(text), itemize.report_clusters(json) TO regress_itemize_reporter;
+
+SET ROLE regress_itemize_reporter;
+SELECT itemize.report_stream('7.1.5') AS news;
+SELECT itemize.report_stream('7.1.5') AS news;
+RESET ROLE;
+SELECT epoch, begun <= clock_timestamp() AS begun FROM itemize.stream;
+-- The same again writes nothing: no transaction id is taken.
+BEGIN;
+SELECT itemize.report_stream('7.1.5') AS news;
+SELECT pg_current_xact_id_if_assigned() IS NULL AS nothing_written;
+COMMIT;
+SELECT itemize.report_stream('7.1.6') AS news;
+SELECT epoch FROM itemize.stream;
+SELECT itemize.report_stream('7.1') AS news;
+SELECT itemize.report_stream('7.1.6; DROP TABLE x') AS news;
+SELECT itemize.report_stream(NULL) AS news;
+INSERT INTO itemize.stream VALUES ('7.1.7', now());
+-- The functions run as their owner, and see nothing of the caller's schemas.
+CREATE SCHEMA status;
+CREATE FUNCTION status.clock_timestamp() RETURNS timestamptz LANGUAGE sql AS $$ SELECT 'epoch'::timestamptz $$;
+SET search_path = status, pg_catalog;
+SELECT itemize.report_stream('7.1.8') AS news;
+RESET search_path;
+SELECT epoch, begun > '2000-01-01' AS begun FROM itemize.stream;
+
+SET ROLE regress_itemize_reporter;
+SELECT itemize.report_clusters('{"epoch": "7.1.8", "clusters": []}');
+SELECT itemize.report_clusters('{"epoch": "7.1.9"}');
+RESET ROLE;
+SELECT content FROM itemize.report;
+
+-- Neither is dumped: a restored database has no stream of its own.
+SELECT count(*) FROM pg_extension e, unnest(e.extconfig) r(oid) WHERE r.oid IN ('itemize.stream'::regclass, 'itemize.report'::regclass);
+
+SET client_min_messages = warning;
+DELETE FROM itemize.stream;
+DELETE FROM itemize.report;
+DROP SCHEMA status CASCADE;
+DROP OWNED BY regress_itemize_reporter;
+DROP ROLE regress_itemize_reporter;
