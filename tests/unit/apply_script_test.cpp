@@ -123,6 +123,13 @@ protected:
 };
 std::unique_ptr<PrivateRedis> ApplyScriptTest::server;
 
+TEST_F(ApplyScriptTest, MessagesAndWhatWasSetAsideChangeNoItem) {
+  Hold("1", R"({"a":1})", "5");
+  EXPECT_EQ(Apply(101, 7, "M\t1\tt\t{\"a\":2}\nX\t2\tt\t5\ttoo_large\nM\t3\tt\t3\n", 3), 0);
+  EXPECT_EQ(Field("1", "r"), R"({"a":1})");
+  EXPECT_EQ(Get({"HGET", LocalStateKey(options_.prefix), LocalField::kApplied}), "101-3");
+}
+
 TEST_F(ApplyScriptTest, AKeyThatIsNotHeldIsLeftAlone) {
   EXPECT_EQ(Apply(200, 7, "I\t1\tt\t5\ta\t{\"id\":1}\t6\n"), 0);
   EXPECT_EQ(Count({"EXISTS", Item("a")}), 0);

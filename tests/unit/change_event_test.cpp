@@ -15,7 +15,9 @@ const std::string kPiece = "B\t1\t16/B374D848\t731\t1795227282631049\tnode%201\n
                            "U\t3\tlisting\t7\t1\t{\"id\":1}\t6,0\n"
                            "D\t4\tlisting\t7\t1\n"
                            "T\t5\tlisting\t7\n"
-                           "C\t16/B374D848\t5\n";
+                           "M\t6\torders.new\t{\"note\":\"a\\tb\"}\n"
+                           "X\t7\tlisting\t7\tencode_failed SQLSTATE 22P03\n"
+                           "C\t16/B374D848\t7\n";
 constexpr Lsn kLsn = (Lsn{0x16} << 32U) | 0xB374D848U;
 
 std::vector<Change> ReadAll(PieceReader &reader) {
@@ -35,7 +37,7 @@ TEST(PieceReader, ReadsEveryKindOfChange) {
   EXPECT_EQ(reader->header().origin, "node%201");
   const auto changes = ReadAll(*reader);
   ASSERT_TRUE(reader->ok());
-  ASSERT_EQ(changes.size(), 5U);
+  ASSERT_EQ(changes.size(), 7U);
   EXPECT_EQ(changes[0].kind, LineKind::kDefinition);
   EXPECT_EQ(changes[0].read, "everyone");
   EXPECT_EQ(changes[1].kind, LineKind::kInsert);
@@ -48,8 +50,17 @@ TEST(PieceReader, ReadsEveryKindOfChange) {
   EXPECT_EQ(changes[2].member_lengths, "6,0");
   EXPECT_EQ(changes[3].key, "1");
   EXPECT_EQ(changes[4].kind, LineKind::kTruncate);
+  EXPECT_EQ(changes[5].kind, LineKind::kMessage);
+  EXPECT_EQ(changes[5].ordinal, 6U);
+  EXPECT_EQ(changes[5].type, "");
+  EXPECT_EQ(changes[5].topic, "orders.new");
+  EXPECT_EQ(changes[5].payload, R"({"note":"a\tb"})");
+  EXPECT_EQ(changes[6].kind, LineKind::kSetAside);
+  EXPECT_EQ(changes[6].type, "listing");
+  EXPECT_EQ(changes[6].generation, 7U);
+  EXPECT_EQ(changes[6].reason, "encode_failed SQLSTATE 22P03");
   EXPECT_TRUE(reader->complete());
-  EXPECT_EQ(reader->version(), (Version{kLsn, 5}));
+  EXPECT_EQ(reader->version(), (Version{kLsn, 7}));
 }
 
 TEST(PieceReader, APartIsNotComplete) {
@@ -74,17 +85,18 @@ TEST(PieceReader, AHeartbeatHasNoChanges) {
 
 TEST(PieceReader, RefusesOtherHeaders) {
   for (const char *piece : {"", "\n", "B", "B\t2\t0/10\t1\t0\t\n", "B\t1\tx\t1\t0\t\n", "B\t1\t0/10\t-1\t0\t\n",
-                            "B\t1\t0/10\t1\tx\t\n", "X\t1\t0/10\t1\t0\t\n", "H\t1\t\n", "F\t1\t0/10\t1\t1\nB"}) {
+                            "B\t1\t0/10\t1\tx\t\n", "Q\t1\t0/10\t1\t0\t\n", "H\t1\t\n", "F\t1\t0/10\t1\t1\nB"}) {
     EXPECT_FALSE(PieceReader::Open(piece).has_value()) << piece;
   }
 }
 
 TEST(PieceReader, IsNotOkAfterAMalformedLine) {
   const std::string header = "B\t1\t0/10\t1\t0\t\n";
-  for (const char *rest :
-       {"", "D\t1\ta\t1\tk\n", "D\tx\ta\t1\tk\nC\t0/10\t1\n", "D\t1\t\t1\tk\nC\t0/10\t1\n",
-        "D\t1\ta\tx\tk\nC\t0/10\t1\n", "I\t1\ta\t1\tk\nC\t0/10\t1\n", "Q\t1\nC\t0/10\t1\n", "\nC\t0/10\t1\n",
-        "C\t0/11\t1\n", "C\t0/10\tx\n", "C\t0/10\t1\nD\t2\ta\t1\tk\n", "B\t1\t0/10\t1\t0\t\nC\t0/10\t1\n"}) {
+  for (const char *rest : {"", "D\t1\ta\t1\tk\n", "D\tx\ta\t1\tk\nC\t0/10\t1\n", "D\t1\t\t1\tk\nC\t0/10\t1\n",
+                           "D\t1\ta\tx\tk\nC\t0/10\t1\n", "I\t1\ta\t1\tk\nC\t0/10\t1\n", "M\tx\ta\t1\nC\t0/10\t1\n",
+                           "M\t1\t\t1\nC\t0/10\t1\n", "M\t1\ta\nC\t0/10\t1\n", "X\t1\ta\tx\tr\nC\t0/10\t1\n",
+                           "Q\t1\nC\t0/10\t1\n", "\nC\t0/10\t1\n", "C\t0/11\t1\n", "C\t0/10\tx\n",
+                           "C\t0/10\t1\nD\t2\ta\t1\tk\n", "B\t1\t0/10\t1\t0\t\nC\t0/10\t1\n"}) {
     const std::string piece = header + rest;
     auto reader = PieceReader::Open(piece);
     ASSERT_TRUE(reader.has_value()) << rest;
@@ -96,7 +108,7 @@ TEST(PieceReader, IsNotOkAfterAMalformedLine) {
 TEST(PieceBounds, AgreeWithTheReader) {
   const auto bounds = ReadPieceBounds(kPiece);
   ASSERT_TRUE(bounds.has_value());
-  EXPECT_EQ(bounds->version, (Version{kLsn, 5}));
+  EXPECT_EQ(bounds->version, (Version{kLsn, 7}));
   EXPECT_TRUE(bounds->complete);
   const auto heartbeat = ReadPieceBounds(FormatHeartbeat(16));
   ASSERT_TRUE(heartbeat.has_value());

@@ -177,6 +177,13 @@ TEST_F(ReplayTest, SkipsWhatTheClientHasHadInsideATransaction) {
   EXPECT_EQ(replay.events()[0]->version, (Version{16, 3}));
 }
 
+TEST_F(ReplayTest, WhatWasSetAsideIsNoEvent) {
+  Replay replay(interests_, At(1, 0), 10000);
+  EXPECT_TRUE(replay.Add(Entry("X\t1\tu\t3\ttoo_large\nT\t2\tu\t3\nM\t3\tu\t1\n"), NoRow));
+  ASSERT_EQ(replay.events().size(), 1U);
+  EXPECT_EQ(replay.events()[0]->version, (Version{16, 2}));
+}
+
 TEST_F(ReplayTest, CompletesARowOrSendsNone) {
   Replay replay(interests_, At(1, 0), 10000);
   const auto entry = Entry("U\t1\tt\t3\t1\t{\"a\":1}\t5,0\nU\t2\tu\t3\t9\t{\"a\":1}\t5,0\n");

@@ -27,6 +27,8 @@ enum class LineKind : char {
   kDelete = 'D',
   kTruncate = 'T',
   kDefinition = 'Y',
+  kMessage = 'M',
+  kSetAside = 'X',
   kCommit = 'C',
   kPart = 'P',
   kFragment = 'F',
@@ -35,6 +37,10 @@ enum class LineKind : char {
 
 /// The read access of a type that is no longer defined, in a kDefinition line.
 inline constexpr std::string_view kUndefinedRead = "-";
+
+/// Stands before a topic's name where the name of an item type could stand as well: in a kDefinition line, and in
+/// what is known of the types. No item type's name begins with it.
+inline constexpr char kTopicMark = '@';
 
 struct PieceHeader {
   Lsn commit_lsn = 0;
@@ -52,12 +58,15 @@ struct Change {
   LineKind kind = LineKind::kInsert;
   /// From 1, rising inside the transaction.
   std::uint64_t ordinal = 0;
-  std::string_view type;
+  std::string_view type; ///< not of a message
   std::uint64_t generation = 0;
   std::string_view key;            ///< insert, update, delete: canonical key text
   std::string_view row;            ///< insert, update
   std::string_view member_lengths; ///< insert, update
   std::string_view read;           ///< definition: read access, kUndefinedRead when it is gone
+  std::string_view topic;          ///< message
+  std::string_view payload;        ///< message: JSON on one line
+  std::string_view reason;         ///< change set aside: a stable word, then details; never the row
 };
 
 namespace internal {
@@ -128,6 +137,11 @@ public:
       if (!ReadSubject(change, line)) return Malformed();
       change.read = line;
       return true;
+    case LineKind::kMessage: return ReadMessage(change, line) || Malformed();
+    case LineKind::kSetAside:
+      if (!ReadSubject(change, line)) return Malformed();
+      change.reason = line;
+      return true;
     case LineKind::kBegin:
     case LineKind::kFragment:
     case LineKind::kHeartbeat: return Malformed();
@@ -160,6 +174,15 @@ private:
     if (!ordinal || !generation || change.type.empty()) return false;
     change.ordinal = *ordinal;
     change.generation = *generation;
+    return true;
+  }
+
+  static bool ReadMessage(Change &change, std::string_view &line) {
+    const auto ordinal = ParseUint64(internal::TakeColumn(line));
+    change.topic = internal::TakeColumn(line);
+    change.payload = line;
+    if (!ordinal || change.topic.empty() || change.payload.empty()) return false;
+    change.ordinal = *ordinal;
     return true;
   }
 

@@ -104,6 +104,7 @@ void Hub::PublishChange(const Change &change, Lsn commit_lsn,
                         const std::unordered_map<std::string, std::string> &completed) {
   const Position position{standing_->position.epoch, {commit_lsn, change.ordinal}};
   if (change.kind == LineKind::kDefinition) return PublishDefinition(change, position);
+  if (change.kind == LineKind::kMessage || change.kind == LineKind::kSetAside) return;
   // Access is decided here, too, not only when somebody subscribes: rules change in between.
   if (!IsCurrent(change)) return;
   if (change.kind == LineKind::kTruncate) {

@@ -37,6 +37,7 @@ bool Replay::Add(const StreamEntry &entry, const RowSource &row_source) {
   if (!piece) return true;
   Change change;
   while (piece->Next(change)) {
+    if (change.kind == LineKind::kMessage || change.kind == LineKind::kSetAside) continue;
     const Position position{last_.epoch, {piece->header().commit_lsn, change.ordinal}};
     // The id may be inside a transaction: the client has had the changes before it.
     if (position.version <= last_.version || !WantsType(change.type)) continue;

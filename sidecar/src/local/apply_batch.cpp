@@ -27,6 +27,9 @@ bool ApplyBatch::Add(std::string_view id, std::string_view piece) {
   std::size_t count = 0;
   Change change;
   while (reader->Next(change)) {
+    // Of no state: an application event is for those who follow the stream, and what was set aside is told by the
+    // change without members, or the truncation, behind it.
+    if (change.kind == LineKind::kMessage || change.kind == LineKind::kSetAside) continue;
     ++count;
     arguments_.push_back({{}, std::string(1, static_cast<char>(change.kind))});
     add_view(change.type);
