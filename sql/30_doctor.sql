@@ -30,7 +30,7 @@ WITH installed AS (
   SELECT p.oid FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
   WHERE n.nspname = '@extschema@' AND p.proname = 'fetch'
 ), reader AS (
-  SELECT l.rolname FROM login l
+  SELECT l.rolname, has_function_privilege(l.oid, '@extschema@.checksum(text, text[], integer)', 'EXECUTE') AS may_compare FROM login l
   WHERE EXISTS (SELECT FROM fetch_function) AND (SELECT bool_and(has_function_privilege(l.oid, f.oid, 'EXECUTE')) FROM fetch_function f)
 ), checks(place, check_name, status, detail, fix, restart) AS (
   SELECT 10, 'version', CASE WHEN i.version = @extschema@.version() THEN 'ok' ELSE 'missing' END,
@@ -131,9 +131,14 @@ WITH installed AS (
          coalesce('may run itemize.fetch without being superuser: ' || r.names, 'the extended sidecar has no role to read items with'),
          CASE WHEN r.names IS NULL
               THEN 'CREATE ROLE itemize_reader LOGIN PASSWORD ''...'';'
-                   ' GRANT EXECUTE ON FUNCTION @extschema@.fetch(text, text[]), @extschema@.list(text, integer, text) TO itemize_reader;'
+                   ' GRANT EXECUTE ON FUNCTION @extschema@.fetch(text, text[]), @extschema@.list(text, integer, text),'
+                   ' @extschema@.checksum(text, text[], integer) TO itemize_reader;'
                    ' GRANT SELECT ON @extschema@.definitions TO itemize_reader;' END, false
   FROM (SELECT string_agg(x.rolname, ', ' ORDER BY x.rolname) AS names FROM reader x) r
+  UNION ALL
+  SELECT 111, 'reader_role', 'warning', format('%I may not run itemize.checksum: the copies it fills are not compared with the database', x.rolname),
+         format('GRANT EXECUTE ON FUNCTION @extschema@.checksum(text, text[], integer) TO %I;', x.rolname), false
+  FROM reader x WHERE NOT x.may_compare
 
   UNION ALL
   SELECT 120, 'postgis', CASE WHEN e.extversion IS NOT NULL THEN 'ok' ELSE 'warning' END,

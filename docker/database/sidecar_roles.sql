@@ -7,5 +7,5 @@ GRANT EXECUTE ON FUNCTION itemize.report_stream(text), itemize.report_clusters(j
 -- Reads definitions, and fetches items that clients may see; it has no right on any table.
 CREATE ROLE itemize_reader LOGIN;
 GRANT SELECT ON itemize.definitions TO itemize_reader;
-GRANT EXECUTE ON FUNCTION itemize.fetch(text, text[]), itemize.list(text, integer, text), itemize.item_json(text, text)
-  TO itemize_reader;
+GRANT EXECUTE ON FUNCTION itemize.fetch(text, text[]), itemize.list(text, integer, text), itemize.item_json(text, text),
+  itemize.checksum(text, text[], integer) TO itemize_reader;

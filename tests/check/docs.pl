@@ -278,7 +278,7 @@ my @limits = (
 	[ 'extension/src/definition/column_rules.hpp', 'kMaxFields', 'docs/reference/sql-api.md', 'key columns and # fields' ],
 	[ 'extension/include/itemize/key_text.hpp', 'kMaxTypeNameBytes', 'docs/reference/sql-api.md', '1 to # characters' ],
 	[ 'extension/include/itemize/key_text.hpp', 'kMaxKeyTextBytes', 'docs/reference/http-api.md', 'key text | # bytes' ],
-	[ 'extension/src/fetch/fetch.cpp', 'kMaxKeysPerFetch', 'docs/reference/sql-api.md', 'up to # keys' ],
+	[ 'extension/src/fetch/item_lookup.hpp', 'kMaxKeysPerFetch', 'docs/reference/sql-api.md', 'up to # keys' ],
 	[ 'extension/src/fetch/fetch.cpp', 'kMaxRowsPerList', 'docs/reference/sql-api.md', '(1 to #)' ],
 	[ 'sidecar/src/http/key_list.hpp', 'kMaxKeysPerRequest', 'docs/reference/http-api.md', 'in.(…)` | #' ],
 	[ 'sidecar/src/http/key_list.hpp', 'kMaxItemsPerSubscription', 'docs/reference/http-api.md', '`items=` | #' ],

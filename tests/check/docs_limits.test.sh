@@ -5,4 +5,4 @@
 
 expect_fit limits
 plant limits docs/reference/http-api.md 's/in one page | 1000/in one page | 500/' 'kMaxPageItems is 1000, not 500'
-plant limits extension/src/fetch/fetch.cpp 's/kMaxKeysPerFetch = 10000/kMaxKeysPerFetch = 20000/' 'kMaxKeysPerFetch is 20000'
+plant limits extension/src/fetch/item_lookup.hpp 's/kMaxKeysPerFetch = 10000/kMaxKeysPerFetch = 20000/' 'kMaxKeysPerFetch is 20000'
