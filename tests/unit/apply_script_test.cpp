@@ -210,6 +210,22 @@ TEST_F(ApplyScriptTest, AnItemReadAheadOfTheStreamDoesNotGoBack) {
   EXPECT_EQ(Field("a", "s"), "(nil)");
 }
 
+TEST_F(ApplyScriptTest, EveryEventOfAKeyEndsTheWatchOnIt) {
+  const auto watched = [&](const std::string &snapshot, Lsn lsn, const std::string &line) {
+    redis_->Command({"DEL", Item("a")});
+    Hold("a", R"({"id":1})", "6", snapshot);
+    redis_->Command({"HSET", Item("a"), ItemField::kWatch, "token"});
+    Apply(lsn, 7, line);
+    return Field("a", ItemField::kWatch) != "(nil)";
+  };
+  EXPECT_FALSE(watched("", 200, "U\t1\tt\t5\ta\t{\"id\":1}\t6\n")) << "the same bytes";
+  EXPECT_FALSE(watched("", 300, "D\t1\tt\t5\ta\n"));
+  EXPECT_FALSE(watched("", 400, "U\t1\tt\t5\ta\t{}\t0\n")) << "merged";
+  EXPECT_FALSE(watched("", 500, "U\t1\tt\t5\ta\t{}\t0,0\n")) << "forgotten";
+  EXPECT_FALSE(watched("9:9:", 600, "U\t1\tt\t5\ta\t{\"id\":2}\t6\n")) << "left aside, as the fill contained it";
+  EXPECT_TRUE(watched("", 700, "U\t1\tt\t5\tb\t{\"id\":2}\t6\n")) << "another key's";
+}
+
 TEST_F(ApplyScriptTest, AFillCollectsWhatPasses) {
   redis_->Command({"RPUSH", Fill("a"), "100-0 token"});
   EXPECT_EQ(Apply(200, 7, "U\t1\tt\t5\ta\t{\"id\":2}\t6,0\nD\t2\tt\t5\ta\n", 2), 2);

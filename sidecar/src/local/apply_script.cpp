@@ -32,10 +32,13 @@ local touched = 0
 local function update_item(item, xid, kind, row, lengths)
   local held = redis.call('HMGET', item, 'r', 'l', 'd', 's')
   -- Read by a fill that was ahead of the stream: it must not go back to this event (invariant I2).
-  if held[4] and contains(held[4], xid) then return end
+  if held[4] and contains(held[4], xid) then
+    redis.call('HDEL', item, 'w')
+    return
+  end
   if kind == 'D' then
     redis.call('HSET', item, 'd', '1')
-    redis.call('HDEL', item, 'r', 'l', 's')
+    redis.call('HDEL', item, 'r', 'l', 's', 'w')
     redis.call('EXPIRE', item, missing_ttl)
     return
   end
@@ -47,7 +50,7 @@ local function update_item(item, xid, kind, row, lengths)
     end
   end
   redis.call('HSET', item, 'r', row, 'l', lengths)
-  redis.call('HDEL', item, 'd', 's')
+  redis.call('HDEL', item, 'd', 's', 'w')
   if held[3] then redis.call('EXPIRE', item, item_ttl) end
 end
 

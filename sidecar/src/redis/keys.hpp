@@ -64,6 +64,9 @@ struct ItemField {
   /// alone whose transaction it contains (the fill was ahead of the stream, I2), and drops the field
   /// with the first event that it does not contain.
   static constexpr const char *kSnapshot = "s";
+  /// Set by a comparison with the database (coherence), whose token it holds: gone with the first event of the key
+  /// that passes, whatever becomes of it, and with the item.
+  static constexpr const char *kWatch = "w";
 };
 
 /// The keys of one local copy. GEN = "<generation>.<truncations>", see LocalTypes.
