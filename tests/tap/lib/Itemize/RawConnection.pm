@@ -6,6 +6,7 @@ use warnings;
 
 use IO::Select;
 use IO::Socket::INET;
+use PostgreSQL::Test::Utils;
 use Time::HiRes qw(time);
 
 # Itemize::RawConnection->open(PORT, [receive_buffer => BYTES])
@@ -55,7 +56,7 @@ sub pump
 sub read_until
 {
 	my ($self, $wanted, $timeout) = @_;
-	my $deadline = time() + ($timeout // 10);
+	my $deadline = time() + ($timeout // $PostgreSQL::Test::Utils::timeout_default);
 	while (!$self->{ended} && time() < $deadline)
 	{
 		local $_ = $self->{received};
