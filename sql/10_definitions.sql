@@ -70,18 +70,27 @@ CREATE TRIGGER item_type_inserted AFTER INSERT ON @extschema@.item_type
   FOR EACH ROW EXECUTE FUNCTION @extschema@.item_type_inserted();
 ALTER TABLE @extschema@.item_type ENABLE ALWAYS TRIGGER item_type_inserted;
 
+CREATE FUNCTION @extschema@.prepare_ddl() RETURNS event_trigger
+LANGUAGE c AS 'MODULE_PATHNAME', 'itemize_prepare_ddl';
+COMMENT ON FUNCTION @extschema@.prepare_ddl() IS 'event trigger: before a partition or an index of a defined table goes';
+CREATE EVENT TRIGGER itemize_ddl_command_start ON ddl_command_start
+  WHEN TAG IN ('ALTER TABLE', 'DROP TABLE', 'DROP INDEX')
+  EXECUTE FUNCTION @extschema@.prepare_ddl();
+COMMENT ON EVENT TRIGGER itemize_ddl_command_start IS 'item definitions are made ready for changed partitions and dropped indexes';
+
 CREATE FUNCTION @extschema@.follow_ddl() RETURNS event_trigger
 LANGUAGE c AS 'MODULE_PATHNAME', 'itemize_follow_ddl';
-COMMENT ON FUNCTION @extschema@.follow_ddl() IS 'event trigger: definitions follow changed columns and types';
+COMMENT ON FUNCTION @extschema@.follow_ddl() IS 'event trigger: definitions follow changed columns, types and partitions';
 -- A column of a table is renamed by ALTER VIEW and its like, too.
 CREATE EVENT TRIGGER itemize_ddl_command_end ON ddl_command_end
-  WHEN TAG IN ('ALTER TABLE', 'ALTER VIEW', 'ALTER MATERIALIZED VIEW', 'ALTER FOREIGN TABLE', 'ALTER TYPE')
+  WHEN TAG IN ('CREATE TABLE', 'CREATE FOREIGN TABLE', 'ALTER TABLE', 'ALTER VIEW', 'ALTER MATERIALIZED VIEW',
+               'ALTER FOREIGN TABLE', 'ALTER TYPE')
   EXECUTE FUNCTION @extschema@.follow_ddl();
-COMMENT ON EVENT TRIGGER itemize_ddl_command_end IS 'item definitions follow changed columns and types';
+COMMENT ON EVENT TRIGGER itemize_ddl_command_end IS 'item definitions follow changed columns, types and partitions';
 
 CREATE FUNCTION @extschema@.follow_drops() RETURNS event_trigger
 LANGUAGE c AS 'MODULE_PATHNAME', 'itemize_follow_drops';
-COMMENT ON FUNCTION @extschema@.follow_drops() IS 'event trigger: definitions follow dropped columns and tables';
+COMMENT ON FUNCTION @extschema@.follow_drops() IS 'event trigger: definitions follow dropped columns, tables and partitions';
 CREATE EVENT TRIGGER itemize_sql_drop ON sql_drop
   EXECUTE FUNCTION @extschema@.follow_drops();
-COMMENT ON EVENT TRIGGER itemize_sql_drop IS 'item definitions follow dropped columns and tables';
+COMMENT ON EVENT TRIGGER itemize_sql_drop IS 'item definitions follow dropped columns, tables and partitions';

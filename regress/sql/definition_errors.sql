@@ -33,8 +33,6 @@ SELECT * FROM refused($$'good', 'good; DROP TABLE good', fields => '{name}'$$);
 CREATE VIEW a_view AS SELECT * FROM good;
 CREATE MATERIALIZED VIEW a_matview AS SELECT * FROM good;
 CREATE SEQUENCE a_sequence;
-CREATE TABLE partitioned (id int PRIMARY KEY) PARTITION BY RANGE (id);
-CREATE TABLE partition_1 PARTITION OF partitioned FOR VALUES FROM (1) TO (10);
 CREATE TEMPORARY TABLE temporary (id int PRIMARY KEY);
 CREATE UNLOGGED TABLE unlogged (id int PRIMARY KEY);
 CREATE TABLE parent (id int PRIMARY KEY);
@@ -42,7 +40,7 @@ CREATE TABLE child () INHERITS (parent);
 CREATE FOREIGN DATA WRAPPER regress_itemize_wrapper;
 CREATE SERVER regress_itemize_server FOREIGN DATA WRAPPER regress_itemize_wrapper;
 CREATE FOREIGN TABLE a_foreign_table (id int NOT NULL) SERVER regress_itemize_server;
-SELECT r.* FROM unnest('{a_view,a_matview,a_sequence,good_pkey,partitioned,partition_1,temporary,unlogged,parent,a_foreign_table,pg_class,itemize.item_type,information_schema.sql_features}'::text[]) t,
+SELECT r.* FROM unnest('{a_view,a_matview,a_sequence,good_pkey,temporary,unlogged,parent,a_foreign_table,pg_class,itemize.item_type,information_schema.sql_features}'::text[]) t,
   LATERAL refused(format($$'good', %L, key => 'id', fields => '{id}'$$, t)) r;
 
 -- columns

@@ -54,6 +54,16 @@ inline bool ChangesValues(AlterTableType subcommand) {
   return subcommand == AT_AlterColumnType;
 }
 
+/// 14 brought DETACH PARTITION ... CONCURRENTLY.
+inline bool DetachesConcurrently(const PartitionCmd *command) {
+#if PG_VERSION_NUM >= 140000
+  return command->concurrent;
+#else
+  (void)command;
+  return false;
+#endif
+}
+
 /// 15 moved the commit time into a union and gave progress reports a flag for skipped transactions.
 inline TimestampTz CommitTime(const ReorderBufferTXN *txn) {
 #if PG_VERSION_NUM >= 150000

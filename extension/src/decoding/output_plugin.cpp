@@ -35,6 +35,7 @@ struct Session {
   StringInfoData old_key;
   StringInfoData new_key;
   StringInfoData member_lengths;
+  int64 forgotten;           ///< generation whose rows the last line told to forget, else 0
   bool begun;                ///< the transaction at hand has a change of ours
   bool settings_for_session; ///< set once, as in a walsender
   bool settings_pinned;      ///< for the transaction at hand
@@ -114,11 +115,16 @@ void EnsureBegun(Session &session, LogicalDecodingContext *ctx, ReorderBufferTXN
 }
 
 void WriteTruncate(Session &session, LogicalDecodingContext *ctx, const RelationPlan &plan) {
+  // TRUNCATE names the partitioned table and each partition; a table of which no row can be told says it in each
+  // change.
+  if (session.forgotten == plan.generation) return;
   (void)BeginLine(session.writer, LineKind::kTruncate, plan.subject, plan.subject_length);
   EndLine(session.writer, ctx);
+  session.forgotten = plan.generation;
 }
 
 void WriteDelete(Session &session, LogicalDecodingContext *ctx, const RelationPlan &plan) {
+  session.forgotten = 0;
   StringInfo const line = BeginLine(session.writer, LineKind::kDelete, plan.subject, plan.subject_length);
   AppendByte(line, '\t');
   AppendBytes(line, session.old_key.data, session.old_key.len);
@@ -127,6 +133,7 @@ void WriteDelete(Session &session, LogicalDecodingContext *ctx, const RelationPl
 
 void WriteRow(Session &session, LogicalDecodingContext *ctx, const RelationPlan &plan, LineKind kind,
               const RowValues *old_row) {
+  session.forgotten = 0;
   StringInfo const line = BeginLine(session.writer, kind, plan.subject, plan.subject_length);
   AppendByte(line, '\t');
   EncodeKey(*plan.encoder, plan.new_row, old_row, line);
@@ -162,7 +169,9 @@ void WriteItemChange(Session &session, LogicalDecodingContext *ctx, const Relati
   if (old_tuple != nullptr) heap_deform_tuple(old_tuple, description, plan.old_row.values, plan.old_row.nulls);
   if (new_tuple != nullptr) heap_deform_tuple(new_tuple, description, plan.new_row.values, plan.new_row.nulls);
   // A table whose identity does not tell the key (any more): which row it was is unknown, so every copy is read anew.
-  const bool known = (old_row == nullptr || IsKeyKnown(*plan.encoder, *old_row, nullptr)) &&
+  const bool key_may_differ =
+      change->action == REORDER_BUFFER_CHANGE_UPDATE && old_row == nullptr && !plan.identity_tells_key;
+  const bool known = !key_may_differ && (old_row == nullptr || IsKeyKnown(*plan.encoder, *old_row, nullptr)) &&
                      (new_tuple == nullptr ? old_row != nullptr : IsKeyKnown(*plan.encoder, plan.new_row, old_row));
   if (unlikely(!known)) return WriteTruncate(session, ctx, plan);
   if (new_tuple == nullptr) {
@@ -181,6 +190,7 @@ void WriteDefinitionChange(Session &session, LogicalDecodingContext *ctx, const 
   HeapTuple const tuple = compat::NewTuple(change) != nullptr ? compat::NewTuple(change) : compat::OldTuple(change);
   if (tuple == nullptr) return;
   const bool gone = compat::NewTuple(change) == nullptr;
+  session.forgotten = 0;
   const RowValues &row = plan.new_row;
   heap_deform_tuple(tuple, description, row.values, row.nulls);
   StringInfo const line = BeginLine(session.writer, LineKind::kDefinition, "", 0);
@@ -259,6 +269,7 @@ static void BeginCallback(LogicalDecodingContext *ctx, ReorderBufferTXN * /*txn*
   itemize::Entry([&] {
     itemize::GetSession(ctx).begun = false;
     itemize::GetSession(ctx).settings_pinned = false;
+    itemize::GetSession(ctx).forgotten = 0;
   });
 }
 

@@ -45,6 +45,8 @@ void BuildPlan(RelationPlan &plan, Relation relation) {
   plan.kind = RelationKind::kUnrelated;
   plan.encoder = nullptr;
   plan.depends_on_settings = false;
+  plan.identity_tells_key = true;
+  plan.generation = 0;
   plan.subject = "";
   plan.subject_length = 0;
   DefinitionCatalog catalog;
@@ -55,10 +57,14 @@ void BuildPlan(RelationPlan &plan, Relation relation) {
     return;
   }
   if (RelationGetNamespace(relation) == catalog.schema) return;
-  const ItemDefinition *const definition = FindDefinitionBySource(plan.relation);
+  const ItemDefinition *const definition = FindDefinitionOfTable(plan.relation);
   if (definition == nullptr) return;
   plan.encoder = MakeRowEncoder(*definition, RelationGetDescr(relation));
   plan.depends_on_settings = DependsOnSettings(*plan.encoder);
+  plan.generation = definition->generation;
+  for (int i = 0; i < definition->key_count; ++i) {
+    plan.identity_tells_key = plan.identity_tells_key && IdentityCovers(relation, definition->keys[i].attnum);
+  }
   StringInfoData subject;
   initStringInfo(&subject);
   appendStringInfo(&subject, "%s\t" INT64_FORMAT, NameStr(definition->type), definition->generation);

@@ -13,7 +13,7 @@ namespace itemize {
 
 enum class RelationKind : uint8 {
   kUnrelated,         ///< not defined: nothing of it leaves
-  kItems,             ///< the source table of an item type
+  kItems,             ///< the source table of an item type, or a partition of it
   kDefinitionCatalog, ///< itemize.item_type: its changes are told as definition events
 };
 
@@ -24,6 +24,8 @@ struct RelationPlan {
   MemoryContext context; ///< of all below
   RowEncoder *encoder;
   bool depends_on_settings; ///< see serializer/output_settings.hpp
+  bool identity_tells_key;  ///< else an update without an old row may have changed the key
+  int64 generation;         ///< of the definition; no two definitions share one
   const char *subject;      ///< `<type>TAB<generation>`, as it stands in every line; read by WriteBlocks
   int subject_length;       ///< bytes
   RowValues old_row;        ///< room for the change at hand

@@ -7,13 +7,13 @@
 #include "boundary/entry.hpp"
 #include "definition/definition_store.hpp"
 #include "definition/follow_ddl.hpp"
+#include "definition/partitions.hpp"
 
 #include "boundary/prelude.hpp"
 
 extern "C" {
 #include "commands/event_trigger.h"
 #include "commands/trigger.h"
-#include "utils/inval.h"
 }
 
 namespace itemize {
@@ -36,6 +36,12 @@ TriggerData *RowInsertOf(FunctionCallInfo fcinfo) {
                     errmsg("this function of itemize is called by its row trigger only")));
   }
   return trigger;
+}
+
+/// A new table that is no partition: some applications make many.
+bool MakesBystander(Node *command) {
+  if (command == nullptr || (!IsA(command, CreateStmt) && !IsA(command, CreateForeignTableStmt))) return false;
+  return reinterpret_cast<CreateStmt *>(command)->partbound == nullptr;
 }
 
 /// A dump's attribute numbers are those of another database. The number is left open (0) until the item_type row is
@@ -75,8 +81,7 @@ void ResolveNumbers(TriggerData *trigger) {
     column.attnum = attnum;
     UpdateColumn(catalog, *definition, column);
   }
-  if (SearchSysCacheExists1(RELOID, ObjectIdGetDatum(definition->source)))
-    CacheInvalidateRelcacheByRelid(definition->source);
+  InvalidateTableTree(definition->source);
 }
 
 } // namespace
@@ -87,10 +92,19 @@ ITEMIZE_FUNCTION(itemize_follow_ddl) {
   return itemize::Entry([&]() -> Datum {
     EventTriggerData *const event = itemize::EventOf(fcinfo);
     itemize::DefinitionCatalog catalog;
-    if (itemize::LookUpDefinitionCatalog(catalog)) {
+    if (!itemize::MakesBystander(event->parsetree) && itemize::LookUpDefinitionCatalog(catalog)) {
       itemize::FollowCatalogs(catalog, nullptr);
       itemize::FollowCommand(catalog, event->parsetree);
     }
+    PG_RETURN_NULL();
+  });
+}
+
+ITEMIZE_FUNCTION(itemize_prepare_ddl) {
+  return itemize::Entry([&]() -> Datum {
+    EventTriggerData *const event = itemize::EventOf(fcinfo);
+    itemize::DefinitionCatalog catalog;
+    if (itemize::LookUpDefinitionCatalog(catalog)) itemize::PrepareForCommand(catalog, event->parsetree);
     PG_RETURN_NULL();
   });
 }

@@ -8,13 +8,13 @@
 #include "definition/column_rules.hpp"
 #include "definition/definition_store.hpp"
 #include "definition/names.hpp"
+#include "definition/partitions.hpp"
 #include "definition/source_table.hpp"
 
 #include "boundary/prelude.hpp"
 
 extern "C" {
 #include "mb/pg_wchar.h"
-#include "storage/lmgr.h"
 #include "utils/acl.h"
 }
 
@@ -175,12 +175,6 @@ void ResolveFields(FunctionCallInfo fcinfo, Relation table, ItemDefinition &defi
     RaiseProblem(FindFieldProblem(table, definition.fields[i].attnum));
 }
 
-const char *LabelOfTable(Oid table) {
-  const char *const name = get_rel_name(table);
-  if (name == nullptr) return "(a table that is gone)";
-  return quote_qualified_identifier(get_namespace_name(get_rel_namespace(table)), name);
-}
-
 const char *OldColumns(const StoredDefinition &old, bool keys) {
   StringInfoData list;
   initStringInfo(&list);
@@ -231,7 +225,9 @@ void CheckOwner(const StoredDefinition &definition, const DefinitionCatalog &cat
 void RefuseSecondTypeOfTable(const StoredDefinitions &definitions, const ItemDefinition &definition) {
   for (int i = 0; i < definitions.count; ++i) {
     const StoredDefinition &other = definitions.items[i];
-    if (other.source != definition.source || std::strcmp(NameStr(other.type), NameStr(definition.type)) == 0) continue;
+    if (std::strcmp(NameStr(other.type), NameStr(definition.type)) == 0) continue;
+    RaiseProblem(FindOverlap(other, definition.source));
+    if (other.source != definition.source) continue;
     ereport(ERROR,
             (errcode(ERRCODE_DUPLICATE_OBJECT),
              errmsg("table %s is the item type \"%s\" already", LabelOfTable(other.source), NameStr(other.type)),
@@ -261,7 +257,7 @@ void Write(const ItemDefinition &definition, bool replace) {
   }
   if (old->source != definition.source) {
     CheckOwner(*old, catalog);
-    LockRelationOid(old->source, ShareRowExclusiveLock); // its writers in progress end under the old definition
+    LockTableTree(old->source, ShareRowExclusiveLock); // its writers in progress end under the old definition
   }
   ReplaceDefinition(catalog, *old, definition);
 }
@@ -289,6 +285,7 @@ void Define(FunctionCallInfo fcinfo) {
   definition.source = LockSourceTable(source);
   Relation table = table_open(definition.source, NoLock);
   RaiseProblem(FindTableProblem(table));
+  RaiseProblem(FindPartitionsProblem(table));
   ResolveKey(fcinfo, table, definition);
   ResolveFields(fcinfo, table, definition);
   Write(definition, replace);
@@ -302,7 +299,7 @@ const StoredDefinition *LockStored(const DefinitionCatalog &catalog, const char 
     if (definition == nullptr) return nullptr;
     CheckOwner(*definition, catalog);
     Oid const source = definition->source;
-    LockRelationOid(source, ShareRowExclusiveLock);
+    LockTableTree(source, ShareRowExclusiveLock);
     LockDefinitions(catalog);
     definition = FindStored(ReadStoredDefinitions(catalog), name);
     if (definition == nullptr || definition->source == source) return definition;

@@ -3,11 +3,13 @@
 #include "boundary/entry.hpp"
 #include "definition/column_rules.hpp"
 #include "definition/definition_store.hpp"
+#include "definition/partitions.hpp"
 #include "definition/source_table.hpp"
 
 #include "boundary/prelude.hpp"
 
 extern "C" {
+#include "catalog/pg_class.h"
 #include "utils/tuplestore.h"
 }
 
@@ -39,13 +41,31 @@ void PutProblem(const Output &output, const StoredDefinition &definition, const 
   if (problem.Found()) Put(output, definition, problem.message, problem.hint);
 }
 
-void CheckDefinition(const Output &output, const StoredDefinition &definition) {
+/// Each partition by itself, as each has to be mended by itself. `key_count` is 0 when the key is not complete.
+void CheckPartitionedTable(const Output &output, const StoredDefinition &definition, Relation root,
+                           const AttrNumber *key, int key_count) {
+  for (int i = 0; i < key_count; ++i)
+    PutProblem(output, definition, FindKeyColumnProblem(root, key[i]));
+  if (key_count > 0) PutProblem(output, definition, FindUniquenessProblem(root, key, key_count));
+  VisitPartitions(root, [&](Relation partition) {
+    Problem const problem = FindTableProblem(partition);
+    PutProblem(output, definition, problem);
+    if (!problem.Found() && key_count > 0) {
+      PutProblem(output, definition, FindPartitionIdentityProblem(root, key, key_count, partition));
+    }
+    return false;
+  });
+}
+
+void CheckDefinition(const Output &output, const StoredDefinitions &definitions, const StoredDefinition &definition) {
   Relation table = try_relation_open(definition.source, AccessShareLock);
   if (table == nullptr) {
     Put(output, definition, "its table is gone", "restore the table under its old name and define it anew");
     return;
   }
   PutProblem(output, definition, FindTableProblem(table));
+  for (int i = 0; i < definitions.count; ++i)
+    PutProblem(output, definition, FindOverlap(definitions.items[i], definition.source));
   AttrNumber key[INDEX_MAX_KEYS];
   int key_count = 0;
   bool key_complete = true;
@@ -63,7 +83,12 @@ void CheckDefinition(const Output &output, const StoredDefinition &definition) {
       key[key_count++] = attnum;
     }
   }
-  if (key_complete) PutProblem(output, definition, FindKeyProblem(table, key, key_count));
+  if (!key_complete) key_count = 0;
+  if (RelationGetForm(table)->relkind != RELKIND_PARTITIONED_TABLE) {
+    if (key_complete) PutProblem(output, definition, FindKeyProblem(table, key, key_count));
+  } else {
+    CheckPartitionedTable(output, definition, table, key, key_count);
+  }
   relation_close(table, AccessShareLock);
 }
 
@@ -78,7 +103,7 @@ ITEMIZE_FUNCTION(itemize_definition_problems) {
     if (itemize::LookUpDefinitionCatalog(catalog)) {
       itemize::StoredDefinitions const definitions = itemize::ReadStoredDefinitions(catalog);
       for (int i = 0; i < definitions.count; ++i)
-        itemize::CheckDefinition(output, definitions.items[i]);
+        itemize::CheckDefinition(output, definitions, definitions.items[i]);
     }
     PG_RETURN_NULL();
   });

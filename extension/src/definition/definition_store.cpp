@@ -2,13 +2,14 @@
 
 #include <cstring>
 
+#include "definition/partitions.hpp"
+
 #include "boundary/prelude.hpp"
 
 extern "C" {
 #include "catalog/indexing.h"
 #include "commands/sequence.h"
 #include "storage/lmgr.h"
-#include "utils/inval.h"
 }
 
 namespace itemize {
@@ -108,11 +109,6 @@ void DeleteAllColumns(const DefinitionCatalog &catalog, const StoredDefinition &
     DeleteColumn(catalog, definition.columns[i]);
 }
 
-/// Lets sessions and the output plugin look for the definition of a table anew. The table may be gone.
-void InvalidateSource(Oid source) {
-  if (SearchSysCacheExists1(RELOID, ObjectIdGetDatum(source))) CacheInvalidateRelcacheByRelid(source);
-}
-
 } // namespace
 
 StoredDefinitions ReadStoredDefinitions(const DefinitionCatalog &catalog) {
@@ -169,6 +165,37 @@ StoredDefinition *FindStored(const StoredDefinitions &definitions, const char *t
   return nullptr;
 }
 
+const StoredDefinition *FindStoredOfTable(const StoredDefinitions &definitions, Oid table) {
+  if (definitions.count == 0) return nullptr;
+  List *const candidates = TableAndAncestors(table);
+  for (int i = 0; i < definitions.count; ++i) {
+    if (list_member_oid(candidates, definitions.items[i].source)) return &definitions.items[i];
+  }
+  return nullptr;
+}
+
+const char *LabelOfTable(Oid table) {
+  const char *const name = get_rel_name(table);
+  if (name == nullptr) return "(a table that is gone)";
+  return quote_qualified_identifier(get_namespace_name(get_rel_namespace(table)), name);
+}
+
+Problem FindOverlap(const StoredDefinition &other, Oid table) {
+  if (other.source == table) return kNoProblem;
+  const char *message = nullptr;
+  if (list_member_oid(TableAndAncestors(table), other.source)) {
+    message = psprintf("%s is a partition of %s, which is the item type \"%s\"", LabelOfTable(table),
+                       LabelOfTable(other.source), NameStr(other.type));
+  } else if (list_member_oid(TableAndAncestors(other.source), table)) {
+    message = psprintf("%s is a partition of %s and the item type \"%s\" already", LabelOfTable(other.source),
+                       LabelOfTable(table), NameStr(other.type));
+  } else {
+    return kNoProblem;
+  }
+  return {ERRCODE_DUPLICATE_OBJECT, message,
+          psprintf("A row is an item of one type. Run SELECT itemize.undefine('%s') first.", NameStr(other.type))};
+}
+
 void LockDefinitions(const DefinitionCatalog &catalog) { LockRelationOid(catalog.item_type, ShareRowExclusiveLock); }
 
 void InsertDefinition(const DefinitionCatalog &catalog, const ItemDefinition &definition) {
@@ -178,7 +205,7 @@ void InsertDefinition(const DefinitionCatalog &catalog, const ItemDefinition &de
                                              NameStr(definition.read)));
   table_close(item_type, NoLock);
   CommandCounterIncrement();
-  InvalidateSource(definition.source);
+  InvalidateTableTree(definition.source);
 }
 
 void ReplaceDefinition(const DefinitionCatalog &catalog, const StoredDefinition &old,
@@ -187,8 +214,8 @@ void ReplaceDefinition(const DefinitionCatalog &catalog, const StoredDefinition 
   CommandCounterIncrement();
   InsertAllColumns(catalog, definition);
   UpdateItemType(catalog, old, definition.source, NameStr(definition.read));
-  InvalidateSource(old.source);
-  InvalidateSource(definition.source);
+  InvalidateTableTree(old.source);
+  InvalidateTableTree(definition.source);
 }
 
 void DeleteDefinition(const DefinitionCatalog &catalog, const StoredDefinition &definition) {
@@ -198,12 +225,19 @@ void DeleteDefinition(const DefinitionCatalog &catalog, const StoredDefinition &
   table_close(item_type, NoLock);
   DeleteAllColumns(catalog, definition);
   CommandCounterIncrement();
-  InvalidateSource(definition.source);
+  InvalidateTableTree(definition.source);
+}
+
+void RenewDefinition(const DefinitionCatalog &catalog, const StoredDefinition &definition) {
+  LockTableTree(definition.source, ShareRowExclusiveLock);
+  LockDefinitions(catalog);
+  const StoredDefinition *const current = FindStored(ReadStoredDefinitions(catalog), NameStr(definition.type));
+  if (current != nullptr) RenewGeneration(catalog, *current);
 }
 
 void RenewGeneration(const DefinitionCatalog &catalog, const StoredDefinition &definition) {
   UpdateItemType(catalog, definition, definition.source, NameStr(definition.read));
-  InvalidateSource(definition.source);
+  InvalidateTableTree(definition.source);
 }
 
 void UpdateColumn(const DefinitionCatalog &catalog, const StoredDefinition &definition, const StoredColumn &column) {

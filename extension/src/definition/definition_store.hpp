@@ -10,6 +10,7 @@
 #pragma once
 
 #include "definition/model.hpp"
+#include "definition/problem.hpp"
 
 #include "boundary/prelude.hpp"
 
@@ -45,6 +46,15 @@ StoredDefinitions ReadStoredDefinitions(const DefinitionCatalog &catalog);
 /// The one of that name, or null.
 StoredDefinition *FindStored(const StoredDefinitions &definitions, const char *type);
 
+/// The one that covers the table: its own, or that of a partitioned table above it. Null when there is none.
+const StoredDefinition *FindStoredOfTable(const StoredDefinitions &definitions, Oid table);
+
+/// A name for messages, of a table that may be gone.
+const char *LabelOfTable(Oid table);
+
+/// A table lies in the tree of another definition's table, or the other way round: a row would be an item of both.
+Problem FindOverlap(const StoredDefinition &other, Oid table);
+
 /// Lets one transaction at a time change definitions; readers go on.
 void LockDefinitions(const DefinitionCatalog &catalog);
 
@@ -57,8 +67,13 @@ void ReplaceDefinition(const DefinitionCatalog &catalog, const StoredDefinition 
 
 void DeleteDefinition(const DefinitionCatalog &catalog, const StoredDefinition &definition);
 
-/// Gives a definition a new generation: rows read differently from now on. Invalidates the source's relcache entry.
+/// Gives a definition a new generation: rows read differently from now on. Invalidates the relcache entries of its
+/// tables. Those must be locked against writers: what they wrote before would be sent under the old generation, and
+/// after the new one.
 void RenewGeneration(const DefinitionCatalog &catalog, const StoredDefinition &definition);
+
+/// Locks a definition's tables, then the definitions, and renews its generation if it is still there.
+void RenewDefinition(const DefinitionCatalog &catalog, const StoredDefinition &definition);
 
 void UpdateColumn(const DefinitionCatalog &catalog, const StoredDefinition &definition, const StoredColumn &column);
 void DeleteColumn(const DefinitionCatalog &catalog, const StoredColumn &column);

@@ -8,7 +8,9 @@
 
 extern "C" {
 #include "catalog/indexing.h"
+#include "catalog/pg_class.h"
 #include "catalog/pg_index.h"
+#include "catalog/pg_inherits.h"
 #include "executor/spi.h"
 #include "utils/fmgroids.h"
 }
@@ -16,6 +18,23 @@ extern "C" {
 namespace itemize {
 
 namespace {
+
+/// The partitioned table of which a dropped table was a partition. That row, too, is deleted by our own transaction,
+/// which tells it from what is left of the table's earlier places.
+Oid ParentOfDroppedPartition(Oid dropped_table) {
+  ScanKeyData key;
+  ScanKeyInit(&key, Anum_pg_inherits_inhrelid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(dropped_table));
+  Relation catalog = table_open(InheritsRelationId, AccessShareLock);
+  SysScanDesc scan = systable_beginscan(catalog, InheritsRelidSeqnoIndexId, true, SnapshotAny, 1, &key);
+  Oid parent = InvalidOid;
+  while (HeapTuple tuple = systable_getnext(scan)) {
+    if (!TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetUpdateXid(tuple->t_data))) continue;
+    parent = reinterpret_cast<Form_pg_inherits>(GETSTRUCT(tuple))->inhparent;
+  }
+  systable_endscan(scan);
+  table_close(catalog, AccessShareLock);
+  return parent;
+}
 
 /// The table of an index that is dropped already, if it was a unique one. The row of pg_index is deleted by our own
 /// transaction and so still there for SnapshotAny; oids of indexes are not used again within a transaction.
@@ -73,11 +92,7 @@ bool IsCurrent(const StoredDefinition &definition, DroppedObjects *dropped) {
   return true;
 }
 
-const char *SourceLabel(Oid source) {
-  return quote_qualified_identifier(get_namespace_name(get_rel_namespace(source)), get_rel_name(source));
-}
-
-void RefuseLossOfKey(const StoredDefinition &definition, const char *what) {
+void RefuseDrop(const StoredDefinition &definition, const char *what) {
   ereport(ERROR,
           (errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST), errmsg("cannot drop %s", what),
            errdetail("The item type \"%s\" depends on it.", NameStr(definition.type)),
@@ -97,8 +112,8 @@ void FollowColumns(const DefinitionCatalog &catalog, StoredDefinition &definitio
     if (FindColumn(definition.source, column).attnum != InvalidAttrNumber) {
       fields_left += column.is_key ? 0 : 1;
     } else if (column.is_key && dropped != nullptr && dropped->HasColumn(definition.source, column.attnum)) {
-      RefuseLossOfKey(definition, psprintf("column %s of table %s", quote_identifier(NameStr(column.name)),
-                                           SourceLabel(definition.source)));
+      RefuseDrop(definition, psprintf("column %s of table %s", quote_identifier(NameStr(column.name)),
+                                      LabelOfTable(definition.source)));
     }
   }
   if (fields_left == 0) {
@@ -127,28 +142,6 @@ void FollowColumns(const DefinitionCatalog &catalog, StoredDefinition &definitio
   if (reads_differently) RenewGeneration(catalog, definition);
 }
 
-/// Refuses the drop of an index that a definition's uniqueness or replica identity stood on.
-void CheckKey(const StoredDefinition &definition, DroppedObjects &dropped) {
-  // Asked first, so that tables that this command has nothing to do with are not even opened.
-  if (!dropped.HasUniqueIndexOf(definition.source)) return;
-  AttrNumber key[INDEX_MAX_KEYS];
-  int key_count = 0;
-  for (int i = 0; i < definition.column_count && key_count < INDEX_MAX_KEYS; ++i) {
-    if (!definition.columns[i].is_key) continue;
-    AttrNumber const attnum = FindColumn(definition.source, definition.columns[i]).attnum;
-    if (attnum == InvalidAttrNumber) return;
-    key[key_count++] = attnum;
-  }
-  Relation table = try_relation_open(definition.source, AccessShareLock);
-  if (table == nullptr) return;
-  Problem const problem = FindKeyProblem(table, key, key_count);
-  if (problem.Found()) {
-    RefuseLossOfKey(definition,
-                    psprintf("what identifies the rows of table %s: %s", TableLabel(table), problem.message));
-  }
-  relation_close(table, AccessShareLock);
-}
-
 } // namespace
 
 void DroppedObjects::Read() {
@@ -156,9 +149,10 @@ void DroppedObjects::Read() {
   MemoryContext context = CurrentMemoryContext;
   if (SPI_connect() != SPI_OK_CONNECT) elog(ERROR, "SPI_connect failed");
   constexpr char kQuery[] =
-      "SELECT objid, objsubid FROM pg_catalog.pg_event_trigger_dropped_objects() WHERE classid OPERATOR(pg_catalog.=) "
+      "SELECT objid, objsubid, object_type OPERATOR(pg_catalog.=) 'index' "
+      "FROM pg_catalog.pg_event_trigger_dropped_objects() WHERE classid OPERATOR(pg_catalog.=) "
       "'pg_catalog.pg_class'::pg_catalog.regclass AND (objsubid OPERATOR(pg_catalog.>) 0 OR object_type "
-      "OPERATOR(pg_catalog.=) 'index')";
+      "OPERATOR(pg_catalog.=) ANY ('{index,table,foreign table}'::pg_catalog.text[]))";
   if (SPI_execute(kQuery, true, 0) != SPI_OK_SELECT) elog(ERROR, "pg_event_trigger_dropped_objects failed");
   objects_ =
       static_cast<Object *>(MemoryContextAlloc(context, sizeof(Object) * (static_cast<Size>(SPI_processed) + 1)));
@@ -166,8 +160,14 @@ void DroppedObjects::Read() {
     bool is_null = false;
     Oid const relation = DatumGetObjectId(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &is_null));
     int32 const column = DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 2, &is_null));
-    Oid const table = column > 0 ? relation : TableOfDroppedUniqueIndex(relation);
-    if (OidIsValid(table)) objects_[count_++] = {table, static_cast<AttrNumber>(column)};
+    bool const is_index = DatumGetBool(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 3, &is_null));
+    Object object = {Kind::kColumn, relation, static_cast<AttrNumber>(column)};
+    if (is_index) {
+      object = {Kind::kUniqueIndex, TableOfDroppedUniqueIndex(relation), InvalidAttrNumber};
+    } else if (column == 0) {
+      object = {Kind::kPartition, ParentOfDroppedPartition(relation), InvalidAttrNumber};
+    }
+    if (OidIsValid(object.table)) objects_[count_++] = object;
   }
   SPI_finish();
 }
@@ -175,12 +175,51 @@ void DroppedObjects::Read() {
 bool DroppedObjects::HasColumn(Oid table, AttrNumber column) {
   if (!read_) Read();
   for (int i = 0; i < count_; ++i) {
-    if (objects_[i].table == table && objects_[i].column == column) return true;
+    if (objects_[i].kind == Kind::kColumn && objects_[i].table == table && objects_[i].column == column) return true;
   }
   return false;
 }
 
-bool DroppedObjects::HasUniqueIndexOf(Oid table) { return HasColumn(table, InvalidAttrNumber); }
+List *DroppedObjects::TablesThatLost(Kind kind) {
+  if (!read_) Read();
+  List *tables = NIL;
+  for (int i = 0; i < count_; ++i) {
+    if (objects_[i].kind == kind && TableExists(objects_[i].table))
+      tables = list_append_unique_oid(tables, objects_[i].table);
+  }
+  return tables;
+}
+
+int CurrentKey(const StoredDefinition &definition, AttrNumber (&key)[INDEX_MAX_KEYS]) {
+  int count = 0;
+  for (int i = 0; i < definition.column_count && count < INDEX_MAX_KEYS; ++i) {
+    if (!definition.columns[i].is_key) continue;
+    key[count] = FindColumn(definition.source, definition.columns[i]).attnum;
+    if (key[count] == InvalidAttrNumber) return 0;
+    ++count;
+  }
+  return count;
+}
+
+void CheckKey(const StoredDefinition &definition, Oid table, Oid ignored_index) {
+  AttrNumber key[INDEX_MAX_KEYS];
+  int const key_count = CurrentKey(definition, key);
+  Relation const source = key_count > 0 ? try_relation_open(definition.source, AccessShareLock) : nullptr;
+  if (source == nullptr) return;
+  Problem problem = kNoProblem;
+  if (table == definition.source) {
+    problem = FindUniquenessProblem(source, key, key_count, ignored_index);
+    bool const partitioned = RelationGetForm(source)->relkind == RELKIND_PARTITIONED_TABLE;
+    if (!problem.Found() && !partitioned) problem = FindIdentityProblem(source, key, key_count, ignored_index);
+  } else if (Relation const partition = try_relation_open(table, AccessShareLock)) {
+    problem = FindPartitionIdentityProblem(source, key, key_count, partition, ignored_index);
+    relation_close(partition, AccessShareLock);
+  }
+  if (problem.Found()) {
+    RefuseDrop(definition, psprintf("what identifies the rows of table %s: %s", LabelOfTable(table), problem.message));
+  }
+  relation_close(source, AccessShareLock);
+}
 
 void FollowCatalogs(const DefinitionCatalog &catalog, DroppedObjects *dropped) {
   StoredDefinitions definitions = ReadStoredDefinitions(catalog);
@@ -202,9 +241,17 @@ void FollowCatalogs(const DefinitionCatalog &catalog, DroppedObjects *dropped) {
     }
     definitions = ReadStoredDefinitions(catalog);
   }
-  if (dropped == nullptr) return;
-  for (int i = 0; i < definitions.count; ++i)
-    CheckKey(definitions.items[i], *dropped);
+  if (dropped == nullptr || definitions.count == 0) return;
+  ListCell *cell = nullptr;
+  foreach (cell, dropped->TablesThatLost(DroppedObjects::Kind::kUniqueIndex)) {
+    const StoredDefinition *const definition = FindStoredOfTable(definitions, lfirst_oid(cell));
+    if (definition != nullptr) CheckKey(*definition, lfirst_oid(cell), InvalidOid);
+  }
+  // Rows that are gone without a word in the log.
+  foreach (cell, dropped->TablesThatLost(DroppedObjects::Kind::kPartition)) {
+    const StoredDefinition *const definition = FindStoredOfTable(definitions, lfirst_oid(cell));
+    if (definition != nullptr) RenewDefinition(catalog, *definition);
+  }
 }
 
 } // namespace itemize

@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "definition/column_rules.hpp"
+#include "definition/partitions.hpp"
 #include "definition/source_table.hpp"
 
 #include "boundary/prelude.hpp"
@@ -32,34 +33,27 @@ const StoredColumn *FindColumnByName(const StoredDefinition &definition, bool ke
   return nullptr;
 }
 
-/// Raises a problem as what DDL did to a definition.
-void Refuse(const StoredDefinition &definition, const Problem &problem) {
-  if (!problem.Found()) return;
-  ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE), errmsg("%s", problem.message),
-                  errdetail("The item type \"%s\" depends on it.", NameStr(definition.type)),
-                  errhint("Run SELECT itemize.undefine('%s') first, or define it anew with replace => true.",
-                          NameStr(definition.type))));
-}
-
 /// Checks one subcommand of ALTER TABLE; true when it made the definition's rows read differently.
 bool FollowSubcommand(const StoredDefinition &definition, Relation table, const AlterTableCmd *subcommand) {
   switch (subcommand->subtype) {
   case AT_SetUnLogged: Refuse(definition, FindTableProblem(table)); return false;
-  case AT_ReplicaIdentity: {
-    // Alone: while a dump is restored, the unique index of the key may come later than this command.
-    AttrNumber key[INDEX_MAX_KEYS];
-    int key_count = 0;
-    for (int i = 0; i < definition.column_count && key_count < INDEX_MAX_KEYS; ++i) {
-      if (!definition.columns[i].is_key) continue;
-      AttrNumber const attnum = get_attnum(definition.source, NameStr(definition.columns[i].name));
-      if (attnum > 0) key[key_count++] = attnum;
+  case AT_ReplicaIdentity:
+    // Alone: while a dump is restored, the unique index of the key may come later than this command. A partitioned
+    // table's own identity means nothing.
+    if (RelationGetForm(table)->relkind == RELKIND_RELATION) {
+      AttrNumber key[INDEX_MAX_KEYS];
+      int key_count = 0;
+      for (int i = 0; i < definition.column_count && key_count < INDEX_MAX_KEYS; ++i) {
+        if (!definition.columns[i].is_key) continue;
+        AttrNumber const attnum = get_attnum(RelationGetRelid(table), NameStr(definition.columns[i].name));
+        if (attnum > 0) key[key_count++] = attnum;
+      }
+      Refuse(definition, FindIdentityProblem(table, key, key_count));
     }
-    Refuse(definition, FindIdentityProblem(table, key, key_count));
     return false;
-  }
   case AT_DropNotNull:
     if (const StoredColumn *const column = FindColumnByName(definition, true, subcommand->name)) {
-      Refuse(definition, FindKeyColumnProblem(table, get_attnum(definition.source, NameStr(column->name))));
+      Refuse(definition, FindKeyColumnProblem(table, get_attnum(RelationGetRelid(table), NameStr(column->name))));
     }
     return false;
   default: break;
@@ -68,22 +62,25 @@ bool FollowSubcommand(const StoredDefinition &definition, Relation table, const 
   const StoredColumn *const key = FindColumnByName(definition, true, subcommand->name);
   const StoredColumn *const field = FindColumnByName(definition, false, subcommand->name);
   if (key != nullptr) {
-    Refuse(definition, FindKeyColumnProblem(table, get_attnum(definition.source, NameStr(key->name))));
+    Refuse(definition, FindKeyColumnProblem(table, get_attnum(RelationGetRelid(table), NameStr(key->name))));
   }
   if (field != nullptr) {
-    Refuse(definition, FindFieldProblem(table, get_attnum(definition.source, NameStr(field->name))));
+    Refuse(definition, FindFieldProblem(table, get_attnum(RelationGetRelid(table), NameStr(field->name))));
   }
   return key != nullptr || field != nullptr;
 }
 
 void FollowAlterTable(const DefinitionCatalog &catalog, const StoredDefinitions &definitions,
                       const AlterTableStmt *command, Oid altered) {
-  // Subcommands reach the tables that inherit, which the event does not name.
+  // Subcommands reach the tables that inherit, which the event does not name; a partition may be named itself.
   List *const reached = find_all_inheritors(altered, NoLock, nullptr);
+  List *const above = TableAndAncestors(altered);
   for (int i = 0; i < definitions.count; ++i) {
     const StoredDefinition &definition = definitions.items[i];
-    if (!list_member_oid(reached, definition.source)) continue;
-    Relation table = try_relation_open(definition.source, AccessShareLock);
+    Oid concerned = InvalidOid;
+    if (list_member_oid(reached, definition.source)) concerned = definition.source;
+    if (list_member_oid(above, definition.source)) concerned = altered;
+    Relation table = OidIsValid(concerned) ? try_relation_open(concerned, AccessShareLock) : nullptr;
     if (table == nullptr) continue;
     bool reads_differently = false;
     ListCell *cell = nullptr;
@@ -91,11 +88,7 @@ void FollowAlterTable(const DefinitionCatalog &catalog, const StoredDefinitions 
       if (FollowSubcommand(definition, table, lfirst_node(AlterTableCmd, cell))) reads_differently = true;
     }
     relation_close(table, AccessShareLock);
-    if (!reads_differently) continue;
-    // Holding the source's lock, only we may change this definition; the lock keeps the order with other writers.
-    LockDefinitions(catalog);
-    const StoredDefinition *const current = FindStored(ReadStoredDefinitions(catalog), NameStr(definition.type));
-    if (current != nullptr) RenewGeneration(catalog, *current);
+    if (reads_differently) RenewDefinition(catalog, definition);
   }
 }
 
@@ -110,10 +103,7 @@ void RenewUsersOf(const DefinitionCatalog &catalog, const StoredDefinitions &def
       Oid const column_type = attnum > 0 ? get_atttype(definition.source, attnum) : InvalidOid;
       uses = OidIsValid(column_type) && TypeContains(column_type, type);
     }
-    if (!uses) continue;
-    LockDefinitions(catalog);
-    const StoredDefinition *const current = FindStored(ReadStoredDefinitions(catalog), NameStr(definition.type));
-    if (current != nullptr) RenewGeneration(catalog, *current);
+    if (uses) RenewDefinition(catalog, definition);
   }
 }
 
@@ -121,10 +111,19 @@ Oid RowTypeOf(Oid relation) { return OidIsValid(relation) ? get_rel_type_id(rela
 
 } // namespace
 
+void Refuse(const StoredDefinition &definition, const Problem &problem) {
+  if (!problem.Found()) return;
+  ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE), errmsg("%s", problem.message),
+                  errdetail("The item type \"%s\" depends on it.", NameStr(definition.type)),
+                  errhint("Run SELECT itemize.undefine('%s') first, or define it anew with replace => true.",
+                          NameStr(definition.type))));
+}
+
 void FollowCommand(const DefinitionCatalog &catalog, Node *command) {
   if (command == nullptr) return;
   StoredDefinitions const definitions = ReadStoredDefinitions(catalog);
   if (definitions.count == 0) return;
+  FollowPartitions(catalog, definitions, command);
   if (IsA(command, AlterTableStmt)) {
     auto *const alter = castNode(AlterTableStmt, command);
     Oid const altered = RangeVarGetRelid(alter->relation, NoLock, true);

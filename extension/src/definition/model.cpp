@@ -2,10 +2,14 @@
 
 #include <cstring>
 
+#include "definition/partitions.hpp"
+
 #include "boundary/prelude.hpp"
 
 extern "C" {
+#include "catalog/pg_class.h"
 #include "catalog/pg_collation.h"
+#include "catalog/pg_index.h"
 }
 
 namespace itemize {
@@ -94,6 +98,12 @@ ItemDefinition *FindDefinition(Oid DefinitionCatalog::*index, ScanKeyData &key, 
   return definition;
 }
 
+/// A partition has its root's columns under their names, though perhaps in another order.
+void ResolveIn(Oid partition, DefinitionColumn *columns, int count) {
+  for (int i = 0; i < count; ++i)
+    columns[i].attnum = get_attnum(partition, NameStr(columns[i].name));
+}
+
 } // namespace
 
 bool LookUpDefinitionCatalog(DefinitionCatalog &catalog) {
@@ -110,10 +120,21 @@ bool LookUpDefinitionCatalog(DefinitionCatalog &catalog) {
          OidIsValid(catalog.item_column_index);
 }
 
-ItemDefinition *FindDefinitionBySource(Oid source) {
-  ScanKeyData key;
-  ScanKeyInit(&key, kItemTypeSource, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(source));
-  return FindDefinition(&DefinitionCatalog::item_type_source_index, key, nullptr);
+ItemDefinition *FindDefinitionOfTable(Oid table) {
+  List *const candidates = TableAndAncestors(table);
+  ListCell *cell = nullptr;
+  foreach (cell, candidates) {
+    ScanKeyData key;
+    ScanKeyInit(&key, kItemTypeSource, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(lfirst_oid(cell)));
+    ItemDefinition *const definition = FindDefinition(&DefinitionCatalog::item_type_source_index, key, nullptr);
+    if (definition == nullptr) continue;
+    if (definition->source != table) {
+      ResolveIn(table, definition->keys, definition->key_count);
+      ResolveIn(table, definition->fields, definition->field_count);
+    }
+    return definition;
+  }
+  return nullptr;
 }
 
 ItemDefinition *FindDefinitionByType(const char *type, Snapshot snapshot) {
@@ -121,6 +142,21 @@ ItemDefinition *FindDefinitionByType(const char *type, Snapshot snapshot) {
   ScanKeyInit(&key, kItemTypeName, BTEqualStrategyNumber, F_TEXTEQ, CStringGetTextDatum(type));
   key.sk_collation = C_COLLATION_OID;
   return FindDefinition(&DefinitionCatalog::item_type_name_index, key, snapshot);
+}
+
+bool IdentityCovers(Relation table, AttrNumber column) {
+  if (RelationGetForm(table)->relreplident == REPLICA_IDENTITY_FULL) return true;
+  Oid const identity_index = RelationGetReplicaIndex(table);
+  HeapTuple const tuple =
+      OidIsValid(identity_index) ? SearchSysCache1(INDEXRELID, ObjectIdGetDatum(identity_index)) : nullptr;
+  if (!HeapTupleIsValid(tuple)) return false;
+  auto *const index = reinterpret_cast<Form_pg_index>(GETSTRUCT(tuple));
+  bool covers = false;
+  // Columns that the index only INCLUDEs are not written to the log.
+  for (int i = 0; i < index->indnkeyatts; ++i)
+    covers = covers || index->indkey.values[i] == column;
+  ReleaseSysCache(tuple);
+  return covers;
 }
 
 } // namespace itemize

@@ -55,10 +55,15 @@ enum ItemColumnColumn : AttrNumber {
 bool LookUpDefinitionCatalog(DefinitionCatalog &catalog);
 
 /// The definition of a table or of an item type; null when there is none. Allocated in the current
-/// memory context. By source: read with the catalog snapshot, or the historic one while decoding. By type: read
+/// memory context. Of a table: its own or that of a partitioned table above it, with the columns' numbers in this
+/// table; read with the catalog snapshot, or the historic one while decoding. By type: read
 /// with the snapshot given (null: the catalog snapshot), that of the rows that will be read by it: a definition
 /// replaced since would look for them in a table, or under a generation, that this snapshot does not know.
-ItemDefinition *FindDefinitionBySource(Oid source);
+ItemDefinition *FindDefinitionOfTable(Oid table);
 ItemDefinition *FindDefinitionByType(const char *type, Snapshot snapshot);
+
+/// Whether the write-ahead log has a column's old value when an update changes it, and in every delete: its table's
+/// replica identity covers it.
+bool IdentityCovers(Relation table, AttrNumber column);
 
 } // namespace itemize

@@ -2,6 +2,7 @@
 
 #include "definition/column_rules.hpp"
 #include "definition/model.hpp"
+#include "definition/partitions.hpp"
 
 #include "boundary/prelude.hpp"
 
@@ -10,7 +11,6 @@ extern "C" {
 #include "catalog/pg_class.h"
 #include "catalog/pg_index.h"
 #include "catalog/pg_inherits.h"
-#include "storage/lmgr.h"
 #include "utils/acl.h"
 #include "utils/relcache.h"
 #include "utils/varlena.h"
@@ -51,9 +51,26 @@ bool IsPlainUnique(Form_pg_index index, HeapTuple tuple) {
          heap_attisnull(tuple, Anum_pg_index_indexprs, nullptr);
 }
 
-bool Holds(const int2vector &columns, int column_count, AttrNumber wanted) {
-  for (int i = 0; i < column_count; ++i) {
-    if (columns.values[i] == wanted) return true;
+/// Calls `visit` for each index of the table, but the ignored one, that can vouch for its columns, until it says true.
+template <typename Visit>
+bool AnyPlainUniqueIndex(Relation table, Oid ignored_index, Visit visit) {
+  List *const indexes = RelationGetIndexList(table);
+  ListCell *cell = nullptr;
+  foreach (cell, indexes) {
+    if (lfirst_oid(cell) == ignored_index) continue;
+    HeapTuple tuple = SearchSysCache1(INDEXRELID, ObjectIdGetDatum(lfirst_oid(cell)));
+    if (!HeapTupleIsValid(tuple)) continue;
+    auto *const index = reinterpret_cast<Form_pg_index>(GETSTRUCT(tuple));
+    bool const found = IsPlainUnique(index, tuple) && visit(*index);
+    ReleaseSysCache(tuple);
+    if (found) return true;
+  }
+  return false;
+}
+
+bool HasKeyColumn(const FormData_pg_index &index, AttrNumber column) {
+  for (int i = 0; i < index.indnkeyatts; ++i) {
+    if (index.indkey.values[i] == column) return true;
   }
   return false;
 }
@@ -98,7 +115,11 @@ Oid FindTable(const char *name, LOCKMODE lock, bool owned) {
   return table;
 }
 
-Oid LockSourceTable(const char *name) { return FindTable(name, ShareRowExclusiveLock, true); }
+Oid LockSourceTable(const char *name) {
+  Oid const table = FindTable(name, ShareRowExclusiveLock, true);
+  LockTableTree(table, ShareRowExclusiveLock);
+  return table;
+}
 
 Problem FindTableProblem(Relation table) {
   const char *const label = TableLabel(table);
@@ -109,22 +130,20 @@ Problem FindTableProblem(Relation table) {
     return {ERRCODE_WRONG_OBJECT_TYPE, psprintf("%s is a system table", label),
             "Only tables of applications can be item types."};
   }
-  if (form->relkind == RELKIND_PARTITIONED_TABLE) {
-    return {ERRCODE_FEATURE_NOT_SUPPORTED, psprintf("%s is a partitioned table", label),
-            "Partitioned tables come with a later version of itemize."};
+  if (form->relkind == RELKIND_FOREIGN_TABLE) {
+    return {ERRCODE_WRONG_OBJECT_TYPE, psprintf("%s is a foreign table", label),
+            "Changes of foreign tables are not in the write-ahead log."};
   }
-  if (form->relkind != RELKIND_RELATION) {
+  if (form->relkind != RELKIND_RELATION && form->relkind != RELKIND_PARTITIONED_TABLE) {
     return {ERRCODE_WRONG_OBJECT_TYPE, psprintf("%s is not an ordinary table", label), nullptr};
-  }
-  if (form->relispartition) {
-    return {ERRCODE_FEATURE_NOT_SUPPORTED, psprintf("%s is a partition", label),
-            "Partitioned tables come with a later version of itemize."};
   }
   if (form->relpersistence == RELPERSISTENCE_TEMP) {
     return {ERRCODE_FEATURE_NOT_SUPPORTED,
             psprintf("%s is a temporary table", quote_identifier(RelationGetRelationName(table))),
             "Changes of temporary tables are not in the write-ahead log."};
   }
+  // The partitions have the rows, whatever the partitioned table says of itself.
+  if (form->relkind == RELKIND_PARTITIONED_TABLE) return kNoProblem;
   if (form->relpersistence == RELPERSISTENCE_UNLOGGED) {
     return {
         ERRCODE_FEATURE_NOT_SUPPORTED, psprintf("%s is an unlogged table", label),
@@ -137,87 +156,100 @@ Problem FindTableProblem(Relation table) {
   return kNoProblem;
 }
 
+Problem FindPartitionsProblem(Relation table) {
+  Problem first = kNoProblem;
+  VisitPartitions(table, [&](Relation partition) {
+    first = FindTableProblem(partition);
+    return first.Found();
+  });
+  return first;
+}
+
 int PrimaryKeyColumns(Relation table, AttrNumber (&columns)[INDEX_MAX_KEYS]) {
   int count = 0;
-  List *const indexes = RelationGetIndexList(table);
-  ListCell *cell = nullptr;
-  foreach (cell, indexes) {
-    HeapTuple tuple = SearchSysCache1(INDEXRELID, ObjectIdGetDatum(lfirst_oid(cell)));
-    if (!HeapTupleIsValid(tuple)) continue;
-    auto *const index = reinterpret_cast<Form_pg_index>(GETSTRUCT(tuple));
-    if (index->indisprimary && IsPlainUnique(index, tuple)) {
-      for (count = 0; count < index->indnkeyatts; ++count)
-        columns[count] = index->indkey.values[count];
-    }
-    ReleaseSysCache(tuple);
-  }
+  AnyPlainUniqueIndex(table, InvalidOid, [&](const FormData_pg_index &index) {
+    if (!index.indisprimary) return false;
+    for (count = 0; count < index.indnkeyatts; ++count)
+      columns[count] = index.indkey.values[count];
+    return true;
+  });
   return count;
 }
 
-Problem FindIdentityProblem(Relation table, const AttrNumber *key, int key_count) {
+Problem FindIdentityProblem(Relation table, const AttrNumber *key, int key_count, Oid ignored_index) {
+  Form_pg_class form = RelationGetForm(table);
+  if (form->relkind == RELKIND_PARTITIONED_TABLE) {
+    Problem first = kNoProblem;
+    VisitPartitions(table, [&](Relation partition) {
+      first = FindPartitionIdentityProblem(table, key, key_count, partition);
+      return first.Found();
+    });
+    return first;
+  }
   const char *const label = TableLabel(table);
-  char const identity = RelationGetForm(table)->relreplident;
-  if (identity == REPLICA_IDENTITY_FULL) return kNoProblem;
-  const char *const remedy = psprintf(
-      "Give it a primary key, or run ALTER TABLE %s REPLICA IDENTITY USING INDEX ... with a unique index over (%s), "
-      "or ALTER TABLE %s REPLICA IDENTITY FULL, which writes more to the log.",
-      label, ColumnList(table, key, key_count), label);
-  if (identity == REPLICA_IDENTITY_NOTHING) {
+  if (form->relreplident == REPLICA_IDENTITY_NOTHING) {
     return {
         ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, psprintf("table %s has REPLICA IDENTITY NOTHING", label),
         psprintf("Updates and deletes would not say which row they meant. Run ALTER TABLE %s REPLICA IDENTITY DEFAULT.",
                  label)};
   }
-  Oid const identity_index = RelationGetReplicaIndex(table);
-  HeapTuple tuple =
-      OidIsValid(identity_index) ? SearchSysCache1(INDEXRELID, ObjectIdGetDatum(identity_index)) : nullptr;
-  if (!HeapTupleIsValid(tuple)) {
-    return {ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, psprintf("table %s has no usable replica identity", label),
+  const char *const remedy = psprintf(
+      "Give it a primary key, or run ALTER TABLE %s REPLICA IDENTITY USING INDEX ... with a unique index over (%s), "
+      "or ALTER TABLE %s REPLICA IDENTITY FULL, which writes more to the log.",
+      label, ColumnList(table, key, key_count), label);
+  if (form->relreplident != REPLICA_IDENTITY_FULL) {
+    Oid const index = RelationGetReplicaIndex(table);
+    if (!OidIsValid(index) || index == ignored_index) {
+      return {ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, psprintf("table %s has no usable replica identity", label),
+              remedy};
+    }
+  }
+  for (int i = 0; i < key_count; ++i) {
+    if (IdentityCovers(table, key[i])) continue;
+    return {ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+            psprintf("the replica identity of table %s does not cover the key column %s", label,
+                     ColumnList(table, key + i, 1)),
             remedy};
   }
-  auto *const index = reinterpret_cast<Form_pg_index>(GETSTRUCT(tuple));
-  const char *missing = nullptr;
-  for (int i = 0; i < key_count && missing == nullptr; ++i) {
-    // Columns that the index only INCLUDEs are not written to the log.
-    if (!Holds(index->indkey, index->indnkeyatts, key[i])) missing = ColumnList(table, key + i, 1);
-  }
-  ReleaseSysCache(tuple);
-  if (missing == nullptr) return kNoProblem;
-  return {ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-          psprintf("the replica identity of table %s does not cover the key column %s", label, missing), remedy};
+  return kNoProblem;
 }
 
-Problem FindUniquenessProblem(Relation table, const AttrNumber *key, int key_count) {
-  bool found = false;
-  List *const indexes = RelationGetIndexList(table);
-  ListCell *cell = nullptr;
-  foreach (cell, indexes) {
-    HeapTuple tuple = SearchSysCache1(INDEXRELID, ObjectIdGetDatum(lfirst_oid(cell)));
-    if (!HeapTupleIsValid(tuple)) continue;
-    auto *const index = reinterpret_cast<Form_pg_index>(GETSTRUCT(tuple));
-    bool fits = IsPlainUnique(index, tuple) && index->indnkeyatts == key_count;
-    for (int i = 0; i < key_count && fits; ++i)
-      fits = Holds(index->indkey, index->indnkeyatts, key[i]);
-    ReleaseSysCache(tuple);
-    found = found || fits;
+Problem FindPartitionIdentityProblem(Relation root, const AttrNumber *key, int key_count, Relation partition,
+                                     Oid ignored_index) {
+  if (RelationGetForm(partition)->relkind != RELKIND_RELATION) return kNoProblem;
+  AttrNumber own[INDEX_MAX_KEYS];
+  for (int i = 0; i < key_count; ++i) {
+    own[i] =
+        get_attnum(RelationGetRelid(partition), NameStr(TupleDescAttr(RelationGetDescr(root), key[i] - 1)->attname));
   }
+  return FindIdentityProblem(partition, own, key_count, ignored_index);
+}
+
+Problem FindUniquenessProblem(Relation table, const AttrNumber *key, int key_count, Oid ignored_index) {
+  bool const found = AnyPlainUniqueIndex(table, ignored_index, [&](const FormData_pg_index &index) {
+    bool fits = index.indnkeyatts == key_count;
+    for (int i = 0; i < key_count && fits; ++i)
+      fits = HasKeyColumn(index, key[i]);
+    return fits;
+  });
   if (found) return kNoProblem;
   const char *const columns = ColumnList(table, key, key_count);
-  return {
-      ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-      psprintf("nothing makes (%s) unique in table %s", columns, TableLabel(table)),
-      psprintf("A key needs a unique index over exactly its columns, not partial and not deferrable. Run CREATE UNIQUE "
-               "INDEX ON %s (%s), or name other key columns.",
-               TableLabel(table), columns)};
+  bool const partitioned = RelationGetForm(table)->relkind == RELKIND_PARTITIONED_TABLE;
+  return {ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+          psprintf("nothing makes (%s) unique in table %s", columns, TableLabel(table)),
+          psprintf("A key needs a unique index over exactly its columns, not partial and not deferrable%s. Run CREATE "
+                   "UNIQUE INDEX ON %s (%s), or name other key columns.",
+                   partitioned ? ", of the partitioned table itself, so that it holds across partitions" : "",
+                   TableLabel(table), columns)};
 }
 
-Problem FindKeyProblem(Relation table, const AttrNumber *key, int key_count) {
+Problem FindKeyProblem(Relation table, const AttrNumber *key, int key_count, Oid ignored_index) {
   for (int i = 0; i < key_count; ++i) {
     Problem const problem = FindKeyColumnProblem(table, key[i]);
     if (problem.Found()) return problem;
   }
-  Problem const problem = FindUniquenessProblem(table, key, key_count);
-  return problem.Found() ? problem : FindIdentityProblem(table, key, key_count);
+  Problem const problem = FindUniquenessProblem(table, key, key_count, ignored_index);
+  return problem.Found() ? problem : FindIdentityProblem(table, key, key_count, ignored_index);
 }
 
 } // namespace itemize

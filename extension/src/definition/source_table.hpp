@@ -12,23 +12,33 @@ const char *TableLabel(Relation table);
 /// no such relation, or, with `owned`, when it is no table of the caller's; nothing is locked then.
 Oid FindTable(const char *name, LOCKMODE lock, bool owned);
 
-/// Finds a table of the caller's and locks it against writers: SHARE ROW EXCLUSIVE waits until every transaction that
-/// wrote to it has ended.
+/// Finds a table of the caller's and locks it, and its partitions, against writers: SHARE ROW EXCLUSIVE waits until
+/// every transaction that wrote to it has ended.
 Oid LockSourceTable(const char *name);
 
-/// An ordinary table, whose changes are in the WAL, and whose rows are all its own.
+/// A table, partitioned or not, whose changes are in the WAL, and whose rows are all its own or its partitions'.
 Problem FindTableProblem(Relation table);
+
+/// The first problem of the kind among a table's partitions; none of a table that is not partitioned.
+Problem FindPartitionsProblem(Relation table);
 
 /// The columns of the primary key in its order; returns their count, 0 without a primary key that can be used.
 int PrimaryKeyColumns(Relation table, AttrNumber (&columns)[INDEX_MAX_KEYS]);
 
-/// The replica identity puts the whole key into the WAL of updates and deletes.
-Problem FindIdentityProblem(Relation table, const AttrNumber *key, int key_count);
+// Below, `ignored_index` is an index that is about to go.
+
+/// The replica identity puts the whole key into the WAL of updates and deletes; of a partitioned table, that of each
+/// partition.
+Problem FindIdentityProblem(Relation table, const AttrNumber *key, int key_count, Oid ignored_index = InvalidOid);
+
+/// The same for one partition of `root`, whose column numbers `key` has.
+Problem FindPartitionIdentityProblem(Relation root, const AttrNumber *key, int key_count, Relation partition,
+                                     Oid ignored_index = InvalidOid);
 
 /// A unique index says that no two rows share a key.
-Problem FindUniquenessProblem(Relation table, const AttrNumber *key, int key_count);
+Problem FindUniquenessProblem(Relation table, const AttrNumber *key, int key_count, Oid ignored_index = InvalidOid);
 
 /// All of the above for a definition that was fine once: identity, uniqueness, and each key column.
-Problem FindKeyProblem(Relation table, const AttrNumber *key, int key_count);
+Problem FindKeyProblem(Relation table, const AttrNumber *key, int key_count, Oid ignored_index = InvalidOid);
 
 } // namespace itemize

@@ -131,6 +131,7 @@ int SuggestKey(Relation table, AttrNumber (&key)[INDEX_MAX_KEYS], const char *&p
 const char *Suggest(const char *source) {
   Relation table = relation_open(FindTable(source, AccessShareLock, false), NoLock);
   RaiseProblem(FindTableProblem(table));
+  RaiseProblem(FindPartitionsProblem(table));
   TupleDesc description = RelationGetDescr(table);
   AttrNumber key[INDEX_MAX_KEYS];
   const char *key_problem = nullptr;

@@ -79,7 +79,9 @@ void AppendParameters(StringInfo query, int count) {
 }
 
 void AppendTable(StringInfo query, const ItemDefinition &definition) {
-  appendStringInfo(query, " ONLY %s AS t",
+  // Of tables that inherit without being partitions no definition speaks.
+  const bool partitioned = get_rel_relkind(definition.source) == RELKIND_PARTITIONED_TABLE;
+  appendStringInfo(query, " %s%s AS t", partitioned ? "" : "ONLY ",
                    quote_qualified_identifier(get_namespace_name(get_rel_namespace(definition.source)),
                                               get_rel_name(definition.source)));
 }
