@@ -55,7 +55,21 @@ sub follow
 }
 
 sub body_of { my ($text) = @_; return $text =~ s/\A.*?\r\n\r\n//sr }
-sub events_of { my ($stream) = @_; return Itemize::EventStream::parse_events(body_of($stream->received)) }
+
+# All events received so far; what was taken apart once is not taken apart again.
+sub events_of
+{
+	my ($stream) = @_;
+	my $head_end = index($stream->received, "\r\n\r\n");
+	return if $head_end < 0;
+	my $parsed = $stream->{parsed} //= { events => [], up_to => $head_end + 4 };
+	my $complete = rindex($stream->received, "\n\n") + 2;
+	return @{ $parsed->{events} } if $complete <= $parsed->{up_to};
+	push @{ $parsed->{events} },
+	  Itemize::EventStream::parse_events(substr($stream->received, $parsed->{up_to}, $complete - $parsed->{up_to}));
+	$parsed->{up_to} = $complete;
+	return @{ $parsed->{events} };
+}
 
 # Waits until $wanted (called with $_) finds an event; gives all events so far.
 sub events_until
@@ -78,7 +92,6 @@ sub mark { ++$marker; sql("INSERT INTO item VALUES ($marker)"); return $marker }
 sub until_mark
 {
 	my ($stream, $mark, $what) = @_;
-	$stream->read_until(sub { /"key":"$mark"/ });    # cheaper than taking all apart each time
 	return events_until($stream, sub { ($_->{data}{key} // '') eq $mark }, $what);
 }
 
@@ -306,9 +319,10 @@ sub update_at_the_pace_of
 	for (my $from = 1; $from <= 200; $from += $portion)
 	{
 		my $to = $from + $portion - 1 < 200 ? $from + $portion - 1 : 200;
+		my $before = length $stream->received;
 		sql(join('', map { $update->($_) } $from .. $to));
-		my $last = $name->($to);
-		$stream->read_until(sub { /"name":"\Q$last\E"/ });
+		my $last = '"name":"' . $name->($to) . '"';
+		$stream->read_until(sub { index($_, $last, $before) >= 0 });
 	}
 	return;
 }
