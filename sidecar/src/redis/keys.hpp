@@ -5,6 +5,9 @@
 //   P:owner        string: token of the active publisher
 //   P:{E}:stream   stream: field p = piece, id `<commit LSN>-<ordinal>`
 //   P:{E}:types    hash: type -> "<generation> <read>"
+//   P:{E}:groups   hash: consumer group of tail -> "<floor LSN>-<ordinal> <unix ms>": what it still needs, as of then
+//   P:{E}:group:G  hash: the group's members, owners and positions, see tail/group_store.cpp
+//   P:groups       hash: group -> E it was made in; a group of another epoch has missed something
 // Local Redis:
 //   P:local        hash: what the applier has reached, see LocalField
 //   N:…            everything else lives in a namespace N = P:{E.R}. R is the time of the copy's last
@@ -29,6 +32,11 @@ public:
   [[nodiscard]] std::string Owner() const { return prefix_ + ":owner"; }
   [[nodiscard]] std::string Stream(std::string_view epoch) const { return InEpoch(epoch, "stream"); }
   [[nodiscard]] std::string Types(std::string_view epoch) const { return InEpoch(epoch, "types"); }
+  [[nodiscard]] std::string Groups(std::string_view epoch) const { return InEpoch(epoch, "groups"); }
+  [[nodiscard]] std::string Group(std::string_view epoch, std::string_view group) const {
+    return InEpoch(epoch, "group:") + std::string(group);
+  }
+  [[nodiscard]] std::string GroupRegistry() const { return prefix_ + ":groups"; }
 
 private:
   [[nodiscard]] std::string InEpoch(std::string_view epoch, std::string_view name) const {
