@@ -86,13 +86,17 @@ CREATE UNIQUE INDEX slugged_slug ON slugged (slug);
 ALTER TABLE slugged REPLICA IDENTITY USING INDEX slugged_slug;
 SELECT itemize.define('slugged', 'slugged', key => 'slug', fields => '{title}');
 DROP INDEX slugged_slug;
+DROP INDEX CONCURRENTLY slugged_slug;
+SELECT indisvalid FROM pg_index WHERE indexrelid = 'slugged_slug'::regclass;
 ALTER TABLE slugged ALTER slug DROP NOT NULL;
 ALTER TABLE slugged REPLICA IDENTITY DEFAULT;
 ALTER TABLE slugged REPLICA IDENTITY FULL;
 ALTER TABLE slugged ALTER slug DROP NOT NULL;
 DROP INDEX slugged_slug;
+DROP INDEX CONCURRENTLY slugged_slug;
+SELECT indisvalid FROM pg_index WHERE indexrelid = 'slugged_slug'::regclass;
 CREATE UNIQUE INDEX slugged_again ON slugged (slug);
-DROP INDEX slugged_slug;
+DROP INDEX CONCURRENTLY slugged_slug;
 ALTER TABLE slugged DROP CONSTRAINT slugged_pkey;
 SELECT type, key FROM state();
 

@@ -29,6 +29,20 @@ ALTER TABLE "My Shop"."Big Order" REPLICA IDENTITY USING INDEX a_index;
 CREATE TABLE public.whole (id int NOT NULL UNIQUE, v text);
 ALTER TABLE public.whole REPLICA IDENTITY FULL;
 CREATE TABLE public.undefined (id int PRIMARY KEY);
+CREATE TABLE public.stay (listing int, slug text NOT NULL, price int, UNIQUE (slug, listing)) PARTITION BY LIST (listing);
+CREATE TABLE "My Shop".stay_1 (price int, gone int, slug text NOT NULL, listing int, UNIQUE (slug, listing));
+ALTER TABLE "My Shop".stay_1 DROP COLUMN gone, ALTER listing SET NOT NULL;
+ALTER TABLE public.stay ATTACH PARTITION "My Shop".stay_1 FOR VALUES IN (1);
+CREATE TABLE public.stay_2 PARTITION OF public.stay FOR VALUES IN (2) PARTITION BY HASH (slug);
+CREATE TABLE public.stay_2_all PARTITION OF public.stay_2 FOR VALUES WITH (MODULUS 1, REMAINDER 0);
+ALTER TABLE public.stay ALTER listing SET NOT NULL;
+ALTER TABLE "My Shop".stay_1 REPLICA IDENTITY USING INDEX stay_1_slug_listing_key;
+ALTER TABLE public.stay_2_all REPLICA IDENTITY FULL;
+INSERT INTO public.stay VALUES (1, 'one', 1), (2, 'two', 2);
+CREATE TABLE public.log (id int PRIMARY KEY, n int) PARTITION BY RANGE (id);
+CREATE TABLE public.log_1 PARTITION OF public.log FOR VALUES FROM (1) TO (10);
+SELECT itemize.define('stay', 'public.stay', key => 'slug,listing', fields => '{price}', read => 'everyone');
+SELECT itemize.define('log_1', 'public.log_1', fields => '{n}');
 SELECT itemize.define('listing', 'public.listing', fields => '{id,note,name}', read => 'everyone');
 SELECT itemize.define('big_order', '"My Shop"."Big Order"', key => 'b_key', fields => '{"Order Id",at}');
 SELECT itemize.define('whole', 'public.whole', key => 'id', fields => '{v}');
@@ -38,13 +52,13 @@ GRANT EXECUTE ON FUNCTION itemize.fetch(text, text[]) TO reader;
 });
 
 my $definitions = 'SELECT * FROM itemize.definitions ORDER BY type';
-my $items = q{SELECT * FROM itemize.fetch('listing', '{1,2,3}')};
+my $items = q{SELECT * FROM itemize.fetch('listing', '{1,2,3}') UNION ALL SELECT * FROM itemize.fetch('stay', '{"one,1","two,2"}')};
 my $numbers = q{
 SELECT count(*) FILTER (WHERE a.attnum IS NULL) FROM itemize.item_column c JOIN itemize.item_type t ON t.name = c.item_type
 LEFT JOIN pg_attribute a ON a.attrelid = t.source AND a.attname = c.column_name AND a.attnum = c.attnum};
 my $expected = $node->safe_psql('postgres', $definitions);
 my $expected_items = $node->safe_psql('postgres', $items);
-is(scalar(my @lines = split /\n/, $expected), 3, 'three definitions to dump');
+is(scalar(my @lines = split /\n/, $expected), 5, 'five definitions to dump');
 
 # What a restored database must have.
 sub check_restored
@@ -61,6 +75,8 @@ sub check_restored
 		'{id,remark,name}|t', "$how: a rename is followed, under a generation never used before");
 	my ($status, $out, $err) = $node->psql($database, 'ALTER TABLE public.listing DROP CONSTRAINT listing_pkey');
 	like($err, qr/The item type "listing" depends on it/, "$how: the key is guarded");
+	($status, $out, $err) = $node->psql($database, 'ALTER TABLE "My Shop".stay_1 REPLICA IDENTITY NOTHING');
+	like($err, qr/The item type "stay" depends on it/, "$how: and so is what a partition logs of it");
 	is($node->safe_psql($database, "SELECT has_table_privilege('reader', 'itemize.definitions', 'SELECT')"), 't', "$how: grants are back");
 	$node->safe_psql($database, 'ALTER TABLE public.listing RENAME remark TO note');
 	return;
@@ -98,12 +114,17 @@ check_restored('apart', 'apart');
 $node->safe_psql('postgres', 'CREATE DATABASE clean');
 $node->command_ok([ 'pg_restore', '--exit-on-error', '--clean', '--if-exists', '--dbname', "${connection}clean", "$directory/custom" ], 'pg_restore --clean, new');
 check_restored('clean', 'clean');
+
+# pg_restore --clean itself cannot take constraints from partitions ("cannot drop inherited constraint").
+sub drop_partitioned { $node->safe_psql('clean', 'DROP TABLE public.stay, public.log'); return }
+drop_partitioned();
 {
 	local $ENV{PGOPTIONS} = '-c session_replication_role=replica';
 	$node->command_ok([ 'pg_restore', '--exit-on-error', '--clean', '--if-exists', '--dbname', "${connection}clean", "$directory/custom" ],
 		'pg_restore --clean over definitions, event triggers silenced');
 }
 check_restored('clean', 'clean, silenced');
+drop_partitioned();
 $node->command_checks_all(
 	[ 'pg_restore', '--clean', '--if-exists', '--dbname', "${connection}clean", "$directory/custom" ],
 	1, [], [qr/depends on it.*errors ignored on restore/s], 'pg_restore --clean over definitions says that keys are guarded');
