@@ -8,4 +8,4 @@ GRANT EXECUTE ON FUNCTION itemize.report_stream(text), itemize.report_clusters(j
 CREATE ROLE itemize_reader LOGIN;
 GRANT SELECT ON itemize.definitions TO itemize_reader;
 GRANT EXECUTE ON FUNCTION itemize.fetch(text, text[]), itemize.list(text, integer, text), itemize.item_json(text, text),
-  itemize.checksum(text, text[], integer) TO itemize_reader;
+  itemize.checksum(text, text[], integer), itemize.fetch_replayed(text, text[]) TO itemize_reader;

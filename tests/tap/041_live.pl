@@ -279,7 +279,9 @@ sub check_resyncs
 		is(resync_reason('1.1.1:5-0', $in), 'epoch', "another server in the $in");
 	}
 	sql('DO $$ BEGIN FOR n IN 1 .. ' . 5 * STREAM_ENTRIES . q{ LOOP INSERT INTO item VALUES (500000 + n); COMMIT; END LOOP; END $$});
-	mark();
+	$stream = follow('item/*');
+	until_mark($stream, mark(), 'the stream has moved on');
+	$stream->close;
 	is(resync_reason($id, 'header'), 'window', 'longer away than the stream reaches back');
 	return;
 }

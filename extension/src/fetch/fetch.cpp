@@ -7,15 +7,30 @@
 
 #include "boundary/prelude.hpp"
 
+extern "C" {
+#include "access/xlog.h"
+#include "utils/pg_lsn.h"
+#include "utils/snapmgr.h"
+}
+
 namespace itemize {
 namespace {
 
 constexpr int kMaxRowsPerList = 1000;
 
+/// What itemize.fetch_replayed says besides.
+struct ReplayedColumns {
+  Datum replayed;
+  Datum history;
+};
+
 /// One row of the result; `item` is null for a key without an item.
-void PutItem(ReturnSetInfo *result, const ItemDefinition &definition, Datum key, const EncodedItem *item) {
-  Datum values[4];
-  bool nulls[4] = {false, item == nullptr, item == nullptr, false};
+void PutItem(ReturnSetInfo *result, const ItemDefinition &definition, Datum key, const EncodedItem *item,
+             const ReplayedColumns &replayed = {}) {
+  Datum values[6];
+  bool nulls[6] = {false, item == nullptr, item == nullptr, false, false, false};
+  values[4] = replayed.replayed;
+  values[5] = replayed.history;
   values[0] = key;
   values[1] = item != nullptr ? PointerGetDatum(cstring_to_text_with_len(item->row.data, item->row.len)) : Datum{0};
   values[2] = item != nullptr
@@ -47,6 +62,56 @@ void Fetch(FunctionCallInfo fcinfo) {
   auto *const result = reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo);
   for (int i = 0; i < count; ++i)
     PutItem(result, *definition, keys[i], items[i]);
+}
+
+/// What the standby has replayed, by a snapshot that contains exactly that.
+struct ReplayedSnapshot {
+  Snapshot snapshot;
+  XLogRecPtr replayed;
+  TimeLineID timeline;
+};
+
+/// A record in the middle of its replay may be in a snapshot and is not yet counted as replayed: taken again until the
+/// end of what was replayed before the snapshot is the end of what was begun by then.
+ReplayedSnapshot TakeReplayedSnapshot() {
+  constexpr int kMaxTries = 1000;
+  constexpr long kPauseMicroseconds = 50;
+  for (int i = 0; i < kMaxTries; ++i) {
+    CHECK_FOR_INTERRUPTS();
+    TimeLineID timeline;
+    const XLogRecPtr before = GetXLogReplayRecPtr(&timeline);
+    Snapshot const snapshot = RegisterSnapshot(GetLatestSnapshot());
+    if (before != InvalidXLogRecPtr && GetCurrentReplayRecPtr(nullptr) == before) return {snapshot, before, timeline};
+    UnregisterSnapshot(snapshot);
+    pg_usleep(kPauseMicroseconds);
+  }
+  ereport(ERROR,
+          (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+           errmsg("this standby did not pause in its replay for a snapshot"), errhint("Ask again, or the primary.")));
+}
+
+void FetchReplayed(FunctionCallInfo fcinfo) {
+  CheckLibraryVersion();
+  if (!RecoveryInProgress()) {
+    ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE), errmsg("this server is no standby"),
+                    errhint("Use itemize.fetch here.")));
+  }
+  int count;
+  Datum *const keys = DeconstructKeys(PG_GETARG_ARRAYTYPE_P(1), count);
+  compat::InitMaterializedSrf(fcinfo);
+  if (count == 0) return;
+  const ReplayedSnapshot replayed = TakeReplayedSnapshot();
+  PushActiveSnapshot(replayed.snapshot);
+  const ItemDefinition *const definition = RequireDefinition(TextDatumGetCString(PG_GETARG_DATUM(0)));
+  EncodedItem **const items = FetchItems(*definition, keys, count);
+  PopActiveSnapshot();
+  UnregisterSnapshot(replayed.snapshot);
+  const ReplayedColumns columns{
+      LSNGetDatum(replayed.replayed),
+      PointerGetDatum(cstring_to_text(psprintf(UINT64_FORMAT ".%u", GetSystemIdentifier(), replayed.timeline)))};
+  auto *const result = reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo);
+  for (int i = 0; i < count; ++i)
+    PutItem(result, *definition, keys[i], items[i], columns);
 }
 
 Datum ItemJson(FunctionCallInfo fcinfo) {
@@ -110,6 +175,13 @@ void List(FunctionCallInfo fcinfo) {
 ITEMIZE_FUNCTION(itemize_fetch) {
   return itemize::Entry([&] {
     itemize::Fetch(fcinfo);
+    return Datum{0};
+  });
+}
+
+ITEMIZE_FUNCTION(itemize_fetch_replayed) {
+  return itemize::Entry([&] {
+    itemize::FetchReplayed(fcinfo);
     return Datum{0};
   });
 }

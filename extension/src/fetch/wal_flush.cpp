@@ -9,10 +9,8 @@ extern "C" {
 
 namespace itemize {
 
-namespace {
-
-/// The end of the WAL that has been written. At the start of a page the server gives the place behind the
-/// page's header, where the next record will begin, and warns of a flush up to there.
+// At the start of a page the server gives the place behind the page's header, where the next record will begin, and
+// warns of a flush up to there.
 XLogRecPtr EndOfInsertedWal() {
   const XLogRecPtr insert = GetXLogInsertRecPtr();
   const uint64 offset_in_page = insert % XLOG_BLCKSZ;
@@ -20,8 +18,6 @@ XLogRecPtr EndOfInsertedWal() {
   const uint64 header = first_page ? SizeOfXLogLongPHD : SizeOfXLogShortPHD;
   return offset_in_page == header ? insert - header : insert;
 }
-
-} // namespace
 
 void FlushVisibleCommits() {
   if (!RecoveryInProgress()) XLogFlush(EndOfInsertedWal());

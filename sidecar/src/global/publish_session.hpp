@@ -5,7 +5,6 @@
 #include "base/stop_token.hpp"
 #include "global/database_report.hpp"
 #include "global/epoch_rules.hpp"
-#include "global/pause_watch.hpp"
 #include "global/slot.hpp"
 #include "global/stream_writer.hpp"
 #include "itemize/change_event.hpp"
@@ -46,7 +45,6 @@ private:
 
   void DecideEpoch(const AcquiredSlot &slot);
   void BeginEpoch(const StreamStart &start, std::string_view reason);
-  void HoldWhilePaused();
   /// Takes in what has arrived, up to a batch.
   void Collect();
   void TakePiece(std::string_view piece);
@@ -62,7 +60,6 @@ private:
   StopToken stop_;
   StreamWriter writer_;
   PostgresConnection database_;
-  PauseWatch pause_;
   DatabaseReport report_;
   std::unique_ptr<ReplicationStream> stream_;
 

@@ -95,14 +95,27 @@ void Connection::Continue(RequestFramer::State before) {
 void Connection::SubmitRequest() {
   phase_ = Phase::kAnswering;
   deadline_.cancel();
-  auto request = std::make_shared<FramedRequest>(framer_.Take());
+  Submit(std::make_shared<FramedRequest>(framer_.Take()), Clock::now());
+}
+
+void Connection::Submit(const std::shared_ptr<FramedRequest> &request, Clock::time_point start) {
   const bool close = draining_;
   const bool accepted =
-      server_.workers_->Submit([self = shared_from_this(), request, close](Exchange &exchange) mutable {
-        const auto start = std::chrono::steady_clock::now();
+      server_.workers_->Submit([self = shared_from_this(), request, close, start](Exchange &exchange) mutable {
         Answer answer = exchange.Handle(*request, close);
-        const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
         Server &server = self->server_;
+        if (answer.park) {
+          // From here it waits without a worker, until somebody has it asked again.
+          request->parked = true;
+          const auto again = std::make_shared<std::shared_ptr<Connection>>(std::move(self));
+          answer.park([&loop = server.loop_, again, request, start] {
+            asio::post(loop, [connection = std::move(*again), request, start] {
+              if (connection->phase_ == Phase::kAnswering) connection->Submit(request, start);
+            });
+          });
+          return;
+        }
+        const std::chrono::duration<double> took = Clock::now() - start;
         server.metrics_.Answered(answer.route, answer.status, took.count());
         // The last reference must fall on the loop's thread, which owns the connection.
         asio::post(server.loop_, [self = std::move(self), answer = std::move(answer)]() mutable {

@@ -33,6 +33,7 @@ struct ConnectionTimeouts {
 class Connection : public std::enable_shared_from_this<Connection> {
 public:
   using Socket = boost::asio::ip::tcp::socket;
+  using Clock = std::chrono::steady_clock;
 
   Connection(Server &server, Socket socket);
   ~Connection();
@@ -53,6 +54,8 @@ private:
   /// Acts on how far the framer is.
   void Continue(RequestFramer::State before);
   void SubmitRequest();
+  /// Has a worker answer it. `start`: of the request, also when it is the second time.
+  void Submit(const std::shared_ptr<FramedRequest> &request, Clock::time_point start);
   void OnAnswer(Answer answer);
   void Write(std::string bytes, bool keep_alive);
   void WriteSome();

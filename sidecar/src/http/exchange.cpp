@@ -137,6 +137,7 @@ private:
   void Apply(Reply reply, httplib::Response &response) {
     replied_ = true;
     answer_.live = std::move(reply.live);
+    answer_.park = std::move(reply.park);
     answer_.route = reply.route;
     response.status = reply.status;
     response.body = std::move(reply.body);

@@ -19,6 +19,8 @@ struct Answer {
   std::string bytes;
   bool keep_alive = false;
   std::shared_ptr<live::Subscriber> live;
+  /// As in Reply: there is no answer yet.
+  Park park;
   int status = 0;
   std::string_view route;
 };

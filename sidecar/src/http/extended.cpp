@@ -14,6 +14,7 @@
 
 #include <algorithm>
 #include <thread>
+#include <vector>
 
 namespace itemize::sidecar {
 
@@ -67,7 +68,8 @@ public:
   Parts(const Options &options, Services &services)
       : options_(options), services_(services), backends_(options, services, backend_stop_.token()),
         server_options_(ServerOptionsOf(options)), server_(loop_, server_options_, services),
-        hub_(loop_, HubOptionsOf(options), services), feed_(hub_, backends_), routes_{backends_, hub_},
+        hub_(loop_, HubOptionsOf(options), services), feed_(hub_, backends_),
+        rooms_(backends_), routes_{backends_, hub_, rooms_},
         workers_(WorkerCount(), [this] { return MakeExchange(); }) {
     services_.readiness.Register(kPart);
   }
@@ -83,6 +85,11 @@ public:
 
     std::thread feed([this] { Guarded("live_feed", [this] { feed_.Run(backend_stop_.token()); }); });
     std::thread probe([this] { Guarded("probe", [this] { Probe(); }); });
+    std::vector<std::thread> waiting;
+    waiting.emplace_back(
+        [this] { Guarded("position_watch", [this] { rooms_.positions.Run(backend_stop_.token()); }); });
+    for (std::size_t i = 0; i < read::FillQueue::kThreads; ++i)
+      waiting.emplace_back([this] { Guarded("fill_queue", [this] { rooms_.fills.Run(backend_stop_.token()); }); });
     asio::posix::stream_descriptor stop_signal(loop_, dup(stop.fd()));
     asio::steady_timer bound(loop_);
     stop_signal.async_wait(asio::posix::stream_descriptor::wait_read, [&](const boost::system::error_code &error) {
@@ -94,6 +101,10 @@ public:
     workers_.Stop();
     feed.join();
     probe.join();
+    for (std::thread &thread : waiting)
+      thread.join();
+    rooms_.positions.Clear();
+    rooms_.fills.Clear();
     // Answers made after the loop had ended, and the ends of their connections.
     server_.CloseAll();
     hub_.CloseAll();
@@ -157,6 +168,7 @@ private:
     bound.async_wait([this](const boost::system::error_code &error) {
       if (!error) loop_.stop();
     });
+    rooms_.positions.Drain();
     hub_.Drain(done);
     server_.Drain(done);
   }
@@ -171,6 +183,7 @@ private:
   http::Server server_;
   live::Hub hub_;
   live::Feed feed_;
+  http::WaitingRooms rooms_;
   http::RouteContext routes_;
   http::WorkerPool workers_;
   int draining_ = 0;

@@ -2,6 +2,7 @@
 
 #include "http/entity_tag.hpp"
 #include "http/key_list.hpp"
+#include "http/min_position.hpp"
 #include "itemize/key_text.hpp"
 
 #include <algorithm>
@@ -25,6 +26,17 @@ Problem ProblemOf(Status status) {
     return {
         ProblemKind::kDatabaseRefuses, "the role of this sidecar may not read items; its log says what to grant", {}};
   case Status::kMalformed: return {ProblemKind::kMalformedKey, "after is no key of this type", {}};
+  case Status::kOtherEpoch:
+    return {ProblemKind::kPositionOfAnotherEpoch,
+            "Itemize-Min-Position is of a history that is over: load anew what was loaded, and go on from the "
+            "Itemize-Position of the answers",
+            {}};
+  case Status::kNotReached:
+    return {ProblemKind::kPositionNotReached,
+            "this cluster has not come to Itemize-Min-Position yet, and the primary cannot answer instead",
+            {}};
+  case Status::kAwaitPosition:
+  case Status::kAwaitFill:
   case Status::kUnreadable:
   case Status::kOk: break;
   }
@@ -40,6 +52,15 @@ std::string IfNoneMatchOf(const RequestHead &head) {
     joined += field.value;
   }
   return joined;
+}
+
+/// RFC 7240 section 3: tells that the wait was the one preferred.
+Reply WithPreferenceApplied(const RequestHead &head, const read::ReadDemand &demand, Reply reply) {
+  if (!demand.at_least || reply.park) return reply;
+  if (const auto wait = PreferredWait(head)) {
+    reply.headers.emplace_back("Preference-Applied", "wait=" + std::to_string(wait->count()));
+  }
+  return reply;
 }
 
 void Describe(Reply &reply, const std::optional<Position> &position, bool without_redis, bool stale) {
@@ -93,7 +114,30 @@ const std::string *FindParameter(const Parameters &parameters, std::string_view 
   return nullptr;
 }
 
-Reply Items::One(const RequestHead &head, std::string_view type, std::string_view raw_key) {
+Reply Items::WithoutContent(Status status, const std::optional<Position> &position, const read::ReadDemand &demand,
+                            const std::string &type, const std::string &key) {
+  Reply reply;
+  if (status == Status::kAwaitPosition) {
+    const auto deadline = read::PositionWatch::Clock::now() + demand.wait;
+    reply.park = [this, wanted = *demand.at_least, deadline](read::Wake wake) {
+      rooms_.positions.Await(wanted, deadline, std::move(wake));
+    };
+    return reply;
+  }
+  if (status == Status::kAwaitFill) {
+    reply.park = [this, type, key](read::Wake wake) { rooms_.fills.Add(type, key, std::move(wake)); };
+    return reply;
+  }
+  reply = ProblemReply(ProblemOf(status));
+  if (status == Status::kOtherEpoch) {
+    // Asked once more from a cache, it would be the same problem for ever.
+    reply.headers.emplace_back("Cache-Control", "no-store");
+    if (position) reply.headers.emplace_back("Itemize-Position", FormatPosition(*position));
+  }
+  return reply;
+}
+
+Reply Items::One(const FramedRequest &request, std::string_view type, std::string_view raw_key) {
   if (!IsTypeName(type)) return ProblemReply({ProblemKind::kNotFound, {}, {}});
   auto key = CanonicalClientKey(raw_key);
   if (!key) {
@@ -102,33 +146,51 @@ Reply Items::One(const RequestHead &head, std::string_view type, std::string_vie
                              std::to_string(kMaxKeyTextBytes) + " bytes",
                          {}});
   }
-  auto read = reader_.Read(std::string(type), {std::move(*key)});
-  if (read.status != Status::kOk) return ProblemReply(ProblemOf(read.status));
-  std::optional<std::string> &row = read.rows.front();
+  auto parsed = ParseDemand(request.head);
+  if (auto *problem = std::get_if<Problem>(&parsed)) return ProblemReply(*problem);
+  auto &demand = std::get<read::ReadDemand>(parsed);
+  demand.may_await_position = demand.may_await_fill = !request.parked;
+  demand.repeated = request.parked;
+  const std::string name(type);
+  auto read = reader_.Read(name, {*key}, demand);
+  Reply reply;
   // A missing item says no more than an unreadable one: not even a position.
-  if (!row) return ProblemReply(ProblemOf(Status::kUnreadable));
-  Reply reply = Content(head, std::move(*row));
-  Describe(reply, read.position, read.without_redis, read.stale);
-  return reply;
+  if (read.status == Status::kOk && !read.rows.front()) read.status = Status::kUnreadable;
+  if (read.status != Status::kOk) {
+    reply = WithoutContent(read.status, read.position, demand, name, *key);
+  } else {
+    reply = Content(request.head, std::move(*read.rows.front()));
+    Describe(reply, read.position, read.without_redis, read.stale);
+  }
+  return WithPreferenceApplied(request.head, demand, std::move(reply));
 }
 
-Reply Items::Collection(const RequestHead &head, std::string_view type, const Parameters &parameters) {
+Reply Items::Collection(const FramedRequest &request, std::string_view type, const Parameters &parameters) {
   if (!IsTypeName(type)) return ProblemReply({ProblemKind::kNotFound, {}, {}});
   const std::string name(type);
-  if (const std::string *list = FindParameter(parameters, "key")) {
+  const std::string *list = FindParameter(parameters, "key");
+  if (list != nullptr) {
     if (auto problem = CheckParameters(parameters, {"key"})) return ProblemReply(*problem);
-    return Many(head, name, *list);
+  } else if (auto problem = CheckParameters(parameters, {"limit", "after"})) {
+    return ProblemReply(*problem);
   }
-  if (auto problem = CheckParameters(parameters, {"limit", "after"})) return ProblemReply(*problem);
-  return Page(head, name, parameters);
+  auto parsed = ParseDemand(request.head);
+  if (auto *problem = std::get_if<Problem>(&parsed)) return ProblemReply(*problem);
+  auto &demand = std::get<read::ReadDemand>(parsed);
+  // Of many keys there is one question to the database anyway: no need to wait for a fill.
+  demand.may_await_position = !request.parked;
+  Reply reply =
+      list != nullptr ? Many(request.head, demand, name, *list) : Page(request.head, demand, name, parameters);
+  return WithPreferenceApplied(request.head, demand, std::move(reply));
 }
 
-Reply Items::Many(const RequestHead &head, const std::string &type, const std::string &list) {
+Reply Items::Many(const RequestHead &head, const read::ReadDemand &demand, const std::string &type,
+                  const std::string &list) {
   auto parsed = ParseKeyList(list);
   if (auto *problem = std::get_if<Problem>(&parsed)) return ProblemReply(*problem);
   const auto &keys = std::get<std::vector<std::string>>(parsed);
-  const auto read = reader_.Read(type, keys);
-  if (read.status != Status::kOk) return ProblemReply(ProblemOf(read.status));
+  const auto read = reader_.Read(type, keys, demand);
+  if (read.status != Status::kOk) return WithoutContent(read.status, read.position, demand);
   std::string items;
   std::string missing;
   for (std::size_t i = 0; i < keys.size(); ++i) {
@@ -143,7 +205,8 @@ Reply Items::Many(const RequestHead &head, const std::string &type, const std::s
   return reply;
 }
 
-Reply Items::Page(const RequestHead &head, const std::string &type, const Parameters &parameters) {
+Reply Items::Page(const RequestHead &head, const read::ReadDemand &demand, const std::string &type,
+                  const Parameters &parameters) {
   std::size_t limit = kDefaultPageItems;
   if (const std::string *text = FindParameter(parameters, "limit")) {
     const auto parsed = ParseLimit(*text);
@@ -158,8 +221,8 @@ Reply Items::Page(const RequestHead &head, const std::string &type, const Parame
     after = CanonicalClientKey(*text);
     if (!after) return ProblemReply({ProblemKind::kMalformedKey, "after is no key text", {}});
   }
-  const auto page = reader_.Page(type, limit, after);
-  if (page.status != Status::kOk) return ProblemReply(ProblemOf(page.status));
+  const auto page = reader_.Page(type, limit, after, demand);
+  if (page.status != Status::kOk) return WithoutContent(page.status, page.position, demand);
   std::string body = R"({"items":[)";
   bool first = true;
   for (const read::PageItem &item : page.items) {

@@ -2,9 +2,12 @@
 #pragma once
 
 #include "http/reply.hpp"
+#include "http/request_framer.hpp"
 #include "http/request_head.hpp"
 #include "http/target.hpp"
+#include "read/fill_queue.hpp"
 #include "read/item_reader.hpp"
+#include "read/position_watch.hpp"
 
 #include <string>
 #include <string_view>
@@ -14,20 +17,33 @@ namespace itemize::sidecar::http {
 inline constexpr std::size_t kDefaultPageItems = 100;
 inline constexpr std::size_t kMaxPageItems = 1000;
 
+/// Where requests wait without a worker. Shared by all.
+struct WaitingRooms {
+  explicit WaitingRooms(read::ReadBackends &backends) : positions(backends), fills(backends) {}
+
+  read::PositionWatch positions;
+  read::FillQueue fills;
+};
+
 class Items {
 public:
-  explicit Items(read::ItemReader &reader) : reader_(reader) {}
+  Items(read::ItemReader &reader, WaitingRooms &rooms) : reader_(reader), rooms_(rooms) {}
 
   /// `/v1/items/{type}/{key}`; both segments raw.
-  Reply One(const RequestHead &head, std::string_view type, std::string_view raw_key);
+  Reply One(const FramedRequest &request, std::string_view type, std::string_view raw_key);
   /// `/v1/items/{type}?key=in.(…)` and `/v1/items/{type}?limit=&after=`.
-  Reply Collection(const RequestHead &head, std::string_view type, const Parameters &parameters);
+  Reply Collection(const FramedRequest &request, std::string_view type, const Parameters &parameters);
 
 private:
-  Reply Many(const RequestHead &head, const std::string &type, const std::string &list);
-  Reply Page(const RequestHead &head, const std::string &type, const Parameters &parameters);
+  Reply Many(const RequestHead &head, const read::ReadDemand &demand, const std::string &type, const std::string &list);
+  Reply Page(const RequestHead &head, const read::ReadDemand &demand, const std::string &type,
+             const Parameters &parameters);
+  /// Of a read that gave nothing: its problem, or a place to wait for the item `type`/`key`.
+  Reply WithoutContent(read::ReadResult::Status status, const std::optional<Position> &position,
+                       const read::ReadDemand &demand, const std::string &type = {}, const std::string &key = {});
 
   read::ItemReader &reader_;
+  WaitingRooms &rooms_;
 };
 
 /// The first name in `parameters` that is repeated or not among `known`, as a problem.

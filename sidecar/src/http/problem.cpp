@@ -9,13 +9,14 @@ namespace itemize::sidecar::http {
 
 namespace {
 
-constexpr std::array<ProblemText, 17> kProblems{{
+constexpr std::array<ProblemText, 19> kProblems{{
     {ProblemKind::kBadRequest, "bad-request", 400, "Bad Request", 0},
     {ProblemKind::kMalformedKey, "malformed-key", 400, "Malformed Key", 0},
     {ProblemKind::kUnknownParameter, "unknown-parameter", 400, "Unknown Parameter", 0},
     {ProblemKind::kNotFound, "not-found", 404, "Not Found", 0},
     {ProblemKind::kMethodNotAllowed, "method-not-allowed", 405, "Method Not Allowed", 0},
     {ProblemKind::kRequestTimeout, "request-timeout", 408, "Request Timeout", 0},
+    {ProblemKind::kPositionOfAnotherEpoch, "position-of-another-epoch", 412, "Position of Another Epoch", 0},
     {ProblemKind::kContentTooLarge, "content-too-large", 413, "Content Too Large", 0},
     {ProblemKind::kUriTooLong, "uri-too-long", 414, "URI Too Long", 0},
     {ProblemKind::kExpectationFailed, "expectation-failed", 417, "Expectation Failed", 0},
@@ -23,6 +24,7 @@ constexpr std::array<ProblemText, 17> kProblems{{
     {ProblemKind::kInternal, "internal", 500, "Internal Server Error", 0},
     {ProblemKind::kMethodUnknown, "method-unknown", 501, "Not Implemented", 0},
     {ProblemKind::kOverloaded, "overloaded", 503, "Overloaded", 1},
+    {ProblemKind::kPositionNotReached, "position-not-reached", 503, "Position Not Reached", 1},
     {ProblemKind::kNotReady, "not-ready", 503, "Not Ready", 1},
     {ProblemKind::kDatabaseUnavailable, "database-unavailable", 503, "Database Unavailable", 2},
     {ProblemKind::kDatabaseRefuses, "database-refuses", 503, "Database Refuses", 10},

@@ -21,6 +21,8 @@ enum class ProblemKind {
   kHeadTooLarge,
   kInternal,
   kMethodUnknown,
+  kPositionOfAnotherEpoch,
+  kPositionNotReached,
   kOverloaded,
   kNotReady,
   kDatabaseUnavailable,

@@ -3,6 +3,7 @@
 
 #include "http/problem.hpp"
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -15,11 +16,17 @@ class Subscriber;
 
 namespace itemize::sidecar::http {
 
+/// Keeps a callable and calls it once, from any thread.
+using Park = std::function<void(std::function<void()>)>;
+
 struct Reply {
   int status = 200;
   std::string content_type;
   std::string body;
   std::vector<std::pair<std::string, std::string>> headers;
+  /// Set when the request is to be answered later: called with what makes it be asked again. The
+  /// rest of this is then not an answer.
+  Park park;
   /// Set by /v1/live: the connection's socket goes to this subscriber instead of an answer.
   std::shared_ptr<live::Subscriber> live;
   /// Name of the route for metrics; a literal.

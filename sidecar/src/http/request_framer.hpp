@@ -21,6 +21,8 @@ struct FramingLimits {
 struct FramedRequest {
   RequestHead head;
   std::string body;
+  /// It has been parked, and is now to be answered without.
+  bool parked = false;
 };
 
 class RequestFramer {

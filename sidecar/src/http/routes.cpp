@@ -31,7 +31,7 @@ Reply Text(std::string content_type, std::string body) {
 } // namespace
 
 Routes::Routes(RouteContext &context)
-    : context_(context), reader_(context.backends), items_(reader_),
+    : context_(context), reader_(context.backends), items_(reader_, context.rooms),
       subscribe_(context.hub, context.backends.options.prefix, reader_) {}
 
 std::optional<Reply> Routes::Answer(const FramedRequest &request) {
@@ -72,9 +72,9 @@ std::optional<Reply> Routes::Dispatch(const FramedRequest &request) {
         ProblemReply({ProblemKind::kBadRequest, "a '%' in the query is not followed by two hexadecimal digits", {}}));
   }
   if (live) return Named(route, Live(head, *parameters));
-  if (collection) return Named(route, items_.Collection(head, path[2], *parameters));
+  if (collection) return Named(route, items_.Collection(request, path[2], *parameters));
   if (auto problem = CheckParameters(*parameters, {})) return Named(route, ProblemReply(*problem));
-  if (one) return Named(route, items_.One(head, path[2], path[3]));
+  if (one) return Named(route, items_.One(request, path[2], path[3]));
   if (route == "livez") return Named(route, Text("text/plain; charset=utf-8", "ok\n"));
   return Named(route, route == "readyz" ? Readiness() : MetricsText());
 }

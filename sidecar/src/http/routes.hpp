@@ -11,6 +11,7 @@ namespace itemize::sidecar::http {
 struct RouteContext {
   read::ReadBackends &backends;
   live::Hub &hub;
+  WaitingRooms &rooms;
 };
 
 /// One per worker, with that worker's connections.

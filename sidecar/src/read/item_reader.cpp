@@ -1,13 +1,10 @@
 #include "read/item_reader.hpp"
 
 #include <algorithm>
-#include <thread>
 
 namespace itemize::sidecar::read {
 
 namespace {
-
-using Status = ReadResult::Status;
 
 /// Between attempts at a fill that the stream outran, or looks at a key that another is filling.
 constexpr std::chrono::milliseconds kFirstWait{2};
@@ -17,11 +14,11 @@ constexpr std::chrono::milliseconds kWaitBound{1000};
 
 /// Short as well: a database that hangs must not hold the workers that could answer from the copy.
 constexpr std::chrono::milliseconds kQueryTimeout{3000};
+/// Shorter: the primary is asked afterwards.
+constexpr std::chrono::milliseconds kReplicaTimeout{1000};
 
 /// Short: without Redis there is the database, and a stop waits for whoever waits here.
 const RedisTimeouts kRedisTimeouts{std::chrono::milliseconds(1000), std::chrono::milliseconds(1500)};
-
-bool IsUnknown(const HeldItem &item) { return item.state == HeldItem::State::kUnknown; }
 
 /// The keys whose item is not known, and where they are.
 struct UnknownKeys {
@@ -32,14 +29,12 @@ struct UnknownKeys {
 UnknownKeys FindUnknown(const std::vector<std::string> &keys, const std::vector<HeldItem> &items) {
   UnknownKeys unknown;
   for (std::size_t i = 0; i < items.size(); ++i) {
-    if (!IsUnknown(items[i])) continue;
+    if (items[i].state != HeldItem::State::kUnknown) continue;
     unknown.keys.push_back(keys[i]);
     unknown.places.push_back(i);
   }
   return unknown;
 }
-
-bool AnyUnknown(const std::vector<HeldItem> &items) { return std::any_of(items.begin(), items.end(), IsUnknown); }
 
 std::vector<std::optional<std::string>> RowsOf(std::vector<HeldItem> items) {
   std::vector<std::optional<std::string>> rows;
@@ -50,11 +45,8 @@ std::vector<std::optional<std::string>> RowsOf(std::vector<HeldItem> items) {
   return rows;
 }
 
-HeldItem HeldFrom(FetchedItem item) {
-  return {item.found ? HeldItem::State::kFound : HeldItem::State::kMissing, std::move(item.row)};
-}
-
-Status StatusOf(LocalRead::Access access) {
+ReadResult::Status StatusOf(LocalRead::Access access) {
+  using Status = ReadResult::Status;
   switch (access) {
   case LocalRead::Access::kNoCopy: return Status::kNotReady;
   case LocalRead::Access::kUnreadable: return Status::kUnreadable;
@@ -63,26 +55,25 @@ Status StatusOf(LocalRead::Access access) {
   return Status::kUnreadable;
 }
 
-} // namespace
+std::unique_ptr<PostgresConnection> Connect(const std::string &url, std::chrono::milliseconds timeout,
+                                            const StopToken &stop) {
+  PostgresSettings settings;
+  settings.application_name = "itemize-sidecar extended";
+  settings.connect_timeout = std::min(settings.connect_timeout, timeout);
+  settings.query_timeout = timeout;
+  return std::make_unique<PostgresConnection>(url, settings, stop);
+}
 
-ReadBackends::ReadBackends(const Options &run_options, Services &run_services, StopToken stop_token)
-    : options(run_options), services(run_services), stop(std::move(stop_token)),
-      redis_endpoint(ParseRedisUrl(run_options.local_redis)), local(run_options),
-      hits(run_services.metrics.Counter("itemize_read_hits_total", "Items served from the local Redis")),
-      fills(run_services.metrics.Counter("itemize_read_fills_total", "Items filled from the database")),
-      fill_retries(run_services.metrics.Counter("itemize_read_fill_retries_total", "Fills that had to be tried again")),
-      uncached(run_services.metrics.Counter("itemize_read_uncached_total",
-                                            "Items served from the database without being stored")) {}
+} // namespace
 
 ItemReader::ItemReader(ReadBackends &backends)
     : backends_(backends),
       redis_([&backends] { return std::make_unique<RedisConnection>(backends.redis_endpoint, kRedisTimeouts); }),
-      database_([&backends] {
-        PostgresSettings settings;
-        settings.application_name = "itemize-sidecar extended";
-        settings.query_timeout = kQueryTimeout;
-        return std::make_unique<PostgresConnection>(backends.options.database, settings, backends.stop);
-      }) {}
+      database_([&backends] { return Connect(backends.options.database, kQueryTimeout, backends.stop); }) {
+  for (const auto &replica : backends.replicas) {
+    replicas_.emplace_back([&backends, url = replica->url] { return Connect(url, kReplicaTimeout, backends.stop); });
+  }
+}
 
 bool ItemReader::ReadLocal(const std::string &type, const std::vector<std::string> &keys, LocalRead &local) {
   const auto floor = backends_.floor.Get();
@@ -94,9 +85,9 @@ bool ItemReader::ReadLocal(const std::string &type, const std::vector<std::strin
   return true;
 }
 
-ReadResult ItemReader::Read(const std::string &type, const std::vector<std::string> &keys) {
+ReadResult ItemReader::Read(const std::string &type, const std::vector<std::string> &keys, const ReadDemand &demand) {
   try {
-    return ReadThrough(type, keys);
+    return ReadThrough(type, keys, demand);
   } catch (const DatabaseRefused &) {
     ReadResult result;
     result.status = Status::kRefused;
@@ -104,17 +95,37 @@ ReadResult ItemReader::Read(const std::string &type, const std::vector<std::stri
   }
 }
 
-ReadResult ItemReader::ReadThrough(const std::string &type, const std::vector<std::string> &keys) {
+ReadResult ItemReader::ReadThrough(const std::string &type, const std::vector<std::string> &keys,
+                                   const ReadDemand &demand) {
   LocalRead local;
-  if (!ReadLocal(type, keys, local)) return ReadWithoutCopy(type, keys);
+  if (!ReadLocal(type, keys, local)) return ReadWithoutCopy(type, keys, demand);
   ReadResult result;
   result.status = StatusOf(local.access);
   result.position = local.position;
   if (result.status != Status::kOk) return result;
-  backends_.hits.Increment(static_cast<double>(local.items.size() - FindUnknown(keys, local.items).keys.size()));
+  Question question{type, std::nullopt};
+  if (demand.at_least) {
+    const PositionReached reached = ReachedBy(*demand.at_least, *local.position, local.complete);
+    if (reached != PositionReached::kYes) {
+      result.status = CheckDemand(demand, local);
+      if (result.status != Status::kOk) return result;
+      // What is held is older; the rows come from the primary, which is as new as was asked.
+      question.ahead_of_copy = demand.at_least;
+      result.position = demand.at_least;
+      for (HeldItem &item : local.items)
+        item = {};
+      backends_.forced_fills.Increment(static_cast<double>(keys.size()));
+    }
+  }
+  const std::size_t unknown = FindUnknown(keys, local.items).keys.size();
+  if (unknown > 0 && demand.may_await_fill && !question.ahead_of_copy && !backends_.database_outage.ongoing()) {
+    result.status = Status::kAwaitFill;
+    return result;
+  }
+  if (!demand.repeated) backends_.hits.Increment(static_cast<double>(local.items.size() - unknown));
 
   try {
-    CompleteFromDatabase(type, keys, local.items, result);
+    CompleteFromDatabase(question, keys, local.items, result);
   } catch (const UnknownType &) {
     result.status = Status::kUnreadable; // dropped, and the copy has not heard of it yet
   }
@@ -123,15 +134,41 @@ ReadResult ItemReader::ReadThrough(const std::string &type, const std::vector<st
   return result;
 }
 
-void ItemReader::CompleteFromDatabase(const std::string &type, const std::vector<std::string> &keys,
+ReadResult::Status ItemReader::CheckDemand(const ReadDemand &demand, const LocalRead &local) {
+  const PositionReached reached = ReachedBy(*demand.at_least, *local.position, local.complete);
+  if (reached == PositionReached::kYes) return Status::kOk;
+  if (reached == PositionReached::kOtherEpoch) return Status::kOtherEpoch;
+  if (demand.may_await_position && demand.wait.count() > 0) {
+    backends_.position_waits.Increment();
+    return Status::kAwaitPosition;
+  }
+  const Status primary = CheckPrimary(*demand.at_least);
+  // A copy that has not come to the epoch yet would mix two histories.
+  if (primary == Status::kOk && local.position->epoch != demand.at_least->epoch) return Status::kNotReached;
+  return primary;
+}
+
+ReadResult::Status ItemReader::CheckPrimary(const Position &wanted) {
+  std::optional<Position> primary;
+  if (!WithDatabase([&](PostgresConnection &database) { primary = ItemSource::PrimaryPosition(database); }) ||
+      !primary) {
+    return Status::kNotReached;
+  }
+  if (primary->epoch != wanted.epoch) return Status::kOtherEpoch;
+  return primary->version.commit_lsn >= wanted.version.commit_lsn ? Status::kOk : Status::kNotReached;
+}
+
+void ItemReader::CompleteFromDatabase(const Question &question, const std::vector<std::string> &keys,
                                       std::vector<HeldItem> &items, ReadResult &result) {
   auto wait = kFirstWait;
   const auto give_up = std::chrono::steady_clock::now() + kWaitBound;
-  while (AnyUnknown(items)) {
-    const FillOutcome outcome = FillUnknown(type, keys, items);
-    if (outcome == FillOutcome::kRedisGone) return CompleteWithoutRedis(type, keys, items, result);
-    if (outcome == FillOutcome::kDatabaseGone) {
-      result.status = Status::kUnavailable;
+  while (!FindUnknown(keys, items).keys.empty()) {
+    switch (FillUnknown(question, keys, items)) {
+    case FillOutcome::kTried: break;
+    case FillOutcome::kRedisGone: return CompleteWithoutStoring(question, keys, items, result, false);
+    case FillOutcome::kRedisFull: return CompleteWithoutStoring(question, keys, items, result, true);
+    case FillOutcome::kDatabaseGone:
+      result.status = question.ahead_of_copy ? Status::kNotReached : Status::kUnavailable;
       return;
     }
     const UnknownKeys unknown = FindUnknown(keys, items);
@@ -143,121 +180,40 @@ void ItemReader::CompleteFromDatabase(const std::string &type, const std::vector
     }
     wait = std::min(wait * 2, kLongestWait);
     LocalRead again;
-    if (!ReadLocal(type, unknown.keys, again)) return CompleteWithoutRedis(type, keys, items, result);
+    if (!ReadLocal(question.type, unknown.keys, again)) {
+      return CompleteWithoutStoring(question, keys, items, result, false);
+    }
     result.status = StatusOf(again.access);
     if (result.status != Status::kOk) return;
+    if (question.ahead_of_copy &&
+        ReachedBy(*question.ahead_of_copy, *again.position, again.complete) != PositionReached::kYes) {
+      continue; // another's fill, perhaps from before the position
+    }
     for (std::size_t i = 0; i < unknown.places.size(); ++i)
       items[unknown.places[i]] = std::move(again.items[i]);
   }
 }
 
-void ItemReader::CompleteWithoutRedis(const std::string &type, const std::vector<std::string> &keys,
-                                      std::vector<HeldItem> &items, ReadResult &result) {
-  result.without_redis = true;
-  if (!FetchUncached(type, keys, items)) result.status = Status::kUnavailable;
+void ItemReader::CompleteWithoutStoring(const Question &question, const std::vector<std::string> &keys,
+                                        std::vector<HeldItem> &items, ReadResult &result, bool forget) {
+  const std::vector<std::string> unknown = FindUnknown(keys, items).keys;
+  if (!FetchUncached(question.type, keys, items)) {
+    result.status = question.ahead_of_copy ? Status::kNotReached : Status::kUnavailable;
+    return;
+  }
+  result.without_redis =
+      !forget || !WithRedis([&](RedisConnection &redis) { backends_.local.Forget(redis, question.type, unknown); });
 }
 
-ItemReader::FillOutcome ItemReader::FillUnknown(const std::string &type, const std::vector<std::string> &keys,
-                                                std::vector<HeldItem> &items) {
-  const UnknownKeys unknown = FindUnknown(keys, items);
-  std::optional<FillLease> lease;
-  if (!WithRedis([&](RedisConnection &redis) { lease = backends_.local.BeginFill(redis, type, unknown.keys); })) {
-    return FillOutcome::kRedisGone;
-  }
-  if (!lease) return FillOutcome::kTried;
-  std::vector<std::string> granted;
-  std::vector<std::size_t> places;
-  for (std::size_t i = 0; i < unknown.keys.size(); ++i) {
-    if (!lease->granted[i]) continue;
-    granted.push_back(unknown.keys[i]);
-    places.push_back(unknown.places[i]);
-  }
-  if (granted.empty()) return FillOutcome::kTried; // others fill them all
-  const auto abandon = [&] {
-    WithRedis([&](RedisConnection &redis) { backends_.local.AbandonFill(redis, type, *lease, granted); });
-  };
-  Fetched fetched;
-  bool answered = false;
-  try {
-    answered = FetchRows(type, granted, fetched);
-  } catch (const PostgresError &) {
-    abandon();
-    return FillHalves(type, granted, places, items);
-  } catch (...) {
-    abandon();
-    throw;
-  }
-  if (!answered) {
-    abandon();
-    return FillOutcome::kDatabaseGone;
-  }
-  std::vector<HeldItem> stored;
-  if (!WithRedis([&](RedisConnection &redis) {
-        stored = backends_.local.StoreFill(redis, type, *lease, fetched.snapshot, granted, fetched.items);
-      })) {
-    return FillOutcome::kRedisGone;
-  }
-  for (std::size_t i = 0; i < places.size(); ++i) {
-    (IsUnknown(stored[i]) ? backends_.fill_retries : backends_.fills).Increment();
-    items[places[i]] = std::move(stored[i]);
-  }
-  return FillOutcome::kTried;
-}
-
-ItemReader::FillOutcome ItemReader::FillHalves(const std::string &type, const std::vector<std::string> &keys,
-                                               const std::vector<std::size_t> &places, std::vector<HeldItem> &items) {
-  if (keys.size() == 1) {
-    // 'abc' is no bigint: there cannot be such an item.
-    items[places.front()].state = HeldItem::State::kMissing;
-    return FillOutcome::kTried;
-  }
-  const auto middle = static_cast<std::ptrdiff_t>(keys.size() / 2);
-  std::size_t place = 0;
-  for (const auto &half : {std::vector<std::string>(keys.begin(), keys.begin() + middle),
-                           std::vector<std::string>(keys.begin() + middle, keys.end())}) {
-    std::vector<HeldItem> filled(half.size());
-    const FillOutcome outcome = FillUnknown(type, half, filled);
-    if (outcome != FillOutcome::kTried) return outcome;
-    for (HeldItem &item : filled)
-      items[places[place++]] = std::move(item);
-  }
-  return FillOutcome::kTried;
-}
-
-bool ItemReader::FetchUncached(const std::string &type, const std::vector<std::string> &keys,
-                               std::vector<HeldItem> &items) {
-  const UnknownKeys unknown = FindUnknown(keys, items);
-  Fetched fetched;
-  try {
-    if (!FetchRows(type, unknown.keys, fetched)) return false;
-  } catch (const PostgresError &) {
-    // One key was refused; the others must not suffer.
-    for (const std::string &key : unknown.keys) {
-      Fetched one;
-      try {
-        if (!FetchRows(type, {key}, one)) return false;
-      } catch (const PostgresError &) {
-        one.items = {FetchedItem{}};
-      }
-      fetched.items.push_back(std::move(one.items.front()));
-    }
-  }
-  backends_.uncached.Increment(static_cast<double>(unknown.keys.size()));
-  for (std::size_t i = 0; i < unknown.places.size(); ++i)
-    items[unknown.places[i]] = HeldFrom(std::move(fetched.items[i]));
-  return true;
-}
-
-bool ItemReader::FetchRows(const std::string &type, const std::vector<std::string> &keys, Fetched &fetched) {
-  const bool answered =
-      WithDatabase([&](PostgresConnection &database) { fetched = ItemSource::Fetch(database, type, keys); });
-  if (answered) backends_.database_refusal.Works();
-  return answered;
-}
-
-ReadResult ItemReader::ReadWithoutCopy(const std::string &type, const std::vector<std::string> &keys) {
+ReadResult ItemReader::ReadWithoutCopy(const std::string &type, const std::vector<std::string> &keys,
+                                       const ReadDemand &demand) {
   ReadResult result;
   result.without_redis = true;
+  if (demand.at_least) {
+    result.status = CheckPrimary(*demand.at_least);
+    if (result.status != Status::kOk) return result;
+    result.position = demand.at_least;
+  }
   bool readable = false;
   std::vector<HeldItem> items(keys.size());
   try {
@@ -278,7 +234,8 @@ ReadResult ItemReader::ReadWithoutCopy(const std::string &type, const std::vecto
   return result;
 }
 
-PageResult ItemReader::Page(const std::string &type, std::size_t limit, const std::optional<std::string> &after) {
+PageResult ItemReader::Page(const std::string &type, std::size_t limit, const std::optional<std::string> &after,
+                            const ReadDemand &demand) {
   PageResult result;
   LocalRead local;
   bool readable = false;
@@ -286,9 +243,12 @@ PageResult ItemReader::Page(const std::string &type, std::size_t limit, const st
     if (ReadLocal(type, {}, local)) {
       result.status = StatusOf(local.access);
       result.position = local.position;
+      if (result.status == Status::kOk && demand.at_least) result.status = CheckDemand(demand, local);
       readable = result.status == Status::kOk;
     } else {
       result.without_redis = true;
+      if (demand.at_least) result.status = CheckPrimary(*demand.at_least);
+      if (result.status != Status::kOk) return result;
       if (!WithDatabase([&](PostgresConnection &database) { readable = ItemSource::IsReadable(database, type); })) {
         result.status = Status::kUnavailable;
         return result;
@@ -299,12 +259,12 @@ PageResult ItemReader::Page(const std::string &type, std::size_t limit, const st
     const bool answered = WithDatabase(
         [&](PostgresConnection &database) { result.items = ItemSource::List(database, type, limit, after); });
     if (!answered) {
-      result.status = Status::kUnavailable;
+      result.status = demand.at_least ? Status::kNotReached : Status::kUnavailable;
       return result;
     }
     // A full page may be the last one; the client then finds the next one empty.
     if (result.items.size() == limit) result.next = result.items.back().key;
-    if (!result.without_redis) TakeRowsFromCopy(type, result);
+    if (!result.without_redis) TakeRowsFromCopy(type, result, demand);
   } catch (const UnknownType &) {
     result.status = Status::kUnreadable;
   } catch (const DatabaseRefused &) {
@@ -315,12 +275,14 @@ PageResult ItemReader::Page(const std::string &type, std::size_t limit, const st
   return result;
 }
 
-void ItemReader::TakeRowsFromCopy(const std::string &type, PageResult &page) {
+void ItemReader::TakeRowsFromCopy(const std::string &type, PageResult &page, const ReadDemand &demand) {
   std::vector<std::string> keys;
   keys.reserve(page.items.size());
   for (const PageItem &item : page.items)
     keys.push_back(item.key);
-  ReadResult read = Read(type, keys);
+  ReadDemand of_rows;
+  of_rows.at_least = demand.at_least;
+  ReadResult read = Read(type, keys, of_rows);
   page.status = read.status;
   if (read.status != Status::kOk) return;
   if (read.position) page.position = read.position;
@@ -331,6 +293,6 @@ void ItemReader::TakeRowsFromCopy(const std::string &type, PageResult &page) {
   page.items = std::move(items);
 }
 
-Status ItemReader::Access(const std::string &type) { return Read(type, {}).status; }
+ReadResult::Status ItemReader::Access(const std::string &type) { return Read(type, {}).status; }
 
 } // namespace itemize::sidecar::read

@@ -2,11 +2,9 @@
 // (design, decision 6), and from whichever of the two is left when one is gone (decision 11).
 #pragma once
 
-#include "base/services.hpp"
+#include "read/backends.hpp"
 #include "read/item_source.hpp"
-#include "read/lazy_connection.hpp"
-#include "read/local_copy.hpp"
-#include "read/position_floor.hpp"
+#include "read/min_position.hpp"
 
 #include <optional>
 #include <string>
@@ -14,34 +12,24 @@
 
 namespace itemize::sidecar::read {
 
-/// What all readers of the process share. Thread-safe.
-struct ReadBackends {
-  ReadBackends(const Options &run_options, Services &run_services, StopToken stop_token);
-
-  const Options &options;
-  Services &services;
-  StopToken stop;
-  RedisEndpoint redis_endpoint;
-  LocalCopy local;
-  PositionFloor floor;
-  Outage redis_outage;
-  Outage database_outage;
-  /// The database answers, and does not let the role have items.
-  Outage database_refusal;
-  prometheus::Counter &hits;
-  prometheus::Counter &fills;
-  prometheus::Counter &fill_retries;
-  prometheus::Counter &uncached;
-};
-
 struct ReadResult {
-  /// kContended: the item could not be taken into the copy in time. kRefused: the database does not let this process's
-  /// role have items. kMalformed: the question cannot have an answer.
-  enum class Status { kOk, kUnreadable, kNotReady, kUnavailable, kContended, kRefused, kMalformed };
+  enum class Status {
+    kOk,
+    kUnreadable,
+    kNotReady,
+    kUnavailable,
+    kContended,     ///< the item could not be taken into the copy in time
+    kRefused,       ///< the database does not let this process's role have items
+    kMalformed,     ///< the question cannot have an answer
+    kAwaitPosition, ///< to be asked again when the copy has reached ReadDemand::at_least, or ReadDemand::wait later
+    kAwaitFill,     ///< to be asked again when the item has been filled
+    kOtherEpoch,    ///< ReadDemand::at_least is of an epoch that is over
+    kNotReached,    ///< the copy has not reached ReadDemand::at_least, and the primary cannot answer instead
+  };
   Status status = Status::kOk;
   /// For each key its row, or nothing when there is none. With kOk.
   std::vector<std::optional<std::string>> rows;
-  /// What the rows are at least as new as; nothing when no local copy could tell.
+  /// What the rows are at least as new as; nothing when no local copy could tell. With kOtherEpoch: the running one.
   std::optional<Position> position;
   /// Redis is gone: this comes from the database.
   bool without_redis = false;
@@ -64,16 +52,17 @@ public:
   explicit ItemReader(ReadBackends &backends);
 
   /// Keys are canonical and distinct.
-  ReadResult Read(const std::string &type, const std::vector<std::string> &keys);
-  PageResult Page(const std::string &type, std::size_t limit, const std::optional<std::string> &after);
+  ReadResult Read(const std::string &type, const std::vector<std::string> &keys, const ReadDemand &demand = {});
+  PageResult Page(const std::string &type, std::size_t limit, const std::optional<std::string> &after,
+                  const ReadDemand &demand = {});
   /// Whether everyone may read the type now.
   ReadResult::Status Access(const std::string &type);
 
   /// Asks both servers something small, and notes whether they answer.
   void Probe();
 
-  /// Runs `use(RedisConnection &)`, which may be called twice; false when Redis is gone. Never throws
-  /// RedisError.
+  /// Runs `use(RedisConnection &)`, which may be called twice; false when Redis is gone. Throws no RedisError but that
+  /// Redis has no memory left, which only what stores can meet.
   template <typename Use>
   bool WithRedis(Use use) {
     if (!backends_.redis_outage.MayTry()) return false;
@@ -84,6 +73,7 @@ public:
         NoteRedis(nullptr);
         return true;
       } catch (const RedisReplyError &error) {
+        if (error.Is("OOM")) throw; // what is held can be read
         // LOADING, READONLY, OOM, NOAUTH and a script that failed have this in common: the copy cannot
         // be used now, and the database can.
         NoteRedis(error.what());
@@ -98,6 +88,8 @@ public:
   }
 
 private:
+  using Status = ReadResult::Status;
+
   /// Somebody has to act before the database answers such questions.
   class DatabaseRefused : public Error {
   public:
@@ -137,34 +129,62 @@ private:
   static bool IsOutage(const PostgresError &error);
   void NoteRefusal(const PostgresError &error);
   void NoteRedis(const char *error);
+  void NoteRedisFull(const char *error);
   void NoteDatabase(const char *error);
+  void NoteReplica(Replica &replica, const char *error);
 
   /// False when Redis is gone, or behind what this process has shown.
   bool ReadLocal(const std::string &type, const std::vector<std::string> &keys, LocalRead &local);
-  ReadResult ReadThrough(const std::string &type, const std::vector<std::string> &keys);
-  ReadResult ReadWithoutCopy(const std::string &type, const std::vector<std::string> &keys);
+  ReadResult ReadThrough(const std::string &type, const std::vector<std::string> &keys, const ReadDemand &demand);
+  ReadResult ReadWithoutCopy(const std::string &type, const std::vector<std::string> &keys, const ReadDemand &demand);
+  /// Whether the copy is as far as `demand` wants it; else what to do about it.
+  Status CheckDemand(const ReadDemand &demand, const LocalRead &local);
+  /// Whether the primary is of the epoch wanted and as far: kOk, kOtherEpoch, kNotReached.
+  Status CheckPrimary(const Position &wanted);
+
+  /// One read's way to the items that the copy does not hold.
+  struct Question {
+    const std::string &type;
+    /// Set: what is held does not count before the copy has reached this; the primary is asked.
+    std::optional<Position> ahead_of_copy;
+  };
+  enum class FillOutcome { kTried, kRedisGone, kRedisFull, kDatabaseGone };
+
   /// Brings what is kUnknown in `items`; says in `result` when that is not possible.
-  void CompleteFromDatabase(const std::string &type, const std::vector<std::string> &keys, std::vector<HeldItem> &items,
-                            ReadResult &result);
-  void CompleteWithoutRedis(const std::string &type, const std::vector<std::string> &keys, std::vector<HeldItem> &items,
-                            ReadResult &result);
-  enum class FillOutcome { kTried, kRedisGone, kDatabaseGone };
+  void CompleteFromDatabase(const Question &question, const std::vector<std::string> &keys,
+                            std::vector<HeldItem> &items, ReadResult &result);
+  /// With `forget`: the copy can be talked to, and must not show anything older after this.
+  void CompleteWithoutStoring(const Question &question, const std::vector<std::string> &keys,
+                              std::vector<HeldItem> &items, ReadResult &result, bool forget);
   /// Fills those of the kUnknown in `items` that nobody else fills.
-  FillOutcome FillUnknown(const std::string &type, const std::vector<std::string> &keys, std::vector<HeldItem> &items);
+  FillOutcome FillUnknown(const Question &question, const std::vector<std::string> &keys, std::vector<HeldItem> &items);
   /// As FillUnknown for keys of which the database has refused at least one, which is found by halving.
-  FillOutcome FillHalves(const std::string &type, const std::vector<std::string> &keys,
+  FillOutcome FillHalves(const Question &question, const std::vector<std::string> &keys,
                          const std::vector<std::size_t> &places, std::vector<HeldItem> &items);
+  /// What of a lease is ours: keys, the markers to use, and where they stand in the list of items.
+  struct Granted {
+    std::vector<std::string> keys;
+    std::vector<std::string> markers;
+    std::vector<std::size_t> places;
+  };
+  /// Asks the standbys; true when one's answer has been stored in `stored`.
+  bool FillFromReplicas(const std::string &type, const FillLease &lease, const Granted &granted,
+                        std::vector<HeldItem> &stored);
+  std::optional<Fetched> FetchFromReplica(std::size_t index, const std::string &type, const FillLease &lease,
+                                          const std::vector<std::string> &keys);
   /// False when the database is gone. Throws PostgresError when the columns' types refuse the text of a key.
   bool FetchRows(const std::string &type, const std::vector<std::string> &keys, Fetched &fetched);
   /// A page's keys come from the database, its rows as every item does: the database may be ahead of the copy, and
   /// who then asks for one of them would see it go back (invariant I2). A row that is gone by then is left out.
-  void TakeRowsFromCopy(const std::string &type, PageResult &page);
+  void TakeRowsFromCopy(const std::string &type, PageResult &page, const ReadDemand &demand);
   /// For when no copy can take an item back: its row may be ahead of the stream.
   bool FetchUncached(const std::string &type, const std::vector<std::string> &keys, std::vector<HeldItem> &items);
 
   ReadBackends &backends_;
   LazyConnection<RedisConnection> redis_;
   LazyConnection<PostgresConnection> database_;
+  /// One for each of ReadBackends::replicas.
+  std::vector<LazyConnection<PostgresConnection>> replicas_;
 };
 
 } // namespace itemize::sidecar::read

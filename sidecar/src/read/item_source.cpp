@@ -9,12 +9,17 @@ namespace {
 // One statement: in READ COMMITTED it has one snapshot, which pg_current_snapshot() shows. The left
 // join keeps the snapshot when nothing was found.
 constexpr const char *kFetch =
-    "SELECT pg_catalog.pg_current_snapshot()::text, f.key, f.item, f.member_lengths, f.generation"
+    "SELECT f.key, f.item, f.member_lengths, f.generation, pg_catalog.pg_current_snapshot()::text,"
+    " pg_catalog.pg_current_wal_insert_lsn()"
     " FROM (SELECT) AS once LEFT JOIN itemize.fetch($1, $2::text[]) AS f ON true";
+constexpr const char *kFetchReplayed =
+    "SELECT key, item, member_lengths, generation, replayed, history FROM itemize.fetch_replayed($1, $2::text[])";
+constexpr int kAsOfColumn = 4;
 constexpr const char *kList = "SELECT key, item FROM itemize.list($1, $2::integer, $3)";
 constexpr const char *kReadable = "SELECT 1 FROM itemize.definitions WHERE type = $1 AND read = 'everyone'";
 
 constexpr std::string_view kUndefinedObject = "42704";
+constexpr std::string_view kObjectNotInPrerequisiteState = "55000";
 
 template <typename Ask>
 auto TranslateErrors(Ask ask) {
@@ -26,33 +31,66 @@ auto TranslateErrors(Ask ask) {
   }
 }
 
-Fetched FetchOnce(PostgresConnection &database, const std::string &type, const std::vector<std::string> &keys) {
-  const PostgresResult result = database.Query(kFetch, {type, ArrayText(keys)});
-  Fetched fetched;
+std::vector<FetchedItem> ItemsOf(const PostgresResult &result, const std::vector<std::string> &keys) {
   std::unordered_map<std::string_view, int> row_of;
   for (int row = 0; row < result.rows(); ++row) {
-    fetched.snapshot = result.Text(row, 0);
-    if (!result.IsNull(row, 1)) row_of.emplace(result.Text(row, 1), row);
+    if (!result.IsNull(row, 0)) row_of.emplace(result.Text(row, 0), row);
   }
-  fetched.items.reserve(keys.size());
+  std::vector<FetchedItem> items;
+  items.reserve(keys.size());
   for (const std::string &key : keys) {
     FetchedItem item;
     const auto at = row_of.find(key);
-    if (at != row_of.end() && !result.IsNull(at->second, 2)) {
+    if (at != row_of.end() && !result.IsNull(at->second, 1)) {
       item.found = true;
-      item.row = result.Text(at->second, 2);
-      item.member_lengths = result.Text(at->second, 3);
-      item.generation = result.Text(at->second, 4);
+      item.row = result.Text(at->second, 1);
+      item.member_lengths = result.Text(at->second, 2);
+      item.generation = result.Text(at->second, 3);
     }
-    fetched.items.push_back(std::move(item));
+    items.push_back(std::move(item));
   }
-  return fetched;
+  return items;
+}
+
+Lsn LsnOf(std::string_view text) {
+  const auto lsn = ParsePgLsn(text);
+  if (!lsn) throw PostgresError("the database gave a malformed LSN", {});
+  return *lsn;
 }
 
 } // namespace
 
 Fetched ItemSource::Fetch(PostgresConnection &database, const std::string &type, const std::vector<std::string> &keys) {
-  return TranslateErrors([&] { return FetchOnce(database, type, keys); });
+  return TranslateErrors([&] {
+    const PostgresResult result = database.Query(kFetch, {type, ArrayText(keys)});
+    Fetched fetched;
+    fetched.as_of.snapshot = result.Text(0, kAsOfColumn);
+    fetched.as_of.inserted = LsnOf(result.Text(0, kAsOfColumn + 1));
+    fetched.items = ItemsOf(result, keys);
+    return fetched;
+  });
+}
+
+Fetched ItemSource::FetchReplayed(PostgresConnection &standby, const std::string &type,
+                                  const std::vector<std::string> &keys) {
+  return TranslateErrors([&] {
+    const PostgresResult result = standby.Query(kFetchReplayed, {type, ArrayText(keys)});
+    if (result.rows() == 0) throw PostgresError("a standby answered nothing", {});
+    Fetched fetched;
+    fetched.as_of.replayed = LsnOf(result.Text(0, kAsOfColumn));
+    fetched.history = result.Text(0, kAsOfColumn + 1);
+    fetched.items = ItemsOf(result, keys);
+    return fetched;
+  });
+}
+
+std::optional<Position> ItemSource::PrimaryPosition(PostgresConnection &database) {
+  try {
+    return ParsePosition(database.Query("SELECT itemize.position()").Text(0, 0));
+  } catch (const PostgresError &error) {
+    if (error.sqlstate() == kObjectNotInPrerequisiteState) return std::nullopt;
+    throw;
+  }
 }
 
 std::vector<PageItem> ItemSource::List(PostgresConnection &database, const std::string &type, std::size_t count,

@@ -1,4 +1,4 @@
-// The truth: items as the primary gives them through itemize.fetch and itemize.list.
+// The truth: items as the primary gives them through itemize.fetch and itemize.list, and a standby.
 #pragma once
 
 #include "postgres/connection.hpp"
@@ -11,8 +11,9 @@
 namespace itemize::sidecar::read {
 
 struct Fetched {
-  /// pg_current_snapshot() of the statement that read the items.
-  std::string snapshot;
+  RowsAsOf as_of;
+  /// Of a standby: `<system identifier>.<timeline>` of what it replays.
+  std::string history;
   /// In the order of the keys asked for.
   std::vector<FetchedItem> items;
 };
@@ -32,6 +33,14 @@ public:
 class ItemSource {
 public:
   static Fetched Fetch(PostgresConnection &database, const std::string &type, const std::vector<std::string> &keys);
+
+  /// From a standby, with the position that it has replayed.
+  static Fetched FetchReplayed(PostgresConnection &standby, const std::string &type,
+                               const std::vector<std::string> &keys);
+
+  /// itemize.position(): the epoch, and how far the primary is. Nothing when it cannot tell: it is no primary, or no
+  /// stream of it has begun.
+  static std::optional<Position> PrimaryPosition(PostgresConnection &database);
 
   /// Up to `count` items after the key `after`, in key order.
   static std::vector<PageItem> List(PostgresConnection &database, const std::string &type, std::size_t count,

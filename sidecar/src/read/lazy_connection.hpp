@@ -45,6 +45,18 @@ private:
   std::atomic<Clock::duration> next_try_{Clock::duration::zero()};
 };
 
+/// For a server that works and is of no use for a moment. Thread-safe.
+class Pause {
+public:
+  void Begin(std::chrono::milliseconds length) { until_.store(Clock::now().time_since_epoch() + length); }
+  [[nodiscard]] bool ongoing() const { return Clock::now().time_since_epoch() < until_.load(); }
+
+private:
+  using Clock = std::chrono::steady_clock;
+
+  std::atomic<Clock::duration> until_{Clock::duration::zero()};
+};
+
 /// A connection that lay idle while its server was restarted fails at its next use, which says nothing
 /// of the server: then a new one is tried. Not after a wait, which was the server's doing.
 class SecondChance {

@@ -12,19 +12,12 @@ namespace {
 
 /// Longer than the database may take to answer a fill, so that a marker outlives its question.
 constexpr std::string_view kMarkerTtlMilliseconds = "15000";
+/// How long one fill has a key to itself. Shorter than others wait for it: one that died must not be waited for in
+/// vain.
+constexpr std::string_view kLeaseMilliseconds = "250";
 /// Fields that the read script answers before the items.
-constexpr std::size_t kReadHead = 5;
-constexpr std::size_t kFillHead = 2;
-
-/// Unlike that of any other fill in any process.
-std::string MakeToken() {
-  static const std::string kProcess = [] {
-    std::random_device random;
-    return std::to_string((std::uint64_t{random()} << 32U) | random());
-  }();
-  static std::atomic<std::uint64_t> count{0};
-  return kProcess + '.' + std::to_string(count.fetch_add(1));
-}
+constexpr std::size_t kReadHead = 6;
+constexpr std::size_t kFillHead = 3;
 
 HeldItem ItemOf(const ReplyView &reply) {
   if (reply.IsNil()) return {};
@@ -46,6 +39,22 @@ LocalCopy::LocalCopy(const Options &options)
     : state_key_(LocalStateKey(options.prefix)), item_ttl_(std::to_string(options.item_ttl.count())),
       missing_ttl_(std::to_string(options.missing_ttl.count())) {}
 
+std::string LocalCopy::MakeToken() {
+  static const std::string kProcess = [] {
+    std::random_device random;
+    return std::to_string((std::uint64_t{random()} << 32U) | random());
+  }();
+  static std::atomic<std::uint64_t> count{0};
+  return kProcess + '.' + std::to_string(count.fetch_add(1));
+}
+
+std::optional<LocalRead> LocalCopy::ReadPosition(RedisConnection &redis) const {
+  // No type has an empty name.
+  LocalRead read = Read(redis, {}, {});
+  if (!read.position || read.behind) return std::nullopt;
+  return read;
+}
+
 LocalRead LocalCopy::Read(RedisConnection &redis, const std::string &type, const std::vector<std::string> &keys) const {
   RedisArguments arguments{type, item_ttl_};
   arguments.insert(arguments.end(), keys.begin(), keys.end());
@@ -58,10 +67,12 @@ LocalRead LocalCopy::Read(RedisConnection &redis, const std::string &type, const
   }
   const auto epoch = ParseEpoch(reply[1].Text());
   const auto applied = ParseVersion(reply[2].Text());
-  if (!epoch || !applied) throw RedisError("the local copy's position is malformed");
+  const auto complete = ParseUint64(reply[4].Text());
+  if (!epoch || !applied || !complete) throw RedisError("the local copy's position is malformed");
+  read.complete = *complete;
   read.position = Position{*epoch, *applied};
   read.behind = reply[3].IsNil() || reply[3].Text() != redis.RunId();
-  if (reply[4].IsNil() || ReadAccessOf(reply[4].Text()) != "everyone") {
+  if (reply[5].IsNil() || ReadAccessOf(reply[5].Text()) != "everyone") {
     read.access = LocalRead::Access::kUnreadable;
     return read;
   }
@@ -72,35 +83,52 @@ LocalRead LocalCopy::Read(RedisConnection &redis, const std::string &type, const
   return read;
 }
 
-std::optional<FillLease> LocalCopy::BeginFill(RedisConnection &redis, const std::string &type,
+std::optional<FillLease> LocalCopy::BeginFill(RedisConnection &redis, const std::string &type, const std::string &token,
                                               const std::vector<std::string> &keys) const {
-  FillLease lease;
-  lease.token = MakeToken();
-  RedisArguments arguments{type, kMarkerTtlMilliseconds, lease.token};
+  RedisArguments arguments{type, kMarkerTtlMilliseconds, kLeaseMilliseconds, token};
   arguments.insert(arguments.end(), keys.begin(), keys.end());
   const Reply reply = kFillBeginScript.Run(redis, {state_key_}, arguments);
   if (reply.size() == 0) return std::nullopt;
+  FillLease lease;
   lease.name_space = reply[0].Text();
   lease.gen = reply[1].Text();
-  for (std::size_t i = 0; i < keys.size(); ++i)
-    lease.granted.push_back(reply[kFillHead + i].Integer() == 1);
+  lease.epoch = reply[2].Text();
+  lease.token = token;
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    const ReplyView marker = reply[kFillHead + i];
+    lease.markers.emplace_back(marker.IsNil() ? std::string_view() : marker.Text());
+  }
   return lease;
 }
 
-std::vector<HeldItem> LocalCopy::StoreFill(RedisConnection &redis, const std::string &type, const FillLease &lease,
-                                           const std::string &snapshot, const std::vector<std::string> &keys,
-                                           const std::vector<FetchedItem> &fetched) const {
-  RedisArguments arguments{type, lease.name_space, lease.gen, lease.token, snapshot, item_ttl_, missing_ttl_};
+StoredFill LocalCopy::StoreFill(RedisConnection &redis, const std::string &type, const FillLease &lease,
+                                const RowsAsOf &as_of, const std::vector<std::string> &keys,
+                                const std::vector<std::string> &markers,
+                                const std::vector<FetchedItem> &fetched) const {
+  const std::string replayed = as_of.replayed ? std::to_string(*as_of.replayed) : std::string();
+  const std::string inserted = as_of.replayed ? std::string() : std::to_string(as_of.inserted);
+  RedisArguments arguments{type,     lease.name_space, lease.gen, as_of.snapshot,
+                           replayed, inserted,         item_ttl_, missing_ttl_};
   for (std::size_t i = 0; i < keys.size(); ++i) {
     const FetchedItem &item = fetched[i];
-    arguments.insert(arguments.end(), {keys[i], item.row, item.member_lengths, item.generation});
+    arguments.insert(arguments.end(), {keys[i], markers[i], item.row, item.member_lengths, item.generation});
   }
   const Reply reply = kFillStoreScript.Run(redis, {state_key_}, arguments);
-  std::vector<HeldItem> stored;
-  stored.reserve(keys.size());
+  StoredFill stored;
+  if (!reply.IsArray()) {
+    stored.outcome = reply.Text() == "early" ? StoredFill::Outcome::kEarly : StoredFill::Outcome::kOld;
+    return stored;
+  }
+  stored.items.reserve(keys.size());
   for (std::size_t i = 0; i < keys.size(); ++i)
-    stored.push_back(ItemOf(reply[i]));
+    stored.items.push_back(ItemOf(reply[i]));
   return stored;
+}
+
+void LocalCopy::Forget(RedisConnection &redis, const std::string &type, const std::vector<std::string> &keys) const {
+  RedisArguments arguments{type};
+  arguments.insert(arguments.end(), keys.begin(), keys.end());
+  kForgetScript.Run(redis, {state_key_}, arguments);
 }
 
 void LocalCopy::AbandonFill(RedisConnection &redis, const std::string &type, const FillLease &lease,

@@ -29,6 +29,8 @@ struct LocalRead {
   bool behind = false;
   /// Position that `items` is as of; set unless kNoCopy.
   std::optional<Position> position;
+  /// Every transaction up to here is applied whole.
+  Lsn complete = 0;
   std::vector<HeldItem> items;
 };
 
@@ -44,9 +46,31 @@ struct FetchedItem {
 struct FillLease {
   std::string name_space;
   std::string gen;
+  std::string epoch;
+  /// Our own, unlike that of any other fill in any process.
   std::string token;
-  /// For each key asked for: whether it is ours to fill.
-  std::vector<bool> granted;
+  /// For each key asked for: the token of the marker to use, another's if that one is late; empty: not ours to fill.
+  std::vector<std::string> markers;
+};
+
+/// What rows are exactly of.
+struct RowsAsOf {
+  /// Text of pg_current_snapshot(), and the end of the primary's WAL after it was taken.
+  std::string snapshot;
+  Lsn inserted = 0;
+  /// Of a standby instead.
+  std::optional<Lsn> replayed;
+};
+
+struct StoredFill {
+  enum class Outcome {
+    kDone,
+    kEarly, ///< a standby's rows, ahead of the stream: again soon
+    kOld,   ///< a standby's rows that may be older than what has been shown
+  };
+  Outcome outcome = Outcome::kDone;
+  /// kUnknown where the fill has to be tried again.
+  std::vector<HeldItem> items;
 };
 
 /// Stateless: all functions are one round trip and throw RedisError.
@@ -56,14 +80,20 @@ public:
 
   LocalRead Read(RedisConnection &redis, const std::string &type, const std::vector<std::string> &keys) const;
 
-  /// Sets markers. Nothing when there is no local copy or no such type.
-  std::optional<FillLease> BeginFill(RedisConnection &redis, const std::string &type,
+  /// The running position, and nothing else. Nothing when there is no copy that may be read.
+  std::optional<LocalRead> ReadPosition(RedisConnection &redis) const;
+
+  /// A token for BeginFill.
+  static std::string MakeToken();
+  /// Sets markers. Nothing when there is no local copy or no such type. May be repeated with the same token.
+  std::optional<FillLease> BeginFill(RedisConnection &redis, const std::string &type, const std::string &token,
                                      const std::vector<std::string> &keys) const;
-  /// `keys` and `fetched` go together, all of them granted; `snapshot` is what they were read under.
-  /// kUnknown where the fill has to be tried again.
-  std::vector<HeldItem> StoreFill(RedisConnection &redis, const std::string &type, const FillLease &lease,
-                                  const std::string &snapshot, const std::vector<std::string> &keys,
-                                  const std::vector<FetchedItem> &fetched) const;
+  /// `keys`, their `markers` and `fetched` go together, all of them granted.
+  StoredFill StoreFill(RedisConnection &redis, const std::string &type, const FillLease &lease, const RowsAsOf &as_of,
+                       const std::vector<std::string> &keys, const std::vector<std::string> &markers,
+                       const std::vector<FetchedItem> &fetched) const;
+  /// Before an answer that could not be stored is given.
+  void Forget(RedisConnection &redis, const std::string &type, const std::vector<std::string> &keys) const;
   void AbandonFill(RedisConnection &redis, const std::string &type, const FillLease &lease,
                    const std::vector<std::string> &keys) const;
 

@@ -47,11 +47,33 @@ void ItemReader::NoteRedis(const char *error) {
   }
 }
 
+void ItemReader::NoteRedisFull(const char *error) {
+  if (error == nullptr) {
+    if (backends_.redis_full.Works()) backends_.services.log.Info("redis_has_room", {{"part", "extended"}});
+  } else if (backends_.redis_full.Failed()) {
+    backends_.services.log.Warning(
+        "redis_full", {{"part", "extended"},
+                       {"error", error},
+                       {"consequence", "items that are not held come from the database each time"},
+                       {"hint", "raise maxmemory, lower --item-ttl-seconds, or set maxmemory-policy volatile-lru"}});
+  }
+}
+
 void ItemReader::NoteDatabase(const char *error) {
   if (error == nullptr) {
     if (backends_.database_outage.Works()) backends_.services.log.Info("database_back", {{"part", "extended"}});
   } else if (backends_.database_outage.Failed()) {
     backends_.services.log.Warning("database_gone", {{"part", "extended"}, {"error", error}});
+  }
+}
+
+void ItemReader::NoteReplica(Replica &replica, const char *error) {
+  if (error == nullptr) {
+    if (replica.outage.Works())
+      backends_.services.log.Info("replica_back", {{"part", "extended"}, {"database", DescribeDatabase(replica.url)}});
+  } else if (replica.outage.Failed()) {
+    backends_.services.log.Warning(
+        "replica_gone", {{"part", "extended"}, {"database", DescribeDatabase(replica.url)}, {"error", error}});
   }
 }
 

@@ -11,9 +11,9 @@ namespace {
 /// Shared by all: the running local copy and the GEN of a type.
 const std::string kPrelude = R"lua(
 local function local_copy()
-  local state = redis.call('HMGET', KEYS[1], 'namespace', 'epoch', 'applied', 'server')
+  local state = redis.call('HMGET', KEYS[1], 'namespace', 'epoch', 'applied', 'server', 'complete', 'ahead')
   if not (state[1] and state[2] and state[3]) then return nil end
-  return state[1], state[2], state[3], state[4]
+  return state[1], state[2], state[3], state[4], state[5] or '0', state[6]
 end
 local function type_of(namespace, type)
   local value = redis.call('HGET', namespace .. ':local:types', type)
@@ -25,11 +25,11 @@ end
 )lua";
 
 const std::string kReadBody = R"lua(
-local namespace, epoch, applied, server = local_copy()
+local namespace, epoch, applied, server, complete = local_copy()
 if not namespace then return {} end
 local type = ARGV[1]
 local value, read, gen = type_of(namespace, type)
-local answer = {namespace, epoch, applied, server or false, value or false}
+local answer = {namespace, epoch, applied, server or false, complete, value or false}
 if read ~= 'everyone' then return answer end
 local room = namespace .. ':item:' .. type .. ':' .. gen .. ':'
 for i = 3, #ARGV do
@@ -37,38 +37,49 @@ for i = 3, #ARGV do
   local held = redis.call('HMGET', item, 'r', 'd')
   if held[1] then
     redis.call('EXPIRE', item, ARGV[2])
-    answer[i + 3] = held[1]
+    answer[i + 4] = held[1]
   elseif held[2] then
-    answer[i + 3] = 1
+    answer[i + 4] = 1
   else
-    answer[i + 3] = false
+    answer[i + 4] = false
   end
 end
 return answer
 )lua";
 
 const std::string kFillBeginBody = R"lua(
-local namespace, _, applied = local_copy()
+local namespace, epoch, applied = local_copy()
 if not namespace then return {} end
-local type = ARGV[1]
+local type, ttl, lease, token = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4]
 local value, _, gen = type_of(namespace, type)
 if not value then return {} end
-local answer = {namespace, gen}
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local answer = {namespace, gen, epoch}
 local room = namespace .. ':fill:' .. type .. ':' .. gen .. ':'
-for i = 4, #ARGV do
+for i = 5, #ARGV do
   local marker = room .. ARGV[i]
-  if redis.call('EXISTS', marker) == 0 then
-    redis.call('RPUSH', marker, applied .. ' ' .. ARGV[3])
-    redis.call('PEXPIRE', marker, ARGV[2])
-    answer[i - 1] = 1
+  local grant = false
+  local since, granted, owner = string.match(redis.call('LINDEX', marker, 0) or '', '^(%S+) (%d+) (%S+)$')
+  if not owner then
+    redis.call('DEL', marker)
+    redis.call('RPUSH', marker, string.format('%s %.0f %s', applied, now, token))
+    grant = token
   else
-    answer[i - 1] = 0
+    -- Ours from a request whose answer was lost; or one whose owner is late. It has collected all that passed since it
+    -- was set, so whoever asks the database later may use it as well. One more each time the lease runs out.
+    if owner == token or math.abs(now - granted) >= lease then
+      redis.call('LSET', marker, 0, string.format('%s %.0f %s', since, now, owner))
+      grant = owner
+    end
   end
+  if grant then redis.call('PEXPIRE', marker, ttl) end
+  answer[i - 1] = grant
 end
 return answer
 )lua";
 
-/// A marker is ours when its first element ends with our token: one that expired and was set anew by
+/// A marker is the one granted when its first element ends with that token: one that expired and was set anew by
 /// another has not collected what passed before it.
 const std::string kOwnMarker = R"lua(
 local function owns(first, token)
@@ -77,14 +88,18 @@ end
 )lua";
 
 const std::string kFillStoreBody = R"lua(
-local type, namespace, gen, token, snapshot = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+local type, namespace, gen, snapshot, replayed, inserted = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
+local item_ttl, missing_ttl = ARGV[7], ARGV[8]
+local first_key, per_key = 9, 5
 
 -- The collected events on top of what was fetched: row (false = missing), lengths, whether one was applied.
 local function catch_up(events, row, lengths)
   local advanced = false
   for i = 2, #events do
     local xid, kind, new_row, new_lengths = string.match(events[i], '^(%d+)\t(%a)\t?([^\t]*)\t?([^\t]*)$')
-    if not contains(snapshot, xid) then
+    -- A standby's row is stored once the stream has come as far, so that applying what it contains once more ends at
+    -- the row as it is.
+    if snapshot == '' or not contains(snapshot, xid) then
       advanced = true
       if kind == 'D' then
         row, lengths = false, ''
@@ -100,42 +115,81 @@ local function catch_up(events, row, lengths)
   return true, row, lengths, advanced
 end
 
-local running_namespace = local_copy()
+local running_namespace, _, _, server, complete, ahead = local_copy()
 local _, _, running_gen, generation = type_of(namespace, type)
 local current = running_namespace == namespace and running_gen == gen
-local answer = {}
-for i = 8, #ARGV, 4 do
-  local key, row, lengths = ARGV[i], ARGV[i + 1], ARGV[i + 2]
-  local n = (i - 8) / 4 + 1
-  local suffix = type .. ':' .. gen .. ':' .. key
-  local marker = namespace .. ':fill:' .. suffix
+local here = (server or '-') .. ' ' .. namespace
+local function marker_of(key) return namespace .. ':fill:' .. type .. ':' .. gen .. ':' .. key end
+
+-- How far fills from the primary, which are ahead of the stream, have shown rows; unknown in another copy, and in a
+-- Redis that may have gone back.
+local ahead_lsn
+if ahead then
+  local lsn, where = string.match(ahead, '^(%d+) (.*)$')
+  if where == here then ahead_lsn = lsn end
+end
+if replayed ~= '' and current then
+  if not ahead_lsn or less(replayed, ahead_lsn) then return 'old' end
+  for i = first_key, #ARGV, per_key do
+    local applied = string.match(redis.call('LINDEX', marker_of(ARGV[i]), 0) or '', '^(%d+)-')
+    if applied and less(replayed, applied) then return 'old' end
+    if ARGV[i + 2] ~= '' and ARGV[i + 4] ~= generation then return 'old' end
+  end
+  -- The standby may show a commit that the primary does not show yet. What the stream has brought, it shows.
+  if less(complete, replayed) then return 'early' end
+end
+
+local answer, stored = {}, false
+for i = first_key, #ARGV, per_key do
+  local key, token, row, lengths = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]
+  local n = (i - first_key) / per_key + 1
+  local marker = marker_of(key)
   local events = redis.call('LRANGE', marker, 0, -1)
   answer[n] = false
   if owns(events[1], token) then
     redis.call('DEL', marker)
     if row == '' then row = false end
     -- A row says which definition made it; a missing one has none.
-    if current and (not row or ARGV[i + 3] == generation) then
+    if current and (not row or ARGV[i + 4] == generation) then
       local merged, new_row, new_lengths, advanced = catch_up(events, row, lengths)
       if merged then
-        local item = namespace .. ':item:' .. suffix
+        local item = namespace .. ':item:' .. type .. ':' .. gen .. ':' .. key
         redis.call('DEL', item)
         if new_row then
           redis.call('HSET', item, 'r', new_row, 'l', new_lengths)
-          redis.call('EXPIRE', item, ARGV[6])
+          redis.call('EXPIRE', item, item_ttl)
           answer[n] = new_row
         else
           redis.call('HSET', item, 'd', '1')
-          redis.call('EXPIRE', item, ARGV[7])
+          redis.call('EXPIRE', item, missing_ttl)
           answer[n] = 1
         end
+        stored = true
         -- The fill may be ahead of the stream: events that it contains must not take it back (I2).
-        if not advanced then redis.call('HSET', item, 's', snapshot) end
+        if snapshot ~= '' and not advanced then redis.call('HSET', item, 's', snapshot) end
       end
     end
   end
 end
+if stored and replayed == '' and (not ahead_lsn or less(ahead_lsn, inserted)) then
+  redis.call('HSET', KEYS[1], 'ahead', inserted .. ' ' .. here)
+end
 return answer
+)lua";
+
+const std::string kForgetBody = R"lua(
+local namespace = local_copy()
+if not namespace then return redis.status_reply('OK') end
+local type = ARGV[1]
+local _, _, gen = type_of(namespace, type)
+if gen then
+  for i = 2, #ARGV do
+    local suffix = type .. ':' .. gen .. ':' .. ARGV[i]
+    redis.call('DEL', namespace .. ':item:' .. suffix, namespace .. ':fill:' .. suffix)
+  end
+end
+redis.call('HDEL', KEYS[1], 'ahead')
+return redis.status_reply('OK')
 )lua";
 
 const std::string kFillAbandonBody = R"lua(
@@ -151,6 +205,7 @@ return redis.status_reply('OK')
 const RedisScript kReadScript(kPrelude + kReadBody);
 const RedisScript kFillBeginScript(kPrelude + kFillBeginBody);
 const RedisScript kFillStoreScript(kLuaPrelude + kPrelude + kOwnMarker + kFillStoreBody);
+const RedisScript kForgetScript(kPrelude + kForgetBody);
 const RedisScript kFillAbandonScript(kOwnMarker + kFillAbandonBody);
 
 } // namespace itemize::sidecar::read

@@ -9,20 +9,26 @@
 namespace itemize::sidecar::read {
 
 /// ARGV: type, item TTL in seconds, keys. Answers {} when there is no local copy yet, else
-/// {namespace, epoch, applied, types value or nil, then for each key: row | 1 (known to be missing) | nil};
-/// the keys only for a type that everyone may read.
+/// {namespace, epoch, applied, server or nil, complete, types value or nil, then for each key: row | 1 (known to be
+/// missing) | nil}; the keys only for a type that everyone may read.
 extern const RedisScript kReadScript;
 
-/// ARGV: type, marker TTL in milliseconds, token, keys. Sets a marker for each key that has none, which
-/// is the lease to fill it. Answers {} as above, else {namespace, GEN, then for each key: 1 | 0 (another
-/// fills it)}.
+/// ARGV: type, marker TTL in milliseconds, lease in milliseconds, token, keys. Sets a marker for each key that has
+/// none, which is the right to fill it. Answers {} as above, else {namespace, GEN, epoch, then for each key: the token
+/// of the marker to use | nil (another fills it)}.
 extern const RedisScript kFillBeginScript;
 
-/// ARGV: type, namespace, GEN, token, snapshot, item TTL, missing TTL in seconds, then for each key four:
-/// key, row ("" = missing), member lengths, generation. Applies the events that each marker collected
-/// and the snapshot does not contain, and stores. Answers for each key: row | 1 (missing) | nil (retry:
-/// the marker is gone, or the definition has changed, or an event cannot be merged).
+/// ARGV: type, namespace, GEN, then of what the rows are: snapshot, "", end of the primary's WAL; or, from a standby,
+/// "", replayed LSN, ""; item TTL, missing TTL in seconds, then for each key five: key, token, row ("" = missing),
+/// member lengths, generation. Applies the events that each marker collected and the rows do not contain, and stores.
+/// Answers for each key: row | 1 (missing) | nil (retry: the marker is gone, or the definition has changed, or an event
+/// cannot be merged). A standby's rows are not stored and the markers stay when it answers 'early' (the stream has not
+/// come as far: try again soon) or 'old' (ask the primary).
 extern const RedisScript kFillStoreScript;
+
+/// ARGV: type, keys. For an answer that cannot be stored and may be newer than what is held or being filled: that must
+/// not be shown after it. Needs no memory.
+extern const RedisScript kForgetScript;
 
 /// ARGV: type, namespace, GEN, token, keys. Gives markers back after a failed fill.
 extern const RedisScript kFillAbandonScript;

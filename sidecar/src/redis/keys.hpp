@@ -5,9 +5,6 @@
 //   P:owner        string: token of the active publisher
 //   P:{E}:stream   stream: field p = piece, id `<commit LSN>-<ordinal>`
 //   P:{E}:types    hash: type -> "<generation> <read>"
-//   P:{E}:groups   hash: consumer group of tail -> "<floor LSN>-<ordinal> <unix ms>": what it still needs, as of then
-//   P:{E}:group:G  hash: the group's members, owners and positions, see tail/group_store.cpp
-//   P:groups       hash: group -> E it was made in; a group of another epoch has missed something
 // Local Redis:
 //   P:local        hash: what the applier has reached, see LocalField
 //   N:…            everything else lives in a namespace N = P:{E.R}. R is the time of the copy's last
@@ -32,11 +29,6 @@ public:
   [[nodiscard]] std::string Owner() const { return prefix_ + ":owner"; }
   [[nodiscard]] std::string Stream(std::string_view epoch) const { return InEpoch(epoch, "stream"); }
   [[nodiscard]] std::string Types(std::string_view epoch) const { return InEpoch(epoch, "types"); }
-  [[nodiscard]] std::string Groups(std::string_view epoch) const { return InEpoch(epoch, "groups"); }
-  [[nodiscard]] std::string Group(std::string_view epoch, std::string_view group) const {
-    return InEpoch(epoch, "group:") + std::string(group);
-  }
-  [[nodiscard]] std::string GroupRegistry() const { return prefix_ + ":groups"; }
 
 private:
   [[nodiscard]] std::string InEpoch(std::string_view epoch, std::string_view name) const {
@@ -60,6 +52,9 @@ struct LocalField {
   /// RedisConnection::RunId() of the server in which the applier has seen the copy at the end of the stream. A Redis
   /// that came back from an older snapshot is another one, and not to be read before its applier has caught up.
   static constexpr const char *kServer = "server";
+  /// `<LSN> <server> <namespace>`: end of the primary's WAL when the newest fill from there was read. A standby that
+  /// has not replayed this much may show less than that fill has. Does not hold for another server or namespace.
+  static constexpr const char *kAhead = "ahead";
   static constexpr const char *kReset = "reset"; ///< R: when the copy was begun anew, only rises
 };
 
@@ -97,7 +92,8 @@ public:
   [[nodiscard]] std::string Item(std::string_view type, std::string_view gen, std::string_view key) const {
     return Keyed(kItem, type, gen, key);
   }
-  /// List, the marker of a fill in progress: first the applied version when it was set, then one element
+  /// List, the marker of a fill in progress: first `<applied version when it was set> <Unix milliseconds of the last
+  /// grant> <token>`, then one element
   /// `xid<TAB>kind<TAB>row<TAB>member lengths` for each event of the key that passed since.
   [[nodiscard]] std::string Fill(std::string_view type, std::string_view gen, std::string_view key) const {
     return Keyed(kFill, type, gen, key);

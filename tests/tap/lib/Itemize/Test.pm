@@ -79,7 +79,7 @@ CREATE ROLE itemize_reader LOGIN;
 GRANT USAGE ON SCHEMA itemize TO itemize_reader;
 GRANT SELECT ON itemize.definitions TO itemize_reader;
 GRANT EXECUTE ON FUNCTION itemize.fetch(text, text[]), itemize.list(text, integer, text),
-  itemize.checksum(text, text[], integer) TO itemize_reader;
+  itemize.checksum(text, text[], integer), itemize.fetch_replayed(text, text[]) TO itemize_reader;
 GRANT EXECUTE ON FUNCTION itemize.report_stream(text), itemize.report_clusters(json) TO itemize_global;
 });
 	return;

@@ -1,0 +1,69 @@
+#include "http/min_position.hpp"
+
+#include "itemize/lsn.hpp"
+
+#include <algorithm>
+
+namespace itemize::sidecar::http {
+
+namespace {
+
+constexpr std::string_view kField = "Itemize-Min-Position";
+
+/// The text up to the separator, which is taken away with it. Separators inside of quotes do not count.
+std::string_view TakeUpTo(char separator, std::string_view &text) {
+  bool quoted = false;
+  std::size_t at = 0;
+  while (at < text.size() && (quoted || text[at] != separator)) {
+    if (quoted && text[at] == '\\')
+      ++at;
+    else if (text[at] == '"')
+      quoted = !quoted;
+    ++at;
+  }
+  at = std::min(at, text.size());
+  const std::string_view taken = text.substr(0, at);
+  text.remove_prefix(std::min(at + 1, text.size()));
+  return TrimBlanks(taken);
+}
+
+} // namespace
+
+std::optional<std::chrono::seconds> PreferredWait(const RequestHead &head) {
+  for (const HeaderField &field : head.fields) {
+    if (!EqualsIgnoringCase(field.name, "Prefer")) continue;
+    std::string_view rest = field.value;
+    while (!rest.empty()) {
+      std::string_view value = TakeUpTo(',', rest);
+      value = TakeUpTo(';', value); // parameters of a preference
+      if (!EqualsIgnoringCase(TakeUpTo('=', value), "wait")) continue;
+      value = TrimBlanks(value);
+      if (value.size() >= 2 && value.front() == '"' && value.back() == '"') value = value.substr(1, value.size() - 2);
+      const bool digits = !value.empty() && value.find_first_not_of("0123456789") == std::string_view::npos;
+      if (!digits) return std::nullopt; // the first one counts
+      // A number too large for one is longer than any wait.
+      const std::uint64_t seconds = ParseUint64(value).value_or(UINT64_MAX);
+      return std::chrono::seconds(std::min<std::uint64_t>(seconds, kLongestPositionWait.count()));
+    }
+  }
+  return std::nullopt;
+}
+
+std::variant<read::ReadDemand, Problem> ParseDemand(const RequestHead &head) {
+  read::ReadDemand demand;
+  for (const HeaderField &field : head.fields) {
+    if (!EqualsIgnoringCase(field.name, kField)) continue;
+    if (demand.at_least) return Problem{ProblemKind::kBadRequest, std::string(kField) + " is given twice", {}};
+    demand.at_least = ParsePosition(TrimBlanks(field.value));
+    if (!demand.at_least) {
+      return Problem{ProblemKind::kBadRequest,
+                     std::string(kField) + " is no position: pass an Itemize-Position, an event's id, or what "
+                                           "itemize.token() gave, as it is",
+                     {}};
+    }
+  }
+  if (demand.at_least) demand.wait = PreferredWait(head).value_or(kDefaultPositionWait);
+  return demand;
+}
+
+} // namespace itemize::sidecar::http

@@ -1,0 +1,58 @@
+// What all readers of the process share: where things are, who of them is away, what this process has shown and
+// counted.
+#pragma once
+
+#include "base/services.hpp"
+#include "base/stop_token.hpp"
+#include "options.hpp"
+#include "read/lazy_connection.hpp"
+#include "read/local_copy.hpp"
+#include "read/position_floor.hpp"
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace itemize::sidecar::read {
+
+/// A standby of the primary, near this cluster.
+struct Replica {
+  explicit Replica(std::string database_url) : url(std::move(database_url)) {}
+
+  std::string url;
+  Outage outage;
+  /// Set when it was behind what may be shown, or ahead of the stream: such a standby is left alone for a moment.
+  Pause pause;
+};
+
+/// Thread-safe.
+struct ReadBackends {
+  ReadBackends(const Options &run_options, Services &run_services, StopToken stop_token);
+
+  const Options &options;
+  Services &services;
+  StopToken stop;
+  RedisEndpoint redis_endpoint;
+  LocalCopy local;
+  PositionFloor floor;
+  /// In the order of the options.
+  std::vector<std::unique_ptr<Replica>> replicas;
+  Outage redis_outage;
+  Outage database_outage;
+  /// The database answers, and does not let the role have items.
+  Outage database_refusal;
+  /// The local Redis has no memory left: what is held is served, and nothing is taken in.
+  Outage redis_full;
+  prometheus::Counter &hits;
+  prometheus::Counter &fills;
+  prometheus::Counter &fill_queries;
+  prometheus::Counter &fill_retries;
+  prometheus::Counter &lease_waits;
+  prometheus::Counter &uncached;
+  prometheus::Counter &replica_fills;
+  prometheus::Counter &replica_misses;
+  prometheus::Counter &position_waits;
+  prometheus::Counter &forced_fills;
+};
+
+} // namespace itemize::sidecar::read

@@ -1,0 +1,224 @@
+// How an item gets into the copy: marker, question, store; see docs/explanations/freshness.md.
+#include "read/item_reader.hpp"
+
+namespace itemize::sidecar::read {
+
+namespace {
+
+/// A standby's rows wait this long for the stream to come as far as the standby has replayed.
+constexpr std::chrono::milliseconds kEarlyWait{3};
+constexpr int kEarlyTries = 10;
+/// Before a standby is asked again that was behind, or ahead of the stream.
+constexpr std::chrono::milliseconds kReplicaPause{250};
+
+HeldItem HeldFrom(FetchedItem item) {
+  return {item.found ? HeldItem::State::kFound : HeldItem::State::kMissing, std::move(item.row)};
+}
+
+} // namespace
+
+ItemReader::FillOutcome ItemReader::FillUnknown(const Question &question, const std::vector<std::string> &keys,
+                                                std::vector<HeldItem> &items) {
+  const std::string &type = question.type;
+  std::vector<std::string> unknown;
+  std::vector<std::size_t> places;
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    if (items[i].state != HeldItem::State::kUnknown) continue;
+    unknown.push_back(keys[i]);
+    places.push_back(i);
+  }
+  const std::string token = LocalCopy::MakeToken();
+  std::optional<FillLease> lease;
+  try {
+    if (!WithRedis([&](RedisConnection &redis) { lease = backends_.local.BeginFill(redis, type, token, unknown); })) {
+      return FillOutcome::kRedisGone;
+    }
+  } catch (const RedisReplyError &error) {
+    NoteRedisFull(error.what());
+    return FillOutcome::kRedisFull;
+  }
+  if (!lease) return FillOutcome::kTried;
+  Granted granted;
+  std::vector<std::string> own; // to be given back when nothing comes of it
+  for (std::size_t i = 0; i < unknown.size(); ++i) {
+    const std::string &marker = lease->markers[i];
+    if (marker.empty()) continue;
+    if (marker == lease->token) own.push_back(unknown[i]);
+    granted.keys.push_back(unknown[i]);
+    granted.markers.push_back(marker);
+    granted.places.push_back(places[i]);
+  }
+  backends_.lease_waits.Increment(static_cast<double>(unknown.size() - granted.keys.size()));
+  if (granted.keys.empty()) return FillOutcome::kTried; // others fill them all
+  const auto put = [&](std::vector<HeldItem> stored) {
+    for (std::size_t i = 0; i < stored.size(); ++i) {
+      const bool known = stored[i].state != HeldItem::State::kUnknown;
+      (known ? backends_.fills : backends_.fill_retries).Increment();
+      items[granted.places[i]] = std::move(stored[i]);
+    }
+  };
+  const auto abandon = [&] {
+    WithRedis([&](RedisConnection &redis) { backends_.local.AbandonFill(redis, type, *lease, own); });
+  };
+  StoredFill stored;
+  Fetched fetched;
+  bool answered = false;
+  try {
+    if (!question.ahead_of_copy && FillFromReplicas(type, *lease, granted, stored.items)) {
+      put(std::move(stored.items));
+      return FillOutcome::kTried;
+    }
+    answered = FetchRows(type, granted.keys, fetched);
+  } catch (const PostgresError &error) {
+    abandon();
+    if (granted.keys.size() > 1) return FillHalves(question, granted.keys, granted.places, items);
+    if (!IsAboutTheQuestion(error)) throw;
+    // 'abc' is no bigint: there cannot be such an item.
+    items[granted.places.front()].state = HeldItem::State::kMissing;
+    return FillOutcome::kTried;
+  } catch (...) {
+    abandon();
+    throw;
+  }
+  if (!answered) {
+    abandon();
+    return FillOutcome::kDatabaseGone;
+  }
+  try {
+    if (!WithRedis([&](RedisConnection &redis) {
+          stored = backends_.local.StoreFill(redis, type, *lease, fetched.as_of, granted.keys, granted.markers,
+                                             fetched.items);
+        })) {
+      return FillOutcome::kRedisGone;
+    }
+  } catch (const RedisReplyError &error) {
+    NoteRedisFull(error.what());
+    return FillOutcome::kRedisFull;
+  }
+  NoteRedisFull(nullptr);
+  put(std::move(stored.items));
+  return FillOutcome::kTried;
+}
+
+ItemReader::FillOutcome ItemReader::FillHalves(const Question &question, const std::vector<std::string> &keys,
+                                               const std::vector<std::size_t> &places, std::vector<HeldItem> &items) {
+  const auto middle = static_cast<std::ptrdiff_t>(keys.size() / 2);
+  std::size_t place = 0;
+  for (const auto &half : {std::vector<std::string>(keys.begin(), keys.begin() + middle),
+                           std::vector<std::string>(keys.begin() + middle, keys.end())}) {
+    std::vector<HeldItem> filled(half.size());
+    const FillOutcome outcome = FillUnknown(question, half, filled);
+    if (outcome != FillOutcome::kTried) return outcome;
+    for (HeldItem &item : filled)
+      items[places[place++]] = std::move(item);
+  }
+  return FillOutcome::kTried;
+}
+
+bool ItemReader::FillFromReplicas(const std::string &type, const FillLease &lease, const Granted &granted,
+                                  std::vector<HeldItem> &items) {
+  for (std::size_t i = 0; i < replicas_.size(); ++i) {
+    Replica &replica = *backends_.replicas[i];
+    if (replica.pause.ongoing()) continue;
+    const auto fetched = FetchFromReplica(i, type, lease, granted.keys);
+    if (!fetched) continue;
+    StoredFill stored;
+    for (int tries = 0; tries < kEarlyTries; ++tries) {
+      // Without Redis, or without memory there, the primary's way finds out what to do.
+      try {
+        if (!WithRedis([&](RedisConnection &redis) {
+              stored = backends_.local.StoreFill(redis, type, lease, fetched->as_of, granted.keys, granted.markers,
+                                                 fetched->items);
+            })) {
+          return false;
+        }
+      } catch (const RedisReplyError &) {
+        return false;
+      }
+      if (stored.outcome != StoredFill::Outcome::kEarly || backends_.stop.WaitFor(kEarlyWait)) break;
+    }
+    if (stored.outcome == StoredFill::Outcome::kDone) {
+      backends_.replica_fills.Increment(static_cast<double>(granted.keys.size()));
+      items = std::move(stored.items);
+      return true;
+    }
+    backends_.replica_misses.Increment();
+    replica.pause.Begin(kReplicaPause);
+  }
+  return false;
+}
+
+std::optional<Fetched> ItemReader::FetchFromReplica(std::size_t index, const std::string &type, const FillLease &lease,
+                                                    const std::vector<std::string> &keys) {
+  Replica &replica = *backends_.replicas[index];
+  LazyConnection<PostgresConnection> &connection = replicas_[index];
+  if (!replica.outage.MayTry()) return std::nullopt;
+  while (true) {
+    const SecondChance chance(connection.connected());
+    try {
+      Fetched fetched = ItemSource::FetchReplayed(connection.Get(), type, keys);
+      backends_.fill_queries.Increment();
+      NoteReplica(replica, nullptr);
+      // Its LSNs are of another history when it follows another server, or a promoted one that the stream does not.
+      if (lease.epoch.compare(0, fetched.history.size() + 1, fetched.history + '.') == 0) return fetched;
+      backends_.replica_misses.Increment();
+      replica.pause.Begin(kReplicaPause);
+      return std::nullopt;
+    } catch (const UnknownType &) {
+      replica.pause.Begin(kReplicaPause); // it has not replayed the definition
+      return std::nullopt;
+    } catch (const PostgresError &error) {
+      if (IsAboutTheQuestion(error)) return std::nullopt;
+      if (connection.connected() && error.sqlstate().empty()) connection.Drop();
+      if (!connection.connected() && chance.given()) continue;
+      NoteReplica(replica, error.what());
+      return std::nullopt;
+    } catch (const Stopped &) {
+      connection.Drop();
+      return std::nullopt;
+    }
+  }
+}
+
+bool ItemReader::FetchUncached(const std::string &type, const std::vector<std::string> &keys,
+                               std::vector<HeldItem> &items) {
+  std::vector<std::string> unknown;
+  std::vector<std::size_t> places;
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    if (items[i].state != HeldItem::State::kUnknown) continue;
+    unknown.push_back(keys[i]);
+    places.push_back(i);
+  }
+  Fetched fetched;
+  try {
+    if (!FetchRows(type, unknown, fetched)) return false;
+  } catch (const PostgresError &) {
+    // One key was refused; the others must not suffer.
+    for (const std::string &key : unknown) {
+      Fetched one;
+      try {
+        if (!FetchRows(type, {key}, one)) return false;
+      } catch (const PostgresError &error) {
+        if (!IsAboutTheQuestion(error)) throw;
+        one.items = {FetchedItem{}};
+      }
+      fetched.items.push_back(std::move(one.items.front()));
+    }
+  }
+  backends_.uncached.Increment(static_cast<double>(unknown.size()));
+  for (std::size_t i = 0; i < places.size(); ++i)
+    items[places[i]] = HeldFrom(std::move(fetched.items[i]));
+  return true;
+}
+
+bool ItemReader::FetchRows(const std::string &type, const std::vector<std::string> &keys, Fetched &fetched) {
+  const bool answered =
+      WithDatabase([&](PostgresConnection &database) { fetched = ItemSource::Fetch(database, type, keys); });
+  if (answered) {
+    backends_.fill_queries.Increment();
+    backends_.database_refusal.Works();
+  }
+  return answered;
+}
+
+} // namespace itemize::sidecar::read
