@@ -20,7 +20,7 @@ pgxs = $(MAKE) --no-print-directory $(jobs) -C build/extension -f $(root)/extens
 
 .DEFAULT_GOAL := all
 .PHONY: help deps deps-demo deps-check deps-containers all extension sidecar sql install install-extension install-sidecar demo \
-        check check-quick check-regress check-isolation check-unit check-tap check-model check-containers \
+        check check-quick check-regress check-isolation check-unit check-tap check-model check-containers soak \
         bench bench-decoding bench-latency lint format sanitize build-sanitized clean FORCE
 
 help: ## list the targets
@@ -111,6 +111,9 @@ check-tap: all ## tests of servers and of the sidecar end to end (TAP)
 
 check-containers: deps-containers ## build the container images and run them (root; skipped where no engine starts)
 	@$(run) containers $(TESTS)
+
+soak: all ## random faults for ten minutes under a history checker (SOAK_SECONDS, SEED, FAULTS)
+	@$(run) soak
 
 sanitize: all ## unit tests and end to end tests under AddressSanitizer and UBSan
 	@$(run) sanitize

@@ -20,7 +20,8 @@ sharedir=$("$pg_config" --sharedir)
 pkglibdir=$("$pg_config" --pkglibdir)
 version=$(sed -n "s/^default_version *= *'\([^']*\)'.*/\1/p" "$root/itemize.control")
 
-for built in build/extension/itemize.so build/extension/boundary_probe.so "build/sql/itemize--$version.sql" build/sidecar/itemize-sidecar; do
+for built in build/extension/itemize.so build/extension/boundary_probe.so "build/sql/itemize--$version.sql" build/sidecar/itemize-sidecar \
+  build/sidecar/fault_workload build/sidecar/judge_history; do
   if [ ! -s "$root/$built" ]; then
     echo "tests/stage.sh: $built is missing: run make first" >&2
     exit 1
@@ -43,6 +44,7 @@ link_all "$sharedir/extension" "$stage$sharedir/extension" 'itemize*'
 install -m 755 "$root/build/extension/itemize.so" "$root/build/extension/boundary_probe.so" "$stage$pkglibdir/"
 install -m 644 "$root/itemize.control" "$root/build/sql/itemize--$version.sql" "$stage$sharedir/extension/"
 find "$root/migrations" -name 'itemize--*.sql' -exec install -m 644 -t "$stage$sharedir/extension/" {} +
-install -m 755 "$root/build/sidecar/itemize-sidecar" "$stage/bin/"
+install -m 755 "$root/build/sidecar/itemize-sidecar" "$root/build/sidecar/fault_workload" "$root/build/sidecar/judge_history" \
+  "$stage/bin/"
 
 echo "$stage$bindir"

@@ -13,7 +13,7 @@ use JSON::PP qw(decode_json);
 use constant JOBS => 2;
 
 # Where a quoted include is looked up, after the directory of the file itself.
-my @include_roots = qw(extension/include extension/src sidecar/src);
+my @include_roots = qw(extension/include extension/src sidecar/src tests/faults);
 my $stamps        = 'build/tidy';
 
 sub text_of

@@ -27,6 +27,7 @@ sidecar/src/http/                 | itemize/ base/ redis/ postgres/ options.hpp 
 sidecar/src/                      | itemize/ base/ redis/ postgres/ global/ local/ read/ live/ http/
 tests/unit/                       | *
 tests/boundary/                   | boundary/
+tests/faults/                     | itemize/
 '
 
 found=0

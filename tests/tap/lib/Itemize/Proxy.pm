@@ -18,12 +18,27 @@ use parent -norequire, 'Itemize::Process';
 sub launch
 {
 	my ($class, $target, @spoil) = @_;
-	my $port = free_port();
+	return $class->_start_on(free_port(), $target, @spoil);
+}
+
+sub _start_on
+{
+	my ($class, $port, @arguments) = @_;
 	my $self = $class->start(
-		command => [ $^X, '-MItemize::Proxy', '-e', 'Itemize::Proxy::forward(@ARGV)', $port, $target, @spoil ],
+		command => [ $^X, '-MItemize::Proxy', '-e', 'Itemize::Proxy::forward(@ARGV)', $port, @arguments ],
 		log => "$PostgreSQL::Test::Utils::log_path/proxy_$port.log");
-	$self->{port} = $port;
+	@$self{qw(port arguments)} = ($port, \@arguments);
 	poll_until(sub { IO::Socket::INET->new(PeerAddr => "127.0.0.1:$port") || !$self->alive }, 'the proxy');
+	return $self;
+}
+
+# After kill9: the network is there again, at the same port.
+sub restart
+{
+	my ($self) = @_;
+	my $fresh = ref($self)->_start_on($self->{port}, @{ $self->{arguments} });
+	%$self = (%$self, %$fresh);
+	delete $self->{status};
 	return $self;
 }
 

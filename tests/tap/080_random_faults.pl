@@ -1,0 +1,78 @@
+# Random faults while clients write, read and follow; a judge decides from what they saw whether a promise was broken.
+# sanitize: no (long; 031_faults.pl goes the same ways through the sidecar)
+#
+# ITEMIZE_SEED=N repeats the choices of an earlier run, SOAK_SECONDS=N makes it as long as that (make soak), and FAULTS=TEXT
+# takes only the kinds whose names have TEXT in them.
+use strict;
+use warnings;
+
+use Test::More;
+use Time::HiRes qw(time);
+
+use Itemize::Faults;
+use Itemize::Test;
+use Itemize::World;
+
+# Seconds from the end of a fault until everything shows the database's state again: the promise, held against in a soak;
+# a machine that does other things as well gets more.
+use constant BAR => 10;
+use constant SLACK => 60;
+
+# Faults of the short run.
+use constant SHORT => 9;
+
+my $seed = $ENV{ITEMIZE_SEED} || 1 + int(rand(1e9));
+srand($seed);
+diag("seed $seed: ITEMIZE_SEED=$seed repeats it");
+
+my $soak  = $ENV{SOAK_SECONDS};
+my @kinds = grep { !length($ENV{FAULTS} // '') || index($_, $ENV{FAULTS}) >= 0 } sort keys %Itemize::Faults::kinds;
+my @turn;
+
+# Every kind comes before one comes again.
+sub next_kind
+{
+	if (!@turn)
+	{
+		@turn = @kinds;
+		for (my $i = $#turn; $i > 0; $i--) { my $j = int rand($i + 1); @turn[ $i, $j ] = @turn[ $j, $i ] }
+	}
+	return shift @turn;
+}
+
+my $world = Itemize::World->new($seed);
+$world->start_workload;
+$world->converge;
+
+my $begun = time();
+my (%seconds, $stuck);
+for (my $count = 0; $soak ? time() - $begun < $soak : $count < SHORT; $count++)
+{
+	my $kind = next_kind();
+	Itemize::Faults::pause(0.2, $soak ? 3 : 1);
+	my $from  = time();
+	my $whom  = $Itemize::Faults::kinds{$kind}->($world);
+	my $lasted = time() - $from;
+	my $needed = eval { $world->converge };
+	$stuck = "$kind: $@", last if !defined $needed;
+	push @{ $seconds{$kind} }, $needed;
+	note(sprintf('%5.1f s  %-55s took %4.1f s, all is well %5.2f s later', $from - $begun, $kind . (defined $whom && $whom =~ /\w/ ? " ($whom)" : ''), $lasted, $needed));
+}
+is($stuck, undef, 'everything came back by itself');
+
+my ($findings, $report) = $world->judge;
+note($_) for grep { !/^FOUND/ } split /\n/, $report;
+note("epochs begun: " . $world->count_log('epoch_begun') . ", copies begun anew: " . $world->count_log('resynced'));
+is_deeply([ @$findings[ 0 .. ($#$findings < 9 ? $#$findings : 9) ] ], [], 'no promise was broken (' . @$findings . ' findings)');
+cmp_ok(($report =~ /^reads: (\d+)/m)[0], '>', 500, 'and clients were looking');
+
+my $bar = $soak ? BAR : SLACK;
+note(sprintf('%-55s %5s %8s %8s', 'fault', 'times', 'median', 'longest'));
+for my $kind (sort keys %seconds)
+{
+	my @sorted = sort { $a <=> $b } @{ $seconds{$kind} };
+	note(sprintf('%-55s %5d %6.2f s %6.2f s', $kind, scalar @sorted, $sorted[ $#sorted / 2 ], $sorted[-1]));
+	cmp_ok($sorted[-1], '<', $bar, "$kind: convergence");
+}
+
+done_testing();

@@ -1,0 +1,256 @@
+# The faults that the randomized test puts upon an Itemize::World. Each begins and ends by itself; the random numbers are
+# perl's rand, seeded by the test.
+package Itemize::Faults;
+
+use strict;
+use warnings;
+
+use File::Path qw(remove_tree);
+use Itemize::Process qw(poll_until);
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+
+# Seconds, so short that they stand for "at a random moment".
+sub pause { my ($least, $most) = @_; select(undef, undef, undef, $least + rand($most - $least)); return }
+
+sub pick { return $_[ rand @_ ] }
+
+# Kills a process, and starts it again a moment later.
+sub kill_sidecar
+{
+	my ($world, $name) = @_;
+	$world->{sidecars}{$name}->kill9;
+	pause(0, 1);
+	$world->start_sidecar($name);
+	return;
+}
+
+sub stop_database { my ($world) = @_; $world->{primary}->stop('immediate'); return }
+
+# The server's files, as they are while it is down.
+sub copy_database
+{
+	my ($world) = @_;
+	my $data = $world->{primary}->data_dir;
+	remove_tree("$data.copy");
+	system_or_bail('cp', '-a', $data, "$data.copy");
+	$world->{copied} = 1;
+	return;
+}
+
+sub restart_database
+{
+	my ($world) = @_;
+	stop_database($world);
+	copy_database($world);
+	pause(0, 1);
+	$world->{primary}->start;
+	return;
+}
+
+sub restore_database
+{
+	my ($world) = @_;
+	if (!$world->{copied})
+	{
+		restart_database($world);
+		pause(0.7, 2);
+	}
+	my $data = $world->{primary}->data_dir;
+	$world->go_back(
+		sub { stop_database($world) },
+		sub {
+			remove_tree($data);
+			system_or_bail('cp', '-a', "$data.copy", $data);
+			pause(0, 1);
+			$world->{primary}->start;
+		});
+	$world->{standby}->teardown_node if $world->{standby};
+	delete $world->{standby};
+	return;
+}
+
+sub _make_standby
+{
+	my ($world) = @_;
+	return if $world->{standby};
+	my $name = 'standby' . ++$world->{standbys};
+	$world->{primary}->backup($name);
+	$world->{standby} = PostgreSQL::Test::Cluster->new($name);
+	$world->{standby}->init_from_backup($world->{primary}, $name, has_streaming => 1);
+	$world->{standby}->start;
+	$world->{primary}->wait_for_catchup($world->{standby});
+	return;
+}
+
+# The standby does not get the last commits.
+sub fail_over
+{
+	my ($world) = @_;
+	_make_standby($world);
+	my $standby = delete $world->{standby};
+	$standby->safe_psql('postgres', q{ALTER SYSTEM SET primary_conninfo = ''});
+	$standby->reload;
+	poll_until(sub { $standby->safe_psql('postgres', 'SELECT count(*) FROM pg_stat_wal_receiver') eq '0' }, 'the standby is cut off');
+	pause(0.1, 0.7);
+	my $old = $world->{primary};
+	$world->go_back(
+		sub { stop_database($world) },
+		sub {
+			pause(0, 1);
+			$standby->promote;
+			$world->{primary} = $standby;
+			$world->point_database;
+		});
+	$old->clean_node;
+	remove_tree($old->data_dir . '.copy');
+	$world->{copied} = 0;
+	return;
+}
+
+sub drop_slot
+{
+	my ($world) = @_;
+	$world->sql(q{DO $$ BEGIN LOOP
+	PERFORM pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name = 'itemize';
+	BEGIN PERFORM pg_drop_replication_slot('itemize'); EXIT;
+	EXCEPTION WHEN object_in_use THEN PERFORM pg_sleep(0.001); WHEN undefined_object THEN EXIT; END;
+	END LOOP; END $$});
+	return;
+}
+
+# Nobody reads the slot, and the server may not keep what it waits for.
+sub invalidate_slot
+{
+	my ($world) = @_;
+	$world->{sidecars}{$_}->kill9 for qw(global1 global2);
+	$world->sql(q{ALTER SYSTEM SET max_slot_wal_keep_size = '1MB'});
+	$world->{primary}->reload;
+	# Recycling begins behind wal_keep_size.
+	$world->sql(q{ALTER SYSTEM SET wal_keep_size = '0'});
+	$world->{primary}->reload;
+	poll_until(
+		sub {
+			$world->sql('INSERT INTO committed VALUES (-1); DELETE FROM committed WHERE v = -1; SELECT pg_switch_wal()');
+			$world->sql('CHECKPOINT');
+			return $world->sql(q{SELECT coalesce(bool_and(wal_status = 'lost'), true) FROM pg_replication_slots WHERE slot_name = 'itemize'}) eq 't';
+		},
+		'the server gives the slot up');
+	$world->sql('ALTER SYSTEM RESET max_slot_wal_keep_size');
+	$world->sql(q{ALTER SYSTEM RESET wal_keep_size});
+	$world->{primary}->reload;
+	if (my $standby = delete $world->{standby}) { $standby->teardown_node }
+	$world->start_sidecar($_) for qw(global1 global2);
+	return;
+}
+
+sub empty_redis { my ($world, $name) = @_; $world->{redis}{$name}->cli('FLUSHALL'); return }
+
+sub restart_redis_empty
+{
+	my ($world, $name) = @_;
+	my $redis = $world->{redis}{$name};
+	$redis->kill9;
+	unlink $redis->{dump};
+	pause(0, 1);
+	$redis->restart;
+	return;
+}
+
+sub restart_redis_with_data
+{
+	my ($world, $name) = @_;
+	my $redis = $world->{redis}{$name};
+	$redis->stop;    # saves
+	pause(0, 1);
+	$redis->restart;
+	return;
+}
+
+sub restart_redis_older
+{
+	my ($world, $name) = @_;
+	my $redis = $world->{redis}{$name};
+	$redis->cli('SAVE');
+	pause(0.05, 1.5);
+	$redis->kill9;
+	pause(0, 1);
+	$redis->restart;
+	return;
+}
+
+# Another server has taken over, and it lacks what came last.
+sub promote_redis_replica
+{
+	my ($world, $name) = @_;
+	my $replica = $world->start_replica($name);
+	$replica->cli('REPLICAOF', 'NO', 'ONE');
+	pause(0.02, 0.7);
+	$world->{redis}{$name}->kill9;
+	pause(0, 1);
+	$world->point_redis($name, $replica);
+	return;
+}
+
+sub cut_link
+{
+	my ($world, $link) = @_;
+	$world->{proxy}{$link}->kill9;
+	pause(0.1, 3);
+	$world->{proxy}{$link}->restart;
+	return;
+}
+
+# Nothing gets through, and nobody is told.
+sub freeze_link
+{
+	my ($world, $link) = @_;
+	$world->{proxy}{$link}->signal('STOP');
+	pause(0.5, 6);
+	$world->{proxy}{$link}->signal('CONT');
+	return;
+}
+
+sub freeze_sidecar
+{
+	my ($world, $name) = @_;
+	$world->{sidecars}{$name}->signal('STOP');
+	pause(0.5, 4);
+	$world->{sidecars}{$name}->signal('CONT');
+	return;
+}
+
+my @links = qw(global1-database global1-redis localA-global localA-redis extendedA-redis extendedA-database);
+
+# Name => sub that does it to a world and returns to whom, where that was chosen at random.
+our %kinds = (
+	'kill the active global sidecar' => sub { my ($world) = @_; kill_sidecar($world, $world->active_global); return },
+	'kill both global sidecars' => sub { my ($world) = @_; $world->{sidecars}{$_}->kill9 for qw(global1 global2); pause(0, 1); $world->start_sidecar($_) for qw(global1 global2); return },
+	'kill a local sidecar' => sub { my ($world) = @_; my $which = pick(qw(localA localB)); kill_sidecar($world, $which); return $which },
+	'kill an extended sidecar' => sub { my ($world) = @_; my $which = pick(qw(extendedA extendedB)); kill_sidecar($world, $which); return $which },
+	'freeze a sidecar' => sub { my ($world) = @_; my $which = pick($world->active_global, qw(localA localB extendedA extendedB)); freeze_sidecar($world, $which); return $which },
+	'PostgreSQL: immediate shutdown' => \&restart_database,
+	'PostgreSQL: restored from an older copy' => \&restore_database,
+	'PostgreSQL: failover without the last commits' => \&fail_over,
+	'the slot is dropped' => \&drop_slot,
+	'the slot is invalidated' => \&invalidate_slot,
+	'a link is cut' => sub { my ($world) = @_; my $which = pick(@links); cut_link($world, $which); return $which },
+	'a link is frozen' => sub { my ($world) = @_; my $which = pick(@links); freeze_link($world, $which); return $which },
+);
+for my $place ([ 'global Redis', ['global'] ], [ 'local Redis', [qw(A B)] ])
+{
+	my ($what, $names) = @$place;
+	my %ways = (
+		'FLUSHALL'                        => \&empty_redis,
+		'killed, restarts empty'          => \&restart_redis_empty,
+		'restarts with its data'          => \&restart_redis_with_data,
+		'restarts from an older snapshot' => \&restart_redis_older,
+		'a replica that lacks the end is promoted' => \&promote_redis_replica,
+	);
+	for my $way (keys %ways)
+	{
+		$kinds{"$what: $way"} = sub { my ($world) = @_; my $which = pick(@$names); $ways{$way}->($world, $which); return $which };
+	}
+}
+
+1;

@@ -1,0 +1,321 @@
+# Two clusters of one database, and a workload that records what its clients see: what the fault tests break.
+#
+#   database ── global1 (through proxies), global2 ── global Redis
+#   cluster A: local, extended and Redis, each link through a proxy;  cluster B: the same, directly
+#
+# Servers are reached through links in one directory, so that another server can take a name over as a virtual address
+# would let it.
+package Itemize::World;
+
+use strict;
+use warnings;
+
+use IPC::Run;
+use Itemize::Process qw(poll_until free_port slurp);
+use Itemize::Proxy;
+use Itemize::Redis;
+use Itemize::Sidecar;
+use Itemize::Test qw(configure_postgres create_sidecar_roles http_get);
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Time::HiRes qw(clock_gettime CLOCK_MONOTONIC);
+
+# Keys are the numbers from 1 to this; tests/faults/recorder.hpp says the same.
+use constant KEYS => 40;
+
+# Seconds in which everything has to have come to rest before it is called stuck.
+use constant PATIENCE => 120;
+
+my $nodes = 0;
+
+sub microseconds { return int(clock_gettime(CLOCK_MONOTONIC) * 1e6) }
+
+# Itemize::World->new(SEED): everything runs and serves, nothing is written yet.
+sub new
+{
+	my ($class, $seed) = @_;
+	my $self = bless {
+		seed     => $seed,
+		dir      => PostgreSQL::Test::Utils::tempdir_short(),
+		history  => "$PostgreSQL::Test::Utils::log_path/history",
+		redis    => {},
+		sidecars => {},
+		backs    => 0,
+	}, $class;
+	$self->{primary} = $self->_make_primary;
+	$self->point_database;
+	$self->{redis}{$_} = $self->_start_redis($_) for qw(global A B);
+	$self->{proxy} = {
+		'global1-database' => Itemize::Proxy->launch($self->_database_socket),
+		'global1-redis'    => Itemize::Proxy->launch("$self->{dir}/global"),
+		'localA-global'    => Itemize::Proxy->launch("$self->{dir}/global"),
+		'localA-redis'     => Itemize::Proxy->launch("$self->{dir}/A"),
+		'extendedA-redis'  => Itemize::Proxy->launch("$self->{dir}/A"),
+		'extendedA-database' => Itemize::Proxy->launch($self->_database_socket),
+	};
+	$self->{port}{$_} = free_port() for qw(A B);
+	$self->start_sidecar($_) for $self->sidecar_names;
+	$self->{sidecars}{$_}->wait_ready for qw(localA localB extendedA extendedB);
+	return $self;
+}
+
+sub sidecar_names { return qw(global1 global2 localA localB extendedA extendedB) }
+
+sub _make_primary
+{
+	my ($self) = @_;
+	my $node = PostgreSQL::Test::Cluster->new('primary' . ++$nodes);
+	$node->init(allows_streaming => 'logical', extra => [ '--encoding=UTF8', '--locale=C', '--wal-segsize=1' ]);
+	configure_postgres($node, "wal_keep_size = '64MB'\nmax_wal_size = '128MB'\nmin_wal_size = '16MB'\n");
+	$node->start;
+	$node->safe_psql('postgres', 'CREATE EXTENSION itemize CASCADE');
+	create_sidecar_roles($node);
+	$node->safe_psql(
+		'postgres', q{
+CREATE TABLE item (id int PRIMARY KEY, v bigint NOT NULL, bv bigint NOT NULL, big text NOT NULL);
+ALTER TABLE item ALTER COLUMN big SET STORAGE EXTERNAL;
+CREATE TABLE committed (v bigint PRIMARY KEY);
+CREATE FUNCTION large(bigint) RETURNS text LANGUAGE sql IMMUTABLE AS $$SELECT $1 || ':' || repeat('0123456789', 250)$$;
+SELECT itemize.define('item', 'item', fields => '{id,v,bv,big}', read => 'everyone');
+});
+	return $node;
+}
+
+sub sql { my ($self, $text) = @_; return $self->{primary}->safe_psql('postgres', $text) }
+
+sub _database_socket { return "$_[0]{dir}/pg/.s.PGSQL.5432" }
+
+# A link that changes from one server to the other in one step.
+sub _link
+{
+	my ($target, $name) = @_;
+	symlink($target, "$name.new") && rename("$name.new", $name) or die "link $name: $!\n";
+	return;
+}
+
+sub point_database
+{
+	my ($self) = @_;
+	mkdir "$self->{dir}/pg";
+	_link($self->{primary}->host . '/.s.PGSQL.' . $self->{primary}->port, $self->_database_socket);
+	return;
+}
+
+sub conninfo { my ($self, $user) = @_; return "postgresql:///postgres?host=$self->{dir}/pg&port=5432&connect_timeout=5&user=$user" }
+
+sub _start_redis
+{
+	my ($self, $name, @flags) = @_;
+	my $dir = PostgreSQL::Test::Utils::tempdir_short();
+	my $redis = Itemize::Redis->launch('--dir', $dir, '--save', '3600 1', '--unixsocket', "$dir/socket", '--repl-diskless-sync-delay', 0, @flags);
+	$redis->{dump} = "$dir/dump.rdb";
+	$self->point_redis($name, $redis) if !@flags;
+	return $redis;
+}
+
+# A server with a copy of the other's data, kept up to date by it.
+sub start_replica
+{
+	my ($self, $name) = @_;
+	my $replica = $self->_start_redis($name, '--replicaof', '127.0.0.1', $self->{redis}{$name}->port);
+	poll_until(sub { ($replica->info('master_link_status') // '') eq 'up' }, 'the replica');
+	splice(@{ $replica->{flags} }, -3);    # what it is started with again
+	return $replica;
+}
+
+sub point_redis
+{
+	my ($self, $name, $redis) = @_;
+	$self->{redis}{$name} = $redis;
+	_link($redis->{dump} =~ s/dump\.rdb$/socket/r, "$self->{dir}/$name");
+	return;
+}
+
+sub start_sidecar
+{
+	my ($self, $name) = @_;
+	my ($mode, $place) = $name =~ /^([a-z]+)(.)$/;
+	my $direct = $place eq 'B' || $place eq '2';
+	my $over   = sub { return $self->{proxy}{"$name-$_[0]"}->port };
+	my $database = sub {
+		my ($user) = @_;
+		return $direct ? $self->conninfo($user)
+		  : sprintf('postgresql://%s@127.0.0.1:%d/postgres?sslmode=disable&gssencmode=disable', $user, $over->('database'));
+	};
+	my $redis = sub { my ($link, $which) = @_; return $direct ? "unix://$self->{dir}/$which" : 'redis://127.0.0.1:' . $over->($link) };
+	my @flags;
+	if ($mode eq 'global')
+	{
+		@flags = ('--database', $database->('itemize_reader'), '--replication-database', $database->('itemize_global'),
+			'--global-redis', $redis->('redis', 'global'), '--heartbeat-seconds', 1);
+	}
+	elsif ($mode eq 'local')
+	{
+		@flags = ('--global-redis', $redis->('global', 'global'), '--local-redis', $redis->('redis', $place));
+		push @flags, '--cluster', $place if _has_flag('cluster');
+	}
+	else
+	{
+		@flags = ('--database', $database->('itemize_reader'), '--local-redis', $redis->('redis', $place),
+			'--listen', "127.0.0.1:$self->{port}{$place}");
+	}
+	$self->{sidecars}{$name} = Itemize::Sidecar->launch($mode, \@flags);
+	push @{ $self->{logs} }, $self->{sidecars}{$name}{log};
+	return;
+}
+
+my $help;
+
+sub _has_flag
+{
+	my ($flag) = @_;
+	if (!defined $help) { IPC::Run::run([ Itemize::Sidecar::program(), '--help' ], '>', \$help) }
+	return $help =~ /--\Q$flag\E\b/;
+}
+
+# Of the global sidecars the one that holds the slot, else any.
+sub active_global
+{
+	my ($self) = @_;
+	for my $name (qw(global1 global2))
+	{
+		my @events = grep { ($_->{event} // '') =~ /^(streaming|waiting_for_slot|global_interrupted)$/ } $self->{sidecars}{$name}->log_events;
+		return $name if @events && $events[-1]{event} eq 'streaming';
+	}
+	return 'global1';
+}
+
+sub start_workload
+{
+	my ($self) = @_;
+	$self->{workload} = Itemize::Process->start(
+		command => [ "$ENV{ITEMIZE_STAGE}/bin/fault_workload", $self->conninfo('postgres'), "$self->{history}.clients", $self->{seed},
+			map { "$_=$self->{port}{$_}" } qw(A B) ],
+		log => "$PostgreSQL::Test::Utils::log_path/workload.log");
+	poll_until(sub { $self->sql('SELECT count(*) > 20 FROM committed') eq 't' }, 'writing');
+	return;
+}
+
+sub record
+{
+	my ($self, @columns) = @_;
+	open(my $out, '>>', "$self->{history}.servers") or die "$self->{history}: $!\n";
+	print $out join("\t", @columns), "\n";
+	close($out) or die;
+	return;
+}
+
+# Around what makes the database go back to an earlier state. The first sub stops it, the second starts what comes then.
+sub go_back
+{
+	my ($self, $stop, $start) = @_;
+	my $epoch = $self->{redis}{global}->cli('GET', 'itemize:epoch') // '';
+	$stop->();
+	$epoch = $self->{redis}{global}->cli('GET', 'itemize:epoch') // $epoch;
+	my $stopped = microseconds();
+	$start->();
+	my $number = ++$self->{backs};
+	$self->record('G', $number, $stopped, microseconds(), $epoch =~ /(\d+)$/);
+	$self->_record_committed;
+	return;
+}
+
+sub _record_committed
+{
+	my ($self) = @_;
+	$self->record('A', $self->{backs}, split /\n/, $self->sql('SELECT v FROM committed'));
+	return;
+}
+
+# What one cluster shows of all keys: a hash with "VERSION/BASE", or nothing where there is no item; nothing at all when it
+# does not answer or is not in good order.
+sub shown
+{
+	my ($self, $cluster, $with_answer) = @_;
+	my $begin  = microseconds();
+	my $answer = http_get("http://127.0.0.1:$self->{port}{$cluster}/v1/items/item?key=in.(" . join(',', 1 .. KEYS) . ')');
+	return if $answer->{status} != 200 || exists $answer->{headers}{'itemize-degraded'};
+	my %state = $answer->{body} =~ /"(\d+)":\{"id":\d+,"v":(\d+,"bv":\d+),"big":"/g;
+	s{,"bv":}{/} for values %state;
+	$self->record('R', $begin, microseconds(), $cluster, 'final', '-', $answer->{headers}{'itemize-position'} // '-', '-',
+		map { "$_=" . ($state{$_} // '-') } 1 .. KEYS)
+	  if $with_answer;
+	return \%state;
+}
+
+sub truth
+{
+	my ($self) = @_;
+	my $out = '';
+	return if $self->{primary}->psql('postgres', 'SELECT id, v, bv FROM item', stdout => \$out, timeout => 30) != 0;
+	return { map { s{\|}{/}r } $out =~ m{^(\d+)\|(\d+\|\d+)$}mg };
+}
+
+# Seconds from now until both clusters show, in good order and from their copies, all that the database has now or
+# something newer; dies when that takes too long. Writing goes on meanwhile.
+sub converge
+{
+	my ($self) = @_;
+	my $begin = microseconds();
+	my $goal;
+	poll_until(sub { $goal = $self->truth }, 'the database', PATIENCE);
+	my %left = (A => 1, B => 1);
+	poll_until(
+		sub {
+			for my $cluster (sort keys %left)
+			{
+				my $shown = $self->shown($cluster) or next;
+				my @behind = grep { !defined $shown->{$_} || _version($shown->{$_}) < _version($goal->{$_}) } keys %$goal;
+				# What is not there may have been deleted meanwhile.
+				if (@behind && !grep { defined $shown->{$_} } @behind)
+				{
+					my $now = $self->truth or next;
+					@behind = grep { defined $now->{$_} && _version($now->{$_}) == _version($goal->{$_}) } @behind;
+				}
+				delete $left{$cluster} if !@behind;
+			}
+			return !%left;
+		},
+		'both clusters to converge; left: ' . join(' ', sort keys %left),
+		PATIENCE);
+	return (microseconds() - $begin) / 1e6;
+}
+
+sub _version { my ($state) = @_; return $state =~ m{^(\d+)/} ? $1 : 0 }
+
+# Writing ends, everything comes to rest, and the verdict is returned: findings, and all that the judge said.
+sub judge
+{
+	my ($self) = @_;
+	$self->{workload}->signal('USR1');
+	poll_until(sub { $self->{workload}->log_text =~ /^finished$/m || !$self->{workload}->alive }, 'the end of writing', PATIENCE);
+	die 'the workload has ended: ' . $self->{workload}->log_text if !$self->{workload}->alive;
+	my $truth = $self->truth;
+	for my $cluster (qw(A B))
+	{
+		my $shown;
+		my $same = sub { my ($state) = @_; return join(',', map { $state->{$_} // '-' } 1 .. KEYS) };
+		eval { poll_until(sub { $shown = $self->shown($cluster); $shown && $same->($shown) eq $same->($truth) }, 'rest', PATIENCE) };
+		poll_until(sub { $self->shown($cluster, 1) }, "a last answer of cluster $cluster", PATIENCE);
+	}
+	$self->record('Z', map { "$_=" . ($truth->{$_} // '-') } 1 .. KEYS);
+	$self->_record_committed;
+	my $status = $self->{workload}->stop(PATIENCE);
+	die "the workload ended with status $status: " . $self->{workload}->log_text if $status != 0;
+	my $out = '';
+	IPC::Run::run([ "$ENV{ITEMIZE_STAGE}/bin/judge_history", map { "$self->{history}.$_" } qw(clients servers) ],
+		'<', \undef, '>', \$out, '2>&1');
+	die "the judge cannot judge: $out" if $out !~ /^writes: \d+$/m;
+	return ([ $out =~ /^FOUND (.*)$/mg ], $out);
+}
+
+# How often an event stands in the logs of all sidecars that have ever run.
+sub count_log
+{
+	my ($self, $event) = @_;
+	my $count = 0;
+	$count += () = slurp($_) =~ /"event": ?"\Q$event\E"/g for @{ $self->{logs} };
+	return $count;
+}
+
+1;
