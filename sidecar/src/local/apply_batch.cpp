@@ -1,70 +1,138 @@
-#include "local/apply_script.hpp"
-#include "local/local_store.hpp"
+#include "local/apply_batch.hpp"
+
+#include <algorithm>
 
 namespace itemize::sidecar {
 namespace {
 
+/// Between two pieces a batch is full at this size.
 constexpr std::size_t kBatchBytes = std::size_t{1} << 20U;
 constexpr std::size_t kBatchChanges = 500;
+/// Inside a piece it is full here: about 5 µs a change keep Redis busy for far less than 20 ms.
+constexpr std::size_t kStepChanges = 1000;
+
+/// Of a packed change, see ApplyScript.
+constexpr std::size_t kPackedBytes = 1 + 1 + 4 + 8 + 4 * 4;
+constexpr char kMoreOfPiece = 0;
+constexpr char kEndOfPiece = 1;
+constexpr char kEndOfStep = 2;
+/// Kind of a change that changes nothing, for a piece that has no other.
+constexpr char kNothing = 'H';
+
+template <typename Integer>
+void AppendLittleEndian(std::string &bytes, Integer value) {
+  for (std::size_t i = 0; i < sizeof(value); ++i)
+    bytes.push_back(static_cast<char>((value >> (8 * i)) & 0xFFU));
+}
+
+void AppendPlace(std::string &bytes, std::size_t place) {
+  AppendLittleEndian(bytes, static_cast<std::uint32_t>(place));
+}
+
+/// A row that lacks members is told by a small letter: the script need not look for them.
+char KindOf(const Change &change) {
+  const auto kind = static_cast<char>(change.kind);
+  if (change.kind != LineKind::kInsert && change.kind != LineKind::kUpdate) return kind;
+  const std::string_view lengths = change.member_lengths;
+  const bool absent = (!lengths.empty() && lengths.front() == '0') || lengths.find(",0") != std::string_view::npos;
+  return absent ? 'u' : 'U';
+}
 
 } // namespace
 
-bool ApplyBatch::full() const { return bytes_ >= kBatchBytes || changes_ >= kBatchChanges; }
+bool ApplyBatch::full() const { return bytes_ >= kBatchBytes || count_ >= kBatchChanges; }
 
-bool ApplyBatch::Add(std::string_view id, std::string_view piece) {
-  auto reader = PieceReader::Open(piece);
-  if (!reader) return false;
-  const std::size_t before = arguments_.size();
-  const auto add_view = [&](std::string_view view) { arguments_.push_back({view, {}}); };
-  const auto add_number = [&](std::uint64_t number) { arguments_.push_back({{}, std::to_string(number)}); };
-  add_view(id);
-  add_view(piece);
-  add_number(reader->header().xid);
-  const std::size_t complete_at = arguments_.size();
-  add_view({});
-  const std::size_t count_at = arguments_.size();
-  add_number(0);
-  std::size_t count = 0;
+ApplyBatch::Added ApplyBatch::Add(std::string_view id, std::string_view piece) {
+  const auto version = ParseVersion(id);
+  auto reader = rest_ ? rest_ : PieceReader::Open(piece);
+  rest_.reset();
+  if (!reader || !version) return Added::kMalformed;
+  const std::size_t packed_before = changes_.size();
+  const std::size_t count_before = count_;
+  const std::size_t arguments_before = pieces_.arguments();
+  const std::size_t bytes_before = pieces_.bytes().size();
+  pieces_.Add(id);
+  pieces_.Add(piece);
   Change change;
-  while (reader->Next(change)) {
+  std::uint64_t last_ordinal = 0;
+  while (true) {
+    if (count_ >= kStepChanges && count_ > count_before) {
+      Mark(kEndOfStep);
+      reached_ = {version->commit_lsn, last_ordinal};
+      rest_ = reader;
+      return Added::kPart;
+    }
+    if (!reader->Next(change)) break;
     // Of no state: an application event is for those who follow the stream, and what was set aside is told by the
     // change without members, or the truncation, behind it.
     if (change.kind == LineKind::kMessage || change.kind == LineKind::kSetAside) continue;
-    ++count;
-    arguments_.push_back({{}, std::string(1, static_cast<char>(change.kind))});
-    add_view(change.type);
-    add_number(change.generation);
-    add_view(change.kind == LineKind::kDefinition ? change.read : change.key);
-    if (change.row.empty()) {
-      add_view({});
-      add_view({});
-    } else {
-      const auto offset = static_cast<std::size_t>(change.row.data() - piece.data());
-      add_number(offset + 1);
-      add_number(offset + change.row.size());
-    }
-    add_view(change.member_lengths);
+    Pack(change, piece);
+    last_ordinal = change.ordinal;
   }
   if (!reader->ok()) {
-    arguments_.resize(before);
-    return false;
+    changes_.resize(packed_before);
+    count_ = count_before;
+    pieces_.Resize(arguments_before, bytes_before);
+    return Added::kMalformed;
   }
-  if (reader->complete()) arguments_[complete_at].number = std::to_string(reader->header().commit_lsn);
-  arguments_[count_at].number = std::to_string(count);
+  if (changes_.size() == packed_before) PackNothing();
+  Mark(kEndOfPiece);
+  reached_ = *version;
+  if (reader->complete()) complete_ = reader->header().commit_lsn;
   if (!reader->header().heartbeat) last_commit_time_ = reader->header().commit_time;
-  ++pieces_;
-  changes_ += count;
+  ++ended_;
   bytes_ += piece.size();
-  return true;
+  return Added::kWhole;
 }
 
-RedisArguments ApplyBatch::Arguments() const {
-  RedisArguments views;
-  views.reserve(arguments_.size());
-  for (const Argument &argument : arguments_) {
-    views.push_back(argument.number.empty() ? argument.view : std::string_view(argument.number));
+void ApplyBatch::Pack(const Change &change, std::string_view piece) {
+  const auto offset = [&](std::string_view part) { return static_cast<std::size_t>(part.data() - piece.data()); };
+  const std::string_view name = change.kind == LineKind::kDefinition ? change.read : change.key;
+  changes_.push_back(kMoreOfPiece);
+  changes_.push_back(KindOf(change));
+  AppendLittleEndian(changes_, SubjectNumber(change.type, change.generation));
+  AppendLittleEndian(changes_, change.ordinal);
+  // Lua counts from 1 and to the last byte.
+  AppendPlace(changes_, name.empty() ? 1 : offset(name) + 1);
+  AppendPlace(changes_, name.empty() ? 0 : offset(name) + name.size());
+  AppendPlace(changes_, change.row.empty() ? 0 : offset(change.row) + change.row.size());
+  AppendPlace(changes_, change.row.empty() ? 0 : offset(change.member_lengths) + change.member_lengths.size());
+  ++count_;
+}
+
+void ApplyBatch::PackNothing() {
+  changes_.append(kPackedBytes, '\0');
+  changes_[changes_.size() - kPackedBytes + 1] = kNothing;
+}
+
+void ApplyBatch::Mark(char flag) { changes_[changes_.size() - kPackedBytes] = flag; }
+
+std::uint32_t ApplyBatch::SubjectNumber(std::string_view type, std::uint64_t generation) {
+  const auto found = std::find_if(subjects_.begin(), subjects_.end(), [&](const auto &subject) {
+    return subject.second == generation && subject.first == type;
+  });
+  if (found == subjects_.end()) {
+    subjects_.emplace_back(type, generation);
+    return static_cast<std::uint32_t>(subjects_.size());
   }
-  return views;
+  return static_cast<std::uint32_t>(found - subjects_.begin()) + 1;
+}
+
+void ApplyBatch::WriteSubjects(CommandBytes &command) const {
+  command.Add(std::uint64_t{subjects_.size()});
+  for (const auto &[type, generation] : subjects_) {
+    command.Add(type);
+    command.Add(generation);
+  }
+}
+
+void ApplyBatch::Clear() {
+  pieces_.Clear();
+  changes_.clear();
+  subjects_.clear();
+  count_ = ended_ = bytes_ = 0;
+  last_commit_time_ = 0;
+  complete_ = 0;
 }
 
 } // namespace itemize::sidecar

@@ -4,109 +4,176 @@
 
 namespace itemize::sidecar {
 
+// redis.call costs more than what is computed between two of them: an item that is held takes two.
 const RedisScript &ApplyScript() {
   static const RedisScript script(std::string(kLuaPrelude) + R"lua(
-local namespace, longest, item_ttl, missing_ttl, most_events = ARGV[1], ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5])
-if redis.call('HGET', KEYS[1], 'namespace') ~= namespace then return {err = 'NOTNAMESPACE the copy was begun anew'} end
+local namespace, after, complete, longest, item_ttl, missing_ttl = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
+local most_events, changes, subjects = tonumber(ARGV[7]), ARGV[8], tonumber(ARGV[9])
+local call, sub, unpack = redis.call, string.sub, struct.unpack
+local state = call('HMGET', KEYS[1], 'namespace', 'applied', 'step')
+if state[1] ~= namespace then return {err = 'NOTNAMESPACE the copy was begun anew'} end
+local applied, step = state[2], state[3]
+local reached = applied
+if step and id_less(applied, step) then reached = step end
+if id_less(reached, after) then return {err = 'NOTREACHED a batch before this one was not applied'} end
 
 local types_key = namespace .. ':local:types'
 local types = {}
 -- generation, read and truncations of a type; generation '0' when it is unknown
 local function type_state(name)
-  local state = types[name]
-  if not state then
-    local text = redis.call('HGET', types_key, name)
-    state = {'0', '-', '0'}
-    if text then state = {string.match(text, '^(%d+) (%S+) (%d+)$')} end
-    types[name] = state
+  local known = types[name]
+  if not known then
+    local text = call('HGET', types_key, name)
+    known = {'0', '-', '0'}
+    if text then known = {string.match(text, '^(%d+) (%S+) (%d+)$')} end
+    types[name] = known
   end
-  return state
+  return known
+end
+
+-- What the keys of a subject's items and fills begin with, false when they are out of reach: of another definition.
+local item_rooms, fill_rooms = {}, {}
+local function find_rooms(subject)
+  local name, generation = ARGV[8 + 2 * subject], ARGV[9 + 2 * subject]
+  local known = type_state(name)
+  if known[1] == generation then
+    local address = name .. ':' .. generation .. '.' .. known[3] .. ':'
+    item_rooms[subject], fill_rooms[subject] = namespace .. ':item:' .. address, namespace .. ':fill:' .. address
+  else
+    item_rooms[subject] = false
+  end
 end
 local function set_type_state(name, generation, read, truncations)
   types[name] = {generation, read, truncations}
-  redis.call('HSET', types_key, name, generation .. ' ' .. read .. ' ' .. truncations)
+  item_rooms = {}
+  call('HSET', types_key, name, generation .. ' ' .. read .. ' ' .. truncations)
 end
 
-local touched = 0
+local pieces, touched, merged, unmerged = 0, 0, 0, 0
 
-local function update_item(item, xid, kind, row, lengths)
-  local held = redis.call('HMGET', item, 'r', 'l', 'd', 's')
-  -- Read by a fill that was ahead of the stream: it must not go back to this event (invariant I2).
-  if held[4] and contains(held[4], xid) then
-    redis.call('HDEL', item, 'w')
-    return
+local function xid_of(piece) return string.match(piece, '^B\t1\t[^\t]*\t(%d+)') end
+
+-- held: member lengths, "known to be missing", snapshot, watch
+local function update_item(item, held, kind, piece, key_end, row_end, lengths_end)
+  if held[4] then call('HDEL', item, 'w') end
+  if held[3] then
+    -- Read by a fill that was ahead of the stream: it must not go back to this event (invariant I2).
+    if contains(held[3], xid_of(piece)) then return end
+    call('HDEL', item, 's')
   end
   if kind == 'D' then
-    redis.call('HSET', item, 'd', '1')
-    redis.call('HDEL', item, 'r', 'l', 's', 'w')
-    redis.call('EXPIRE', item, missing_ttl)
+    call('HSET', item, 'd', '1')
+    call('HDEL', item, 'r', 'l')
+    call('EXPIRE', item, missing_ttl)
     return
   end
-  if has_absent(lengths) then
-    if held[1] and held[2] then row, lengths = merge(row, lengths, held[1], held[2]) else row = nil end
+  local row, lengths = sub(piece, key_end + 2, row_end), sub(piece, row_end + 2, lengths_end)
+  if kind == 'u' then
+    if held[1] then row, lengths = merge(row, lengths, call('HGET', item, 'r') or '', held[1]) else row = nil end
     if not row then
-      redis.call('UNLINK', item) -- the next read fills it
+      unmerged = unmerged + 1
+      call('UNLINK', item) -- the next read fills it
       return
     end
+    merged = merged + 1
   end
-  redis.call('HSET', item, 'r', row, 'l', lengths)
-  redis.call('HDEL', item, 'd', 's', 'w')
-  if held[3] then redis.call('EXPIRE', item, item_ttl) end
+  call('HSET', item, 'r', row, 'l', lengths)
+  if held[2] then
+    call('HDEL', item, 'd')
+    call('EXPIRE', item, item_ttl)
+  end
 end
 
-local function apply_row(piece, xid, at)
-  local kind, name, generation, key = ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3]
-  local state = type_state(name)
-  if state[1] ~= generation then return end -- items of another definition are out of reach
-  local address = name .. ':' .. generation .. '.' .. state[3] .. ':' .. key
-  local item, fill = namespace .. ':item:' .. address, namespace .. ':fill:' .. address
-  if redis.call('EXISTS', item, fill) == 0 then return end
-  touched = touched + 1
-  local row, lengths = '', ARGV[at + 6]
-  if kind ~= 'D' then row = string.sub(piece, tonumber(ARGV[at + 4]), tonumber(ARGV[at + 5])) end
-  if redis.call('EXISTS', item) == 1 then update_item(item, xid, kind, row, lengths) end
-  local collected = redis.call('RPUSHX', fill, xid .. '\t' .. kind .. '\t' .. row .. '\t' .. lengths)
-  if collected > most_events then redis.call('DEL', fill) end
+local function collect_for_fill(fill, kind, piece, key_end, row_end, lengths_end)
+  local row, lengths = '', ''
+  if kind ~= 'D' then row, lengths = sub(piece, key_end + 2, row_end), sub(piece, row_end + 2, lengths_end) end
+  local letter = kind == 'D' and 'D' or 'U'
+  local collected = call('RPUSHX', fill, xid_of(piece) .. '\t' .. letter .. '\t' .. row .. '\t' .. lengths)
+  if collected > most_events then call('DEL', fill) end
+end
+
+local function apply_row(kind, subject, piece, key_start, key_end, row_end, lengths_end)
+  if item_rooms[subject] == nil then find_rooms(subject) end
+  if not item_rooms[subject] then return end
+  local key = sub(piece, key_start, key_end)
+  local item, fill = item_rooms[subject] .. key, fill_rooms[subject] .. key
+  local held = call('HMGET', item, 'l', 'd', 's', 'w')
+  local is_held, is_filled = held[1] or held[2], call('EXISTS', fill) == 1
+  if is_held then update_item(item, held, kind, piece, key_end, row_end, lengths_end) end
+  if is_filled then collect_for_fill(fill, kind, piece, key_end, row_end, lengths_end) end
+  if is_held or is_filled then touched = touched + 1 end
 end
 
 local function apply_definition(name, generation, read)
-  local state = type_state(name)
-  if less(generation, state[1]) then return end
-  set_type_state(name, generation, read, generation == state[1] and state[3] or '0')
+  local known = type_state(name)
+  if less(generation, known[1]) then return end
+  set_type_state(name, generation, read, generation == known[1] and known[3] or '0')
 end
 
 local function apply_truncate(name, generation)
-  local state = type_state(name)
-  if state[1] == generation then set_type_state(name, generation, state[2], tostring(tonumber(state[3]) + 1)) end
+  local known = type_state(name)
+  if known[1] == generation then set_type_state(name, generation, known[2], tostring(tonumber(known[3]) + 1)) end
 end
 
-local applied = redis.call('HGET', KEYS[1], 'applied')
 local stream = namespace .. ':local:stream'
-local pieces, at, last = 0, 6, #ARGV
-while at <= last do
-  local id, piece, xid, complete, changes = ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3], tonumber(ARGV[at + 4])
-  at = at + 5
-  if id_less(applied, id) then
-    for i = 0, changes - 1 do
-      local change = at + i * 7
-      local kind = ARGV[change]
-      if kind == 'Y' then apply_definition(ARGV[change + 1], ARGV[change + 2], ARGV[change + 3])
-      elseif kind == 'T' then apply_truncate(ARGV[change + 1], ARGV[change + 2])
-      else apply_row(piece, xid, change) end
-    end
-    redis.call('XADD', stream, 'MAXLEN', '~', longest, id, 'p', piece)
-    -- With each piece, not once at the end: an error further on takes nothing back of what was written.
-    if complete == '' then
-      redis.call('HSET', KEYS[1], 'applied', id)
-    else
-      redis.call('HSET', KEYS[1], 'applied', id, 'complete', complete)
-    end
-    applied = id
-    pieces = pieces + 1
-  end
-  at = at + changes * 7
+local reached_lsn, reached_ordinal = string.match(reached, '^(%d+)-(%d+)$')
+reached_ordinal = tonumber(reached_ordinal)
+local may_be_applied = true
+
+-- The ordinal up to which a piece has been applied, math.huge when it has been to its end.
+local function applied_of(id)
+  if not may_be_applied then return 0 end
+  if not id_less(applied, id) then return math.huge end
+  if string.match(id, '^%d+') == reached_lsn then return reached_ordinal end
+  may_be_applied = false
+  return 0
 end
-return {pieces, touched}
+
+local function apply_changes()
+  local argument, at, last = 10 + 2 * subjects, 1, #changes
+  local id, piece, applied_ordinal
+  while at < last do
+    if not id then
+      id, piece = ARGV[argument], ARGV[argument + 1]
+      argument = argument + 2
+      applied_ordinal = applied_of(id)
+    end
+    local flag, kind, subject, ordinal, key_start, key_end, row_end, lengths_end
+    flag, kind, subject, ordinal, key_start, key_end, row_end, lengths_end, at = unpack('<BcI4I8I4I4I4I4', changes, at)
+    if ordinal > applied_ordinal then
+      if kind == 'U' or kind == 'D' or kind == 'u' then
+        apply_row(kind, subject, piece, key_start, key_end, row_end, lengths_end)
+      elseif kind == 'T' then
+        apply_truncate(ARGV[8 + 2 * subject], ARGV[9 + 2 * subject])
+      else
+        apply_definition(ARGV[8 + 2 * subject], ARGV[9 + 2 * subject], sub(piece, key_start, key_end))
+      end
+    end
+    if flag == 1 then
+      if applied_ordinal ~= math.huge then
+        call('XADD', stream, id, 'p', piece)
+        applied, pieces = id, pieces + 1
+        if step then
+          call('HDEL', KEYS[1], 'step')
+          step = nil
+        end
+      end
+      id = nil
+    elseif flag == 2 and ordinal > applied_ordinal then
+      call('HSET', KEYS[1], 'step', string.match(id, '^%d+') .. '-' .. string.format('%.0f', ordinal))
+    end
+  end
+end
+
+-- An error further on takes nothing back of what was written, so the position of the pieces before it is written, too.
+local fine, problem = pcall(apply_changes)
+if pieces > 0 then
+  call('XTRIM', stream, 'MAXLEN', '~', longest)
+  call('HSET', KEYS[1], 'applied', applied)
+  if fine and complete ~= '' then call('HSET', KEYS[1], 'complete', complete) end
+end
+if not fine then return {err = type(problem) == 'table' and problem.err or 'ERR ' .. tostring(problem)} end
+return {pieces, touched, merged, unmerged}
 )lua");
   return script;
 }

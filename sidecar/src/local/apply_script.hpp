@@ -6,14 +6,18 @@
 
 namespace itemize::sidecar {
 
-/// KEYS: P:local. ARGV: namespace, longest local stream, seconds an item lives, seconds a missing item
-/// lives, most events of a fill; then for each piece: id, piece, xid, its commit LSN when its transaction is whole
-/// with it (else empty), number of changes n, and n times:
-///   kind, type, generation, key, offset of the row in the piece (from 1), end of the row, member lengths
-/// (read access instead of a key in a definition; what a kind does not have is empty).
-/// Returns {pieces applied, items and fills touched}. Error NOTNAMESPACE: the copy was begun anew.
+/// KEYS: P:local. ARGV: namespace; the version that must have been reached before; the LSN up to which transactions are
+/// whole with this batch, or empty; longest local stream; seconds an item lives; seconds a missing item lives; most
+/// events of a fill; the changes, packed; number of subjects n, and n times: type, generation; then for each piece: id,
+/// text.
+///
+/// A packed change, little-endian, places counted from 1: flag (8 bits: 1 the piece ends with it, 2 the batch ends
+/// inside the piece, else 0), kind (a letter: I or U with all members: U; with absent ones: u), subject (32), ordinal
+/// (64), first and last byte of the key (of the read access in a definition), last byte of the row and of the member
+/// lengths (32 each). Row and lengths follow the key, a TAB before each.
+///
+/// Returns {pieces applied, items and fills touched, merged rows, rows that could not be merged}. Error NOTNAMESPACE:
+/// the copy was begun anew; NOTREACHED: what comes before this batch is missing.
 const RedisScript &ApplyScript();
-
-inline constexpr std::size_t kApplyArgumentsPerChange = 7;
 
 } // namespace itemize::sidecar

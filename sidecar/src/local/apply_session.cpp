@@ -10,6 +10,8 @@ namespace {
 
 /// Bounds how late a stop, or a new epoch, is noticed while the stream is silent.
 constexpr std::chrono::milliseconds kLongestRead{500};
+/// Batches that the local Redis has not answered: it works on one while the next is made.
+constexpr std::size_t kMostUnderWay = 2;
 /// While a sweep has work left it gets a step after each such wait.
 constexpr std::chrono::milliseconds kReadWhileSweeping{10};
 constexpr std::chrono::milliseconds kEpochPollInterval{50};
@@ -21,6 +23,12 @@ ApplyMetrics::ApplyMetrics(Metrics &metrics)
       bytes(metrics.Counter("itemize_applied_bytes_total", "Bytes of the pieces applied to the local copy")),
       changes(metrics.Counter("itemize_applied_changes_total", "Changes in the pieces applied to the local copy")),
       touched(metrics.Counter("itemize_applied_held_total", "Changes applied that met a held item or a fill")),
+      merged(metrics.Counter("itemize_merges_total",
+                             "Rows with members absent from the event, by whether the held copy completed them",
+                             {{"result", "merged"}})),
+      unmerged(metrics.Counter("itemize_merges_total",
+                               "Rows with members absent from the event, by whether the held copy completed them",
+                               {{"result", "dropped"}})),
       malformed(metrics.Counter("itemize_malformed_pieces_total", "Pieces set aside because they cannot be carried on",
                                 {{"part", "local"}})),
       lag(metrics.Gauge("itemize_apply_lag_seconds", "Commit to application, of the newest transaction applied")) {}
@@ -39,29 +47,48 @@ void ApplySession::Run(const std::function<void()> &working) {
   services_.log.Info(
       "applying",
       {{"epoch", FormatEpoch(state_.epoch)}, {"applied", FormatVersion(state_.applied)}, {"tip", FormatVersion(tip_)}});
-  bool sweeping = local_.Sweep();
+  read_ = sent_ = state_.applied;
   while (true) {
-    if (!released_ && tip_ <= state_.applied) {
-      local_.Release();
-      released_ = true;
-      working();
-    }
-    if (stop_.stopped()) return;
-    const StreamReader::Batch batch =
-        global_.Read(state_.epoch, state_.applied, sweeping ? kReadWhileSweeping : kLongestRead);
+    if (!global_.asked()) Ask();
     try {
-      if (const auto reason = ReasonToResync(batch))
-        Resync(*reason);
-      else if (!ApplyEntries(batch))
-        Resync("malformed_piece");
-      else if (batch.size() == 0 && !local_.ReadState())
-        Resync("no_copy"); // deleted under us, and no entry would tell: readers wait for a copy
+      if (!global_.AnswerWaits()) CollectAll();
+      ReleaseWhenCaughtUp(working);
+      if (stop_.stopped()) return CollectAll();
+      Take(global_.Receive());
+      if (sweeping_) {
+        CollectAll();
+        sweeping_ = local_.Sweep();
+      }
     } catch (const CopyDamaged &error) {
       services_.log.Error("copy_damaged", {{"error", error.what()}});
       Resync("copy_damaged");
     }
-    sweeping = local_.Sweep();
   }
+}
+
+void ApplySession::Ask() { global_.Ask(state_.epoch, read_, sweeping_ ? kReadWhileSweeping : kLongestRead); }
+
+void ApplySession::ReleaseWhenCaughtUp(const std::function<void()> &working) {
+  if (released_ || sent_ < tip_) return;
+  CollectAll();
+  local_.Release();
+  released_ = true;
+  working();
+}
+
+void ApplySession::Take(const StreamReader::Batch &batch) {
+  if (const auto reason = ReasonToResync(batch)) return Resync(*reason);
+  if (batch.size() == 0) {
+    CollectAll();
+    // Deleted under us, and no entry would tell: readers wait for a copy.
+    if (!local_.ReadState()) Resync("no_copy");
+    return;
+  }
+  if (const auto last = ParseVersion(batch.entry(batch.size() - 1)[0].Text())) {
+    read_ = *last;
+    Ask(); // the global Redis looks for the next entries while these are applied
+  }
+  if (const auto reason = Apply(batch)) Resync(*reason);
 }
 
 StreamTip ApplySession::WaitForTip() {
@@ -75,9 +102,14 @@ StreamTip ApplySession::WaitForTip() {
 }
 
 void ApplySession::Resync(std::string_view reason) {
+  local_.Settle();
+  under_way_.clear();
+  batch_ = ApplyBatch();
+  if (global_.asked()) global_.Receive();
   const StreamTip tip = WaitForTip();
   state_ = local_.Reset(tip);
-  tip_ = tip.last;
+  tip_ = read_ = sent_ = tip.last;
+  sweeping_ = true;
   released_ = false;
   services_.metrics
       .Counter("itemize_resyncs_total", "How often the local copy was begun anew", {{"reason", std::string(reason)}})
@@ -92,41 +124,60 @@ std::optional<std::string_view> ApplySession::ReasonToResync(const StreamReader:
   if (!batch.epoch || *batch.epoch != state_.epoch) return "epoch_changed";
   if (!batch.first || !batch.last) return "stream_missing";
   // Trimmed past us. The entry that we applied last is the proof that nothing in between is missing.
-  if (*batch.first > state_.applied) return "fell_behind";
-  if (*batch.last < state_.applied) return "ahead_of_stream";
+  if (*batch.first > batch.after) return "fell_behind";
+  if (*batch.last < batch.after) return "ahead_of_stream";
   return std::nullopt;
 }
 
-bool ApplySession::ApplyEntries(const StreamReader::Batch &batch) {
-  ApplyBatch pending;
-  Version last = state_.applied;
+std::optional<std::string_view> ApplySession::Apply(const StreamReader::Batch &batch) {
+  const auto refuse = [&](std::string_view id, std::string_view what) {
+    services_.log.Error(what, {{"id", id}, {"consequence", "the copy is begun anew behind it"}});
+    metrics_.malformed.Increment();
+    return what;
+  };
   for (std::size_t i = 0; i < batch.size(); ++i) {
     const ReplyView entry = batch.entry(i);
     const std::string_view id = entry[0].Text();
-    const auto version = ParseVersion(id);
     const ReplyView fields = entry[1];
-    if (!version || fields.size() != 2 || fields[0].Text() != kPieceField || !pending.Add(id, fields[1].Text())) {
-      services_.log.Error("malformed_piece", {{"id", id}, {"consequence", "the copy is begun anew behind it"}});
-      metrics_.malformed.Increment();
-      return false;
-    }
-    last = *version;
-    if (!pending.full()) continue;
-    Flush(pending, last);
-    pending = ApplyBatch();
+    if (fields.size() != 2 || fields[0].Text() != kPieceField) return refuse(id, "malformed_piece");
+    const std::string_view piece = fields[1].Text();
+    if (piece.size() > local_.longest_piece()) return refuse(id, "piece_too_large");
+    ApplyBatch::Added added = batch_.Add(id, piece);
+    for (; added == ApplyBatch::Added::kPart; added = batch_.Add(id, piece))
+      Send();
+    if (added == ApplyBatch::Added::kMalformed) return refuse(id, "malformed_piece");
+    if (batch_.full()) Send();
   }
-  if (!pending.empty()) Flush(pending, last);
-  return true;
+  if (!batch_.empty()) Send();
+  return std::nullopt;
 }
 
-void ApplySession::Flush(const ApplyBatch &batch, const Version &last) {
-  const LocalStore::Applied applied = local_.Apply(state_.name, batch);
-  state_.applied = last;
-  metrics_.pieces.Increment(static_cast<double>(batch.pieces()));
-  metrics_.bytes.Increment(static_cast<double>(batch.bytes()));
-  metrics_.changes.Increment(static_cast<double>(batch.changes()));
+void ApplySession::Send() {
+  while (local_.in_flight() >= kMostUnderWay)
+    Collect();
+  local_.Send(state_.name, sent_, batch_);
+  sent_ = batch_.reached();
+  under_way_.push_back({sent_, batch_.pieces(), batch_.bytes(), batch_.changes(), batch_.last_commit_time()});
+  batch_.Clear();
+}
+
+void ApplySession::Collect() {
+  const LocalStore::Applied applied = local_.Collect();
+  const Sent sent = under_way_.front();
+  under_way_.pop_front();
+  state_.applied = sent.reached;
+  metrics_.pieces.Increment(static_cast<double>(sent.pieces));
+  metrics_.bytes.Increment(static_cast<double>(sent.bytes));
+  metrics_.changes.Increment(static_cast<double>(sent.changes));
   metrics_.touched.Increment(static_cast<double>(applied.touched));
-  if (batch.last_commit_time() > 0) metrics_.lag.Set(SecondsSince(batch.last_commit_time()));
+  metrics_.merged.Increment(static_cast<double>(applied.merged));
+  metrics_.unmerged.Increment(static_cast<double>(applied.dropped));
+  if (sent.last_commit_time > 0) metrics_.lag.Set(SecondsSince(sent.last_commit_time));
+}
+
+void ApplySession::CollectAll() {
+  while (local_.in_flight() > 0)
+    Collect();
 }
 
 } // namespace itemize::sidecar

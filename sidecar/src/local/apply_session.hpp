@@ -7,6 +7,7 @@
 #include "local/stream_reader.hpp"
 #include "options.hpp"
 
+#include <deque>
 #include <functional>
 #include <optional>
 #include <string_view>
@@ -21,6 +22,8 @@ struct ApplyMetrics {
   prometheus::Counter &bytes;
   prometheus::Counter &changes;
   prometheus::Counter &touched;
+  prometheus::Counter &merged;
+  prometheus::Counter &unmerged;
   prometheus::Counter &malformed;
   prometheus::Gauge &lag;
 };
@@ -37,21 +40,44 @@ private:
   /// Waits for an epoch when there is none yet.
   StreamTip WaitForTip();
   void Resync(std::string_view reason);
+  /// Asks for what follows in the stream.
+  void Ask();
+  void Take(const StreamReader::Batch &batch);
   /// Why the copy can not go on from where it is; nothing when it can.
   [[nodiscard]] std::optional<std::string_view> ReasonToResync(const StreamReader::Batch &batch) const;
-  /// False when an entry is malformed.
-  bool ApplyEntries(const StreamReader::Batch &batch);
-  void Flush(const ApplyBatch &batch, const Version &last);
+  /// Sends the entries to the local Redis; says why when an entry cannot be applied.
+  std::optional<std::string_view> Apply(const StreamReader::Batch &batch);
+  void Send();
+  /// Takes in what the oldest batch sent has done, and of all of them.
+  void Collect();
+  void CollectAll();
+  void ReleaseWhenCaughtUp(const std::function<void()> &working);
+
+  /// A batch under way.
+  struct Sent {
+    Version reached;
+    std::size_t pieces = 0;
+    std::size_t bytes = 0;
+    std::size_t changes = 0;
+    std::int64_t last_commit_time = 0;
+  };
 
   Services &services_;
   ApplyMetrics &metrics_;
   StopToken stop_;
   StreamReader global_;
   LocalStore local_;
+  /// `applied` is what is known to have been applied.
   LocalStore::State state_;
+  ApplyBatch batch_;
+  std::deque<Sent> under_way_;
+  /// The last entry read, and what is applied when everything under way is.
+  Version read_;
+  Version sent_;
   /// The copy is not served before it has reached the tip that the stream had at connect.
   Version tip_;
   bool released_ = false;
+  bool sweeping_ = true;
 };
 
 } // namespace itemize::sidecar

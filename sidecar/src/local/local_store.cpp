@@ -2,6 +2,8 @@
 
 #include "local/apply_script.hpp"
 
+#include <algorithm>
+
 namespace itemize::sidecar {
 namespace {
 
@@ -22,6 +24,7 @@ local reset = string.format('%.0f', math.max(held + 1, now[1] * 1000 + math.floo
 redis.call('HSET', KEYS[1], 'reset', reset)
 local namespace = ARGV[1] .. ARGV[3] .. '.' .. reset .. ARGV[2]
 redis.call('UNLINK', namespace .. ARGV[5], namespace .. ARGV[7])
+redis.call('HDEL', KEYS[1], 'step')
 redis.call('HSET', KEYS[1], 'epoch', ARGV[3], 'namespace', namespace, 'applied', ARGV[4], 'complete', ARGV[8])
 redis.call('SET', namespace .. ARGV[6], ARGV[4])
 for i = 9, #ARGV, 2 do redis.call('HSET', namespace .. ARGV[7], ARGV[i], ARGV[i + 1] .. ' 0') end
@@ -30,12 +33,33 @@ return {namespace, before}
   return script;
 }
 
+/// What a setting of Redis allows, in bytes; nothing where CONFIG is not for us.
+std::optional<std::size_t> ReadLimit(RedisConnection &connection, std::string_view setting) {
+  try {
+    const Reply reply = connection.Command({"CONFIG", "GET", setting});
+    if (reply.size() == 2) return ParseUint64(reply[1].Text());
+  } catch (const RedisReplyError &) {
+  }
+  return std::nullopt;
+}
+
+std::size_t ReadLongestPiece(RedisConnection &connection) {
+  constexpr std::size_t kDefault = std::size_t{512} << 20U;
+  /// What a call of the script needs beside the piece, with room to spare.
+  constexpr std::size_t kBesidePiece = std::size_t{256} << 10U;
+  const std::size_t limit = std::min(ReadLimit(connection, "proto-max-bulk-len").value_or(kDefault),
+                                     ReadLimit(connection, "client-query-buffer-limit").value_or(2 * kDefault));
+  return limit - std::min(limit, kBesidePiece);
+}
+
 } // namespace
 
 LocalStore::LocalStore(const RedisEndpoint &endpoint, const Options &options)
     : connection_(endpoint), state_key_(LocalStateKey(options.prefix)), prefix_(options.prefix),
-      longest_stream_(std::to_string(options.local_stream_max_entries)),
-      item_ttl_(std::to_string(options.item_ttl.count())), missing_ttl_(std::to_string(options.missing_ttl.count())) {}
+      longest_piece_(ReadLongestPiece(connection_)), longest_stream_(std::to_string(options.local_stream_max_entries)),
+      item_ttl_(std::to_string(options.item_ttl.count())), missing_ttl_(std::to_string(options.missing_ttl.count())) {
+  ApplyScript().Load(connection_);
+}
 
 std::optional<LocalStore::State> LocalStore::ReadState() {
   const Reply reply =
@@ -66,20 +90,46 @@ LocalStore::State LocalStore::Reset(const StreamTip &tip) {
   return {tip.epoch, tip.last, std::string(reply[0].Text())};
 }
 
-LocalStore::Applied LocalStore::Apply(const std::string &name, const ApplyBatch &batch) {
-  const std::string most_events = std::to_string(kMaxFillEvents);
-  RedisArguments arguments = {name, longest_stream_, item_ttl_, missing_ttl_, most_events};
-  const RedisArguments pieces = batch.Arguments();
-  arguments.insert(arguments.end(), pieces.begin(), pieces.end());
+void LocalStore::Send(const std::string &name, const Version &after, const ApplyBatch &batch) {
+  CommandBytes head;
+  head.Add("EVALSHA");
+  head.Add(ApplyScript().sha1());
+  head.Add("1");
+  head.Add(state_key_);
+  head.Add(name);
+  head.Add(FormatVersion(after));
+  head.Add(batch.complete() == 0 ? std::string() : std::to_string(batch.complete()));
+  head.Add(longest_stream_);
+  head.Add(item_ttl_);
+  head.Add(missing_ttl_);
+  head.Add(std::uint64_t{kMaxFillEvents});
+  head.Add(batch.packed_changes());
+  batch.WriteSubjects(head);
+  const CommandBytes &pieces = batch.piece_arguments();
+  connection_.AppendBytes(CommandBytes::Head(head.arguments() + pieces.arguments()));
+  connection_.AppendBytes(head.bytes());
+  connection_.AppendBytes(pieces.bytes());
+  connection_.Flush();
+  ++in_flight_;
+}
+
+LocalStore::Applied LocalStore::Collect() {
+  const Reply reply = connection_.NextReply();
+  --in_flight_;
   try {
-    const Reply reply = ApplyScript().Run(connection_, {state_key_}, arguments);
-    return {reply[0].Integer(), reply[1].Integer()};
+    reply.ThrowIfError();
+    return {reply[0].Integer(), reply[1].Integer(), reply[2].Integer(), reply[3].Integer()};
   } catch (const RedisReplyError &error) {
     if (error.Is("NOTNAMESPACE")) throw NamespaceChanged(error.what());
     // The script itself failed; what passes by waiting (LOADING, OOM, READONLY, …) has a code of its own.
     if (error.Is("ERR") || error.Is("WRONGTYPE")) throw CopyDamaged(error.what());
     throw;
   }
+}
+
+void LocalStore::Settle() {
+  for (; in_flight_ > 0; --in_flight_)
+    connection_.NextReply();
 }
 
 void LocalStore::Release() { connection_.Command({"HSET", state_key_, LocalField::kServer, connection_.RunId()}); }

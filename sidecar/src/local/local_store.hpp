@@ -1,8 +1,8 @@
 // The cluster's copy in the local Redis, as its applier writes it.
 #pragma once
 
-#include "itemize/change_event.hpp"
 #include "itemize/lsn.hpp"
+#include "local/apply_batch.hpp"
 #include "local/stream_reader.hpp"
 #include "options.hpp"
 #include "redis/connection.hpp"
@@ -27,37 +27,6 @@ public:
   using Error::Error;
 };
 
-/// Pieces that are applied by one script call. Views point into the reply that they came from.
-class ApplyBatch {
-public:
-  /// False, and the batch as it was, when the piece is malformed.
-  bool Add(std::string_view id, std::string_view piece);
-
-  [[nodiscard]] bool empty() const { return pieces_ == 0; }
-  /// Redis is busy with a full one for a few milliseconds.
-  [[nodiscard]] bool full() const;
-  [[nodiscard]] std::size_t pieces() const { return pieces_; }
-  [[nodiscard]] std::size_t changes() const { return changes_; }
-  [[nodiscard]] std::size_t bytes() const { return bytes_; }
-  /// Microseconds since the Unix epoch; 0 when there is no transaction in the batch.
-  [[nodiscard]] std::int64_t last_commit_time() const { return last_commit_time_; }
-  /// For ApplyScript, without its head.
-  [[nodiscard]] RedisArguments Arguments() const;
-
-private:
-  /// Either a view of the reply or a number that is written out here.
-  struct Argument {
-    std::string_view view;
-    std::string number;
-  };
-
-  std::vector<Argument> arguments_;
-  std::size_t pieces_ = 0;
-  std::size_t changes_ = 0;
-  std::size_t bytes_ = 0;
-  std::int64_t last_commit_time_ = 0;
-};
-
 class LocalStore {
 public:
   LocalStore(const RedisEndpoint &endpoint, const Options &options);
@@ -76,9 +45,21 @@ public:
   struct Applied {
     std::int64_t pieces = 0;  ///< not applied before
     std::int64_t touched = 0; ///< held items and fills in progress that they changed
+    std::int64_t merged = 0;  ///< rows completed from the held ones
+    std::int64_t dropped = 0; ///< items given up because their rows could not be completed
   };
-  /// Throws NamespaceChanged and CopyDamaged.
-  Applied Apply(const std::string &name, const ApplyBatch &batch);
+  /// Sends the batch, which goes on from `after`, and does not wait. No other function but Collect may be called before
+  /// the answer to each batch sent has been collected.
+  void Send(const std::string &name, const Version &after, const ApplyBatch &batch);
+  /// What the oldest batch sent has done. Throws NamespaceChanged and CopyDamaged.
+  Applied Collect();
+  /// Batches sent and not collected.
+  [[nodiscard]] std::size_t in_flight() const { return in_flight_; }
+  /// Takes in what is under way, whatever it says.
+  void Settle();
+
+  /// Longest piece that this Redis takes, in bytes.
+  [[nodiscard]] std::size_t longest_piece() const { return longest_piece_; }
 
   /// Lets readers have the copy: it has reached the end of the stream while in this server.
   void Release();
@@ -90,6 +71,8 @@ private:
   RedisConnection connection_;
   std::string state_key_;
   std::string prefix_;
+  std::size_t longest_piece_;
+  std::size_t in_flight_ = 0;
   std::string longest_stream_;
   std::string item_ttl_;
   std::string missing_ttl_;

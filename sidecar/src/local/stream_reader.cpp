@@ -3,11 +3,16 @@
 #include "itemize/change_event.hpp"
 #include "redis/script.hpp"
 
+#include <algorithm>
+
 namespace itemize::sidecar {
 namespace {
 
-/// An entry may be 256 KB and, with one huge row, more: this bounds a reply to some tens of megabytes.
-constexpr const char *kReadCount = "128";
+/// Entries asked for at once, so many that they make about this many bytes. Their sizes are taken from the answer
+/// before; when small ones are followed by pieces of 256 KB, the most makes an answer of some tens of megabytes.
+constexpr std::size_t kAnswerBytes = std::size_t{1} << 20U;
+constexpr std::size_t kFewestEntries = 4;
+constexpr std::size_t kMostEntries = 200;
 
 const RedisScript &TipScript() {
   static const RedisScript script(R"lua(
@@ -51,7 +56,9 @@ Lsn CompleteAt(const Version &last, ReplyView entry) {
 } // namespace
 
 StreamReader::StreamReader(const RedisEndpoint &endpoint, const std::string &prefix)
-    : connection_(endpoint), keys_(prefix) {}
+    : connection_(endpoint), keys_(prefix), count_(kMostEntries) {
+  BoundsScript().Load(connection_);
+}
 
 std::optional<StreamTip> StreamReader::ReadTip() {
   constexpr std::string_view kPlace = "\n";
@@ -73,19 +80,30 @@ std::optional<StreamTip> StreamReader::ReadTip() {
   return tip;
 }
 
-StreamReader::Batch StreamReader::Read(const Epoch &epoch, const Version &after,
-                                       std::chrono::milliseconds longest_wait) {
+void StreamReader::Ask(const Epoch &epoch, const Version &after, std::chrono::milliseconds longest_wait) {
   const std::string stream = keys_.Stream(FormatEpoch(epoch));
-  Batch batch{connection_.Command({"XREAD", "COUNT", kReadCount, "BLOCK", std::to_string(longest_wait.count()),
-                                   "STREAMS", stream, FormatVersion(after)}),
-              {},
-              {},
-              {}};
-  const Reply bounds = BoundsScript().Run(connection_, {keys_.Epoch(), stream}, {});
+  connection_.Append({"XREAD", "COUNT", std::to_string(count_), "BLOCK", std::to_string(longest_wait.count()),
+                      "STREAMS", stream, FormatVersion(after)});
+  // What the stream holds, as of after the entries were read: Redis answers in order.
+  connection_.Append({"EVALSHA", BoundsScript().sha1(), "2", keys_.Epoch(), stream});
+  connection_.Flush();
+  asked_ = after;
+}
+
+StreamReader::Batch StreamReader::Receive() {
+  Batch batch{*asked_, connection_.NextReply(), {}, {}, {}};
+  const Reply bounds = connection_.NextReply();
+  asked_.reset();
+  batch.reply.ThrowIfError();
+  bounds.ThrowIfError();
   const auto version = [](ReplyView id) { return id.IsNil() ? std::nullopt : ParseVersion(id.Text()); };
   if (bounds.size() > 0 && !bounds[0].IsNil()) batch.epoch = ParseEpoch(bounds[0].Text());
   if (bounds.size() > 1) batch.first = version(bounds[1]);
   if (bounds.size() > 2) batch.last = version(bounds[2]);
+  std::size_t bytes = 0;
+  for (std::size_t i = 0; i < batch.size(); ++i)
+    bytes += batch.entry(i)[1].size() > 1 ? batch.entry(i)[1][1].Text().size() : 0;
+  if (bytes > 0) count_ = std::clamp(kAnswerBytes * batch.size() / bytes, kFewestEntries, kMostEntries);
   return batch;
 }
 

@@ -30,6 +30,8 @@ public:
   std::optional<StreamTip> ReadTip();
 
   struct Batch {
+    /// What was asked for: entries after this one.
+    Version after;
     /// Array of entries {id, {"p", piece}}; see size().
     Reply reply;
     /// What the stream holds, read after the entries.
@@ -40,12 +42,20 @@ public:
     [[nodiscard]] std::size_t size() const { return reply.size() == 0 ? 0 : reply[0][1].size(); }
     [[nodiscard]] ReplyView entry(std::size_t index) const { return reply[0][1][index]; }
   };
-  /// Entries after `after`; waits for some up to `longest_wait`.
-  Batch Read(const Epoch &epoch, const Version &after, std::chrono::milliseconds longest_wait);
+  /// Asks for entries after `after`; Redis waits for some up to `longest_wait`. One question at a time.
+  void Ask(const Epoch &epoch, const Version &after, std::chrono::milliseconds longest_wait);
+  /// Whether the answer has come, or begins to.
+  [[nodiscard]] bool AnswerWaits() const { return connection_.AnswerWaits(); }
+  Batch Receive();
+  /// Whether a question waits to be answered.
+  [[nodiscard]] bool asked() const { return asked_.has_value(); }
 
 private:
   RedisConnection connection_;
   GlobalKeys keys_;
+  std::optional<Version> asked_;
+  /// Entries in one answer: adapted to how large they are.
+  std::size_t count_;
 };
 
 } // namespace itemize::sidecar

@@ -3,6 +3,7 @@
 #include <hiredis/hiredis.h>
 
 #include <cerrno>
+#include <poll.h>
 #include <sys/time.h>
 
 namespace itemize::sidecar {
@@ -67,6 +68,23 @@ void RedisConnection::Append(const RedisArguments &arguments) {
       REDIS_OK) {
     ThrowBroken();
   }
+}
+
+void RedisConnection::AppendBytes(std::string_view bytes) {
+  if (redisAppendFormattedCommand(context_.get(), bytes.data(), bytes.size()) != REDIS_OK) ThrowBroken();
+}
+
+void RedisConnection::Flush() {
+  int done = 0;
+  while (done == 0) {
+    if (redisBufferWrite(context_.get(), &done) != REDIS_OK) ThrowBroken();
+  }
+}
+
+bool RedisConnection::AnswerWaits() const {
+  if (context_->reader->pos < context_->reader->len) return true;
+  pollfd wait{context_->fd, POLLIN, 0};
+  return poll(&wait, 1, 0) > 0;
 }
 
 Reply RedisConnection::NextReply() {

@@ -41,6 +41,12 @@ public:
   /// Pipelining: queues a command; nothing needs to be sent yet.
   void Append(const RedisArguments &arguments);
   void Append(std::initializer_list<std::string_view> arguments) { Append(RedisArguments(arguments)); }
+  /// Queues a part of a command as it goes over the wire, see CommandBytes.
+  void AppendBytes(std::string_view bytes);
+  /// Sends what is queued.
+  void Flush();
+  /// Whether some of the next answer has arrived.
+  [[nodiscard]] bool AnswerWaits() const;
   /// Answer of the oldest queued command. An error reply is returned, not thrown.
   Reply NextReply();
 

@@ -49,6 +49,9 @@ struct LocalField {
   /// Decimal LSN: every transaction up to here is applied whole. Moves with a piece that ends its transaction and with
   /// a heartbeat; while a transaction in several pieces is under way it stays behind kApplied.
   static constexpr const char *kComplete = "complete";
+  /// `<commit LSN>-<ordinal>` of the last change written of the piece after kApplied, while that piece, too large for
+  /// one step, is written in several.
+  static constexpr const char *kStep = "step";
   /// RedisConnection::RunId() of the server in which the applier has seen the copy at the end of the stream. A Redis
   /// that came back from an older snapshot is another one, and not to be read before its applier has caught up.
   static constexpr const char *kServer = "server";

@@ -26,6 +26,8 @@ std::string Sha1Hex(std::string_view text) {
 
 RedisScript::RedisScript(std::string source) : source_(std::move(source)), sha1_(Sha1Hex(source_)) {}
 
+void RedisScript::Load(RedisConnection &connection) const { connection.Command({"SCRIPT", "LOAD", source_}); }
+
 Reply RedisScript::Run(RedisConnection &connection, const RedisArguments &keys, const RedisArguments &arguments) const {
   const std::string key_count = std::to_string(keys.size());
   RedisArguments command;

@@ -16,6 +16,10 @@ public:
   /// EVALSHA, and EVAL when Redis does not know the script (restarted, flushed). Throws as Command.
   Reply Run(RedisConnection &connection, const RedisArguments &keys, const RedisArguments &arguments) const;
 
+  /// Makes the script known to the server, for a pipelined EVALSHA with sha1().
+  void Load(RedisConnection &connection) const;
+  [[nodiscard]] const std::string &sha1() const { return sha1_; }
+
 private:
   std::string source_;
   std::string sha1_; ///< hexadecimal, lower case
