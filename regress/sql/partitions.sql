@@ -141,6 +141,14 @@ ALTER TABLE stay_2 REPLICA IDENTITY DEFAULT;
 DROP INDEX stay_2_own;
 SELECT * FROM itemize.definition_problems();
 
+-- an index of the root that takes the partitions' identity with it
+CREATE TABLE twice (id int PRIMARY KEY) PARTITION BY RANGE (id);
+CREATE TABLE twice_1 PARTITION OF twice DEFAULT;
+SELECT itemize.define('twice', 'twice', fields => '{id}');
+ALTER TABLE twice ADD UNIQUE (id);
+ALTER TABLE twice DROP CONSTRAINT twice_pkey;
+DROP TABLE twice;
+
 -- a key that is not the primary key: each partition needs its replica identity
 CREATE TABLE article (id int, slug text NOT NULL, title text, PRIMARY KEY (id, slug), UNIQUE (slug)) PARTITION BY HASH (slug);
 CREATE TABLE article_0 PARTITION OF article FOR VALUES WITH (MODULUS 2, REMAINDER 0);

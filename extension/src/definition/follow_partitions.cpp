@@ -2,9 +2,9 @@
 //
 // Rows come to a type, and go from it, with a partition, and no change of theirs is in the log: the definition is
 // renewed, so that all copies of its items are read anew. What writers in progress have written must be sent before
-// that (RenewGeneration); so all tables of the tree are locked against them first. That happens before the command
-// takes locks of its own where its text tells (PrepareForCommand), so that tables are locked from the root down, as by
-// everybody else, and at its end otherwise.
+// that (RenewGeneration); so all tables of the tree are locked against them first. A partition that goes is locked by
+// its command against everybody: there the tree is locked before (PrepareForCommand), from the root down, as everybody
+// else does. One that comes may be scanned for long, and the tree is locked only afterwards.
 #include "definition/follow_ddl.hpp"
 
 #include "definition/partitions.hpp"
@@ -94,12 +94,11 @@ void PrepareForAlterTable(const DefinitionCatalog &catalog, const StoredDefiniti
   ListCell *cell = nullptr;
   foreach (cell, command->cmds) {
     PartitionChange change = {};
-    if (!ReadPartitionChange(command, lfirst_node(AlterTableCmd, cell), change)) continue;
+    if (!ReadPartitionChange(command, lfirst_node(AlterTableCmd, cell), change) || change.attaches) continue;
     const StoredDefinition *const definition = FindStoredOfTable(definitions, change.parent);
     if (definition == nullptr) continue;
     // Of somebody else: the command is about to be refused, and must lock nothing before.
     if (!compat::OwnsRelation(change.parent, GetUserId())) continue;
-    if (change.attaches && !HasPages(change.partition)) continue;
     if (change.detaches_concurrently) {
       RenewDefinition(catalog, *definition);
     } else {
@@ -171,8 +170,8 @@ void FollowPartitions(const DefinitionCatalog &catalog, const StoredDefinitions 
       }
       CheckNewPartitions(*definition, change.partition);
       if (HasPages(change.partition)) RenewDefinition(catalog, *definition);
-    } else {
-      if (!change.detaches_concurrently) RenewDefinition(catalog, *definition);
+    } else if (!change.detaches_concurrently) {
+      RenewDefinition(catalog, *definition);
     }
     InvalidateTableTree(change.partition);
   }
