@@ -13,9 +13,10 @@ extension/include/itemize/        | itemize/
 extension/src/boundary/           | itemize/
 extension/src/serializer/         | itemize/ boundary/ definition/model.hpp
 extension/src/definition/         | itemize/ boundary/ serializer/ definition/model.hpp
-extension/src/decoding/           | itemize/ boundary/ serializer/ definition/model.hpp
+extension/src/decoding/           | itemize/ boundary/ serializer/ definition/model.hpp publish/sealed_message.hpp
 extension/src/fetch/              | itemize/ boundary/ serializer/ definition/model.hpp
-extension/src/                    | itemize/ boundary/ serializer/ definition/ decoding/ fetch/
+extension/src/publish/            | itemize/ boundary/ serializer/ definition/model.hpp
+extension/src/                    | itemize/ boundary/ serializer/ definition/ decoding/ fetch/ publish/
 sidecar/src/base/                 | itemize/
 sidecar/src/redis/                | itemize/ base/
 sidecar/src/postgres/             | itemize/ base/
@@ -43,7 +44,7 @@ includes() {
     sed -nE 's/^([^:]+):([0-9]+):[^"<]*["<]([^">]+)[">].*/\1 \2 \3/p'
 }
 
-houses='^(itemize|boundary|serializer|definition|decoding|fetch|base|redis|postgres|global|local|read|live|http)/'
+houses='^(itemize|boundary|serializer|definition|decoding|fetch|publish|base|redis|postgres|global|local|read|live|http)/'
 
 allowed_by_rule() { # FILE TARGET: the first row whose path the file lies under decides
   local path allowed prefix

@@ -153,6 +153,12 @@ sub check_sql_api
 	my $page = slurp('docs/reference/sql-api.md');
 	my %objects = map { $_ => 1 } $sql =~
 	  /CREATE (?:UNIQUE |UNLOGGED )?(?:FUNCTION|VIEW|TABLE|SEQUENCE|TRIGGER|EVENT TRIGGER) (?:\@extschema\@\.)?(\w+)/g;
+	# Settings stand in the schema's name, too.
+	for my $file (files(qr/\.cpp$/, 'extension/src'))
+	{
+		my $code = slurp($file);
+		$objects{$1} = 1 while $code =~ /DefineCustom\w+Variable\("itemize\.(\w+)"/g;
+	}
 	push @wrong, map { "not named in sql-api.md: $_" } grep { $page !~ /`(?:itemize\.)?\Q$_\E[`(]/ } sort keys %objects;
 	for my $file (pages())
 	{
@@ -277,6 +283,8 @@ my @limits = (
 	[ 'extension/src/definition/model.hpp', 'kMaxKeyColumns', 'docs/explanations/limits.md', 'key columns, fields | #,' ],
 	[ 'extension/src/definition/column_rules.hpp', 'kMaxFields', 'docs/reference/sql-api.md', 'key columns and # fields' ],
 	[ 'extension/include/itemize/key_text.hpp', 'kMaxTypeNameBytes', 'docs/reference/sql-api.md', '1 to # characters' ],
+	[ 'extension/include/itemize/key_text.hpp', 'kMaxTopicNameBytes', 'docs/explanations/limits.md', 'name of an item type, of a topic | #' ],
+	[ 'extension/src/publish/sealed_message.hpp', 'kMaxPayloadBytes', 'docs/reference/sql-api.md', 'at most # bytes' ],
 	[ 'extension/include/itemize/key_text.hpp', 'kMaxKeyTextBytes', 'docs/reference/http-api.md', 'key text | # bytes' ],
 	[ 'extension/src/fetch/item_lookup.hpp', 'kMaxKeysPerFetch', 'docs/reference/sql-api.md', 'up to # keys' ],
 	[ 'extension/src/fetch/fetch.cpp', 'kMaxRowsPerList', 'docs/reference/sql-api.md', '(1 to #)' ],

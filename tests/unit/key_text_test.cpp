@@ -47,4 +47,13 @@ TEST(TypeName, IsAnIdentifierThatNeedsNoQuotes) {
   EXPECT_FALSE(IsTypeName(std::string(64, 'a')));
 }
 
+TEST(TopicName, MayHaveDotsAndHyphensInside) {
+  for (const char *name : {"a", "_", "orders.new", "a-b", "a.", "x_2"})
+    EXPECT_TRUE(IsTopicName(name)) << name;
+  for (const char *name : {"", "2a", "A", ".a", "-a", "@a", "a,b", "a/b", "a b", "a\tb", "a\nb", "é", "a*"})
+    EXPECT_FALSE(IsTopicName(name)) << name;
+  EXPECT_TRUE(IsTopicName(std::string(63, 'a')));
+  EXPECT_FALSE(IsTopicName(std::string(64, 'a')));
+}
+
 } // namespace

@@ -111,4 +111,19 @@ inline constexpr bool IsTypeName(std::string_view name) {
   return true;
 }
 
+/// The longest name of a topic in bytes.
+inline constexpr std::size_t kMaxTopicNameBytes = 63;
+
+/// `[a-z_][a-z0-9_.-]{0,62}`: as an item type's name, with the separators that topics are mostly written with.
+inline constexpr bool IsTopicName(std::string_view name) {
+  if (name.empty() || name.size() > kMaxTopicNameBytes) return false;
+  for (std::size_t i = 0; i < name.size(); ++i) {
+    const char c = name[i];
+    const bool letter = (c >= 'a' && c <= 'z') || c == '_';
+    const bool further = (c >= '0' && c <= '9') || c == '.' || c == '-';
+    if (!letter && !(further && i > 0)) return false;
+  }
+  return true;
+}
+
 } // namespace itemize

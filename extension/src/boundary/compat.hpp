@@ -8,12 +8,18 @@ extern "C" {
 #if PG_VERSION_NUM >= 150000
 #include "access/xlogrecovery.h"
 #endif
+#if PG_VERSION_NUM >= 140000
+#include "common/hmac.h"
+#endif
+#include "common/sha2.h"
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "nodes/parsenodes.h"
 #include "replication/logical.h"
+#include "replication/message.h"
 #include "replication/output_plugin.h"
 #include "replication/reorderbuffer.h"
+#include "storage/proc.h"
 #include "utils/acl.h"
 }
 
@@ -92,6 +98,58 @@ inline void UpdateProgress(LogicalDecodingContext *ctx, bool skipped_transaction
 #else
   (void)skipped_transaction;
   OutputPluginUpdateProgress(ctx);
+#endif
+}
+
+/// 17 lets the writer of a message choose whether it is flushed; ours goes with its transaction's commit.
+inline void LogTransactionalMessage(const char *prefix, const char *content, Size size) {
+#if PG_VERSION_NUM >= 170000
+  (void)LogLogicalMessage(prefix, content, size, true, false);
+#else
+  (void)LogLogicalMessage(prefix, content, size, true);
+#endif
+}
+
+/// 17 moved the number of the session's transaction.
+inline LocalTransactionId LocalTransaction() {
+#if PG_VERSION_NUM >= 170000
+  return MyProc->vxid.lxid;
+#else
+  return MyProc->lxid;
+#endif
+}
+
+inline constexpr int kSha256Bytes = PG_SHA256_DIGEST_LENGTH;
+
+/// HMAC-SHA256 (RFC 2104) of two texts, one after the other; a key of at most 64 bytes. 14 brought a function for it.
+inline void HmacSha256(const uint8 *key, Size key_size, const uint8 *first, Size first_size, const uint8 *second,
+                       Size second_size, uint8 (&digest)[kSha256Bytes]) {
+#if PG_VERSION_NUM >= 140000
+  pg_hmac_ctx *const hmac = pg_hmac_create(PG_SHA256);
+  const bool made = hmac != nullptr && pg_hmac_init(hmac, key, key_size) == 0 &&
+                    pg_hmac_update(hmac, first, first_size) == 0 && pg_hmac_update(hmac, second, second_size) == 0 &&
+                    pg_hmac_final(hmac, digest, kSha256Bytes) == 0;
+  if (hmac != nullptr) pg_hmac_free(hmac);
+  if (!made) elog(ERROR, "could not compute an HMAC");
+#else
+  uint8 inner_pad[PG_SHA256_BLOCK_LENGTH];
+  uint8 outer_pad[PG_SHA256_BLOCK_LENGTH];
+  for (Size i = 0; i < PG_SHA256_BLOCK_LENGTH; ++i) {
+    const uint8 byte = i < key_size ? key[i] : 0;
+    inner_pad[i] = byte ^ 0x36U;
+    outer_pad[i] = byte ^ 0x5CU;
+  }
+  uint8 inner[kSha256Bytes];
+  pg_sha256_ctx context;
+  pg_sha256_init(&context);
+  pg_sha256_update(&context, inner_pad, sizeof(inner_pad));
+  pg_sha256_update(&context, first, first_size);
+  pg_sha256_update(&context, second, second_size);
+  pg_sha256_final(&context, inner);
+  pg_sha256_init(&context);
+  pg_sha256_update(&context, outer_pad, sizeof(outer_pad));
+  pg_sha256_update(&context, inner, sizeof(inner));
+  pg_sha256_final(&context, digest);
 #endif
 }
 

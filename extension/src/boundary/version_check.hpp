@@ -9,4 +9,14 @@ namespace itemize {
 /// ALTER EXTENSION that repairs it.
 void CheckLibraryVersion();
 
+/// The same for the output plugin as it starts, outside of a transaction or inside of one: what it would send to a
+/// sidecar, or read of the definitions, is not what the SQL objects mean. Lets a database without the extension pass:
+/// there is nothing to send from it.
+void CheckLibraryVersionForDecoding();
+
+/// For the middle of decoding, under a historic snapshot, which may show SQL objects of an older version than the
+/// library's: that is the past. Raises 55000 when they are of a newer one: ALTER EXTENSION UPDATE was run while this
+/// session went on with the old library. Looks every time.
+void CheckLibraryIsNotOlder();
+
 } // namespace itemize

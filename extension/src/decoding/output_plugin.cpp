@@ -7,9 +7,10 @@
 #include <cstring>
 
 #include "boundary/entry.hpp"
-#include "decoding/piece_writer.hpp"
-#include "decoding/relation_plans.hpp"
-#include "decoding/visibility.hpp"
+#include "boundary/version_check.hpp"
+#include "decoding/item_changes.hpp"
+#include "decoding/session.hpp"
+#include "publish/sealed_message.hpp"
 #include "serializer/buffer.hpp"
 #include "serializer/output_settings.hpp"
 
@@ -27,54 +28,64 @@ ITEMIZE_EXPORT void _PG_output_plugin_init(OutputPluginCallbacks *callbacks);
 namespace itemize {
 namespace {
 
-struct Session {
-  MemoryContext change_context; ///< reset after each change
-  RelationPlans plans;
-  PieceWriter writer;
-  VisibilityHorizon horizon;
-  StringInfoData old_key;
-  StringInfoData new_key;
-  StringInfoData member_lengths;
-  int64 forgotten;           ///< generation whose rows the last line told to forget, else 0
-  bool begun;                ///< the transaction at hand has a change of ours
-  bool settings_for_session; ///< set once, as in a walsender
-  bool settings_pinned;      ///< for the transaction at hand
-  int skipped_changes;       ///< since progress was reported last
+struct Options {
+  bool careful;
 };
 
-Session &GetSession(LogicalDecodingContext *ctx) { return *static_cast<Session *>(ctx->output_plugin_private); }
-
-void CheckOptions(List *options) {
-  ListCell *cell;
-  foreach (cell, options) {
-    auto *const option = static_cast<DefElem *>(lfirst(cell));
-    if (std::strcmp(option->defname, "version") != 0) {
-      ereport(ERROR,
-              (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-               errmsg("output plugin \"itemize\" has no option \"%s\"", option->defname),
-               errhint("The only option is \"version\", the format of the change events: '%d'.", kChangeEventFormat)));
-    }
-    const char *const value = option->arg != nullptr ? strVal(option->arg) : "";
-    char expected[16];
-    snprintf(expected, sizeof(expected), "%d", kChangeEventFormat);
-    if (std::strcmp(value, expected) != 0) {
-      ereport(ERROR,
-              (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-               errmsg("output plugin \"itemize\" cannot write change events of version \"%s\"", value),
-               errhint("This library writes version '%d'; the consumer and the extension must be of like versions.",
-                       kChangeEventFormat)));
-    }
-  }
+[[noreturn]] void RefuseOption(const char *name) {
+  ereport(ERROR,
+          (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("output plugin \"itemize\" has no option \"%s\"", name),
+           errhint("The options are \"version\", the format of the change events: '%d', and \"careful\": '0' or '1'.",
+                   kChangeEventFormat)));
+  pg_unreachable();
 }
 
-void Startup(LogicalDecodingContext *ctx, OutputPluginOptions *options, bool /*is_init*/) {
+void CheckVersion(const char *value) {
+  char expected[16];
+  snprintf(expected, sizeof(expected), "%d", kChangeEventFormat);
+  if (std::strcmp(value, expected) == 0) return;
+  ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                  errmsg("output plugin \"itemize\" cannot write change events of version \"%s\"", value),
+                  errhint("This library writes version '%d'; the consumer and the extension must be of like versions.",
+                          kChangeEventFormat)));
+}
+
+bool ParseCareful(const char *value) {
+  if (std::strcmp(value, "0") != 0 && std::strcmp(value, "1") != 0) {
+    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                    errmsg("option \"careful\" of output plugin \"itemize\" cannot be \"%s\"", value),
+                    errhint("Give '1' to set aside changes that cannot be encoded, or '0'.")));
+  }
+  return value[0] == '1';
+}
+
+Options ReadOptions(List *list) {
+  Options options{};
+  ListCell *cell;
+  foreach (cell, list) {
+    auto *const option = static_cast<DefElem *>(lfirst(cell));
+    const char *const value = option->arg != nullptr ? strVal(option->arg) : "";
+    if (std::strcmp(option->defname, "version") == 0) {
+      CheckVersion(value);
+    } else if (std::strcmp(option->defname, "careful") == 0) {
+      options.careful = ParseCareful(value);
+    } else {
+      RefuseOption(option->defname);
+    }
+  }
+  return options;
+}
+
+void Startup(LogicalDecodingContext *ctx, OutputPluginOptions *options, bool is_init) {
   if (GetDatabaseEncoding() != PG_UTF8) {
     ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
                     errmsg("output plugin \"itemize\" works in UTF-8 databases only, this one is in %s",
                            GetDatabaseEncodingName()),
                     errhint("Create the database with ENCODING 'UTF8'.")));
   }
-  CheckOptions(ctx->output_plugin_options);
+  const Options chosen = ReadOptions(ctx->output_plugin_options);
+  // A slot may be made before the extension is there, or while it is being upgraded: nothing is read or sent yet.
+  if (!is_init) CheckLibraryVersionForDecoding();
   options->output_type = OUTPUT_PLUGIN_TEXTUAL_OUTPUT;
   options->receive_rewrites = false;
 
@@ -88,6 +99,7 @@ void Startup(LogicalDecodingContext *ctx, OutputPluginOptions *options, bool /*i
   initStringInfo(&session->new_key);
   initStringInfo(&session->member_lengths);
   MemoryContextSwitchTo(caller);
+  session->careful_transactions = chosen.careful ? kCarefulTransactions : 0;
   ctx->output_plugin_private = session;
 
   // A walsender's session is ours alone. Through the SQL functions it is the user's.
@@ -112,79 +124,10 @@ void EnsureBegun(Session &session, LogicalDecodingContext *ctx, ReorderBufferTXN
   constexpr int64 kUnixEpoch = (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY;
   BeginTransaction(session.writer, txn->end_lsn, xid, compat::CommitTime(txn) + kUnixEpoch, origin);
   session.begun = true;
+  if (session.careful_transactions > 0) --session.careful_transactions;
 }
 
-void WriteTruncate(Session &session, LogicalDecodingContext *ctx, const RelationPlan &plan) {
-  // TRUNCATE names the partitioned table and each partition; a table of which no row can be told says it in each
-  // change.
-  if (session.forgotten == plan.generation) return;
-  (void)BeginLine(session.writer, LineKind::kTruncate, plan.subject, plan.subject_length);
-  EndLine(session.writer, ctx);
-  session.forgotten = plan.generation;
-}
-
-void WriteDelete(Session &session, LogicalDecodingContext *ctx, const RelationPlan &plan) {
-  session.forgotten = 0;
-  StringInfo const line = BeginLine(session.writer, LineKind::kDelete, plan.subject, plan.subject_length);
-  AppendByte(line, '\t');
-  AppendBytes(line, session.old_key.data, session.old_key.len);
-  EndLine(session.writer, ctx);
-}
-
-void WriteRow(Session &session, LogicalDecodingContext *ctx, const RelationPlan &plan, LineKind kind,
-              const RowValues *old_row) {
-  session.forgotten = 0;
-  StringInfo const line = BeginLine(session.writer, kind, plan.subject, plan.subject_length);
-  AppendByte(line, '\t');
-  EncodeKey(*plan.encoder, plan.new_row, old_row, line);
-  AppendByte(line, '\t');
-  resetStringInfo(&session.member_lengths);
-  if (likely(RowBytes(*plan.encoder, plan.new_row) <= kMaxRowBytes)) {
-    EncodeRow(*plan.encoder, plan.new_row, old_row, line, &session.member_lengths);
-  } else {
-    EncodeAbsentRow(*plan.encoder, line, &session.member_lengths);
-  }
-  AppendByte(line, '\t');
-  AppendBytes(line, session.member_lengths.data, session.member_lengths.len);
-  EndLine(session.writer, ctx);
-}
-
-void MakeKey(const RelationPlan &plan, const RowValues &row, const RowValues *fallback, StringInfo key) {
-  resetStringInfo(key);
-  EncodeKey(*plan.encoder, row, fallback, key);
-}
-
-bool KeyChanged(Session &session, const RelationPlan &plan) {
-  MakeKey(plan, plan.old_row, nullptr, &session.old_key);
-  MakeKey(plan, plan.new_row, &plan.old_row, &session.new_key);
-  return session.old_key.len != session.new_key.len ||
-         std::memcmp(session.old_key.data, session.new_key.data, static_cast<Size>(session.new_key.len)) != 0;
-}
-
-void WriteItemChange(Session &session, LogicalDecodingContext *ctx, const RelationPlan &plan, TupleDesc description,
-                     ReorderBufferChange *change) {
-  HeapTuple const old_tuple = compat::OldTuple(change);
-  HeapTuple const new_tuple = compat::NewTuple(change);
-  const RowValues *const old_row = old_tuple != nullptr ? &plan.old_row : nullptr;
-  if (old_tuple != nullptr) heap_deform_tuple(old_tuple, description, plan.old_row.values, plan.old_row.nulls);
-  if (new_tuple != nullptr) heap_deform_tuple(new_tuple, description, plan.new_row.values, plan.new_row.nulls);
-  // A table whose identity does not tell the key (any more): which row it was is unknown, so every copy is read anew.
-  const bool key_may_differ =
-      change->action == REORDER_BUFFER_CHANGE_UPDATE && old_row == nullptr && !plan.identity_tells_key;
-  const bool known = !key_may_differ && (old_row == nullptr || IsKeyKnown(*plan.encoder, *old_row, nullptr)) &&
-                     (new_tuple == nullptr ? old_row != nullptr : IsKeyKnown(*plan.encoder, plan.new_row, old_row));
-  if (unlikely(!known)) return WriteTruncate(session, ctx, plan);
-  if (new_tuple == nullptr) {
-    MakeKey(plan, *old_row, nullptr, &session.old_key);
-    return WriteDelete(session, ctx, plan);
-  }
-  const bool inserted = change->action == REORDER_BUFFER_CHANGE_INSERT;
-  const bool key_changed = !inserted && old_row != nullptr && KeyChanged(session, plan);
-  if (key_changed) WriteDelete(session, ctx, plan);
-  WriteRow(session, ctx, plan, inserted || key_changed ? LineKind::kInsert : LineKind::kUpdate, old_row);
-}
-
-/// A row of itemize.item_type that came, changed or went: the clusters learn of it in stream order.
+/// A row of itemize.item_type or itemize.topic that came, changed or went: the clusters learn of it in stream order.
 void WriteDefinitionChange(Session &session, LogicalDecodingContext *ctx, const RelationPlan &plan,
                            TupleDesc description, ReorderBufferChange *change) {
   HeapTuple const tuple = compat::NewTuple(change) != nullptr ? compat::NewTuple(change) : compat::OldTuple(change);
@@ -193,13 +136,18 @@ void WriteDefinitionChange(Session &session, LogicalDecodingContext *ctx, const 
   session.forgotten = 0;
   const RowValues &row = plan.new_row;
   heap_deform_tuple(tuple, description, row.values, row.nulls);
+  const bool topic = plan.kind == RelationKind::kTopicCatalog;
+  static_assert(int{kItemTypeName} == int{kTopicName});
+  const int generation_column = topic ? int{kTopicGeneration} : int{kItemTypeGeneration};
+  const int read_column = topic ? int{kTopicRead} : int{kItemTypeRead};
   StringInfo const line = BeginLine(session.writer, LineKind::kDefinition, "", 0);
+  if (topic) AppendByte(line, kTopicMark);
   appendStringInfoString(line, TextDatumGetCString(row.values[kItemTypeName - 1]));
-  appendStringInfo(line, "\t" INT64_FORMAT "\t", DatumGetInt64(row.values[kItemTypeGeneration - 1]));
+  appendStringInfo(line, "\t" INT64_FORMAT "\t", DatumGetInt64(row.values[generation_column - 1]));
   if (gone) {
     AppendBytes(line, kUndefinedRead.data(), static_cast<int>(kUndefinedRead.size()));
   } else {
-    appendStringInfoString(line, TextDatumGetCString(row.values[kItemTypeRead - 1]));
+    appendStringInfoString(line, TextDatumGetCString(row.values[read_column - 1]));
   }
   EndLine(session.writer, ctx);
 }
@@ -212,8 +160,33 @@ void ReportProgressNowAndThen(Session &session, LogicalDecodingContext *ctx) {
   compat::UpdateProgress(ctx, false);
 }
 
+void ChangeRowCarefully(LogicalDecodingContext *ctx, ReorderBufferTXN *txn, Relation relation,
+                        ReorderBufferChange *change) {
+  Session &session = GetSession(ctx);
+  MemoryContext const caller = MemoryContextSwitchTo(session.change_context);
+  UnplannedItems unplanned{};
+  const RelationPlan *const plan = GetRelationPlanCarefully(session, relation, change, unplanned);
+  if (plan == nullptr) {
+    EnsureBegun(session, ctx, txn);
+    WriteUnplanned(session, ctx, unplanned);
+  } else if (plan->kind == RelationKind::kUnrelated) {
+    ReportProgressNowAndThen(session, ctx);
+  } else {
+    EnsureBegun(session, ctx, txn);
+    PinSettings(session, *plan);
+    if (plan->kind == RelationKind::kItems) {
+      WriteItemChangeCarefully(session, ctx, *plan, RelationGetDescr(relation), change);
+    } else {
+      WriteDefinitionChange(session, ctx, *plan, RelationGetDescr(relation), change);
+    }
+  }
+  MemoryContextSwitchTo(caller);
+  MemoryContextReset(session.change_context);
+}
+
 void ChangeRow(LogicalDecodingContext *ctx, ReorderBufferTXN *txn, Relation relation, ReorderBufferChange *change) {
   Session &session = GetSession(ctx);
+  if (unlikely(session.careful_transactions > 0)) return ChangeRowCarefully(ctx, txn, relation, change);
   const RelationPlan &plan = GetRelationPlan(session.plans, relation);
   if (plan.kind == RelationKind::kUnrelated) return ReportProgressNowAndThen(session, ctx);
   MemoryContext const caller = MemoryContextSwitchTo(session.change_context);
@@ -236,6 +209,40 @@ void Truncate(LogicalDecodingContext *ctx, ReorderBufferTXN *txn, int relation_c
     if (plan.kind != RelationKind::kItems) continue;
     EnsureBegun(session, ctx, txn);
     WriteTruncate(session, ctx, plan);
+  }
+  MemoryContextSwitchTo(caller);
+  MemoryContextReset(session.change_context);
+}
+
+bool OpenMessage(Session &session, uint64 xid, const char *content, Size size, OpenedMessage &message) {
+  if (session.seal_key_read && OpenSealedMessage(session.seal_key, xid, content, size, message)) return true;
+  // First of its transaction, or the extension was made anew within it.
+  session.seal_key_read = ReadSealKey(session.seal_key);
+  return session.seal_key_read && OpenSealedMessage(session.seal_key, xid, content, size, message);
+}
+
+/// An application event, if it is one: the prefix and the content of a logical message are anybody's choice.
+void TakeMessage(LogicalDecodingContext *ctx, ReorderBufferTXN *txn, bool transactional, const char *prefix, Size size,
+                 const char *content) {
+  if (!transactional || std::strcmp(prefix, kMessagePrefix) != 0) return;
+  Session &session = GetSession(ctx);
+  MemoryContext const caller = MemoryContextSwitchTo(session.change_context);
+  OpenedMessage message;
+  if (OpenMessage(session, WithEpoch(txn->xid), content, size, message)) {
+    EnsureBegun(session, ctx, txn);
+    session.forgotten = 0;
+    StringInfo const line = BeginLine(session.writer, LineKind::kMessage, "", 0);
+    AppendBytes(line, message.topic, message.topic_length);
+    AppendByte(line, '\t');
+    AppendBytes(line, message.payload, message.payload_length);
+    EndLine(session.writer, ctx);
+  } else if (!session.reported_unsealed) {
+    session.reported_unsealed = true; // once a session: nobody shall fill the log with it
+    ereport(LOG, (errmsg("output plugin \"itemize\" leaves out a logical message with the prefix \"%s\" that "
+                         "itemize.publish has not written",
+                         kMessagePrefix),
+                  errdetail("Transaction %u wrote it. More of them are left out without a word.", txn->xid),
+                  errhidestmt(true)));
   }
   MemoryContextSwitchTo(caller);
   MemoryContextReset(session.change_context);
@@ -270,6 +277,7 @@ static void BeginCallback(LogicalDecodingContext *ctx, ReorderBufferTXN * /*txn*
     itemize::GetSession(ctx).begun = false;
     itemize::GetSession(ctx).settings_pinned = false;
     itemize::GetSession(ctx).forgotten = 0;
+    itemize::GetSession(ctx).seal_key_read = false;
   });
 }
 
@@ -283,6 +291,11 @@ static void TruncateCallback(LogicalDecodingContext *ctx, ReorderBufferTXN *txn,
   itemize::Entry([&] { itemize::Truncate(ctx, txn, relation_count, relations); });
 }
 
+static void MessageCallback(LogicalDecodingContext *ctx, ReorderBufferTXN *txn, XLogRecPtr /*message_lsn*/,
+                            bool transactional, const char *prefix, Size size, const char *content) {
+  itemize::Entry([&] { itemize::TakeMessage(ctx, txn, transactional, prefix, size, content); });
+}
+
 static void CommitCallback(LogicalDecodingContext *ctx, ReorderBufferTXN * /*txn*/, XLogRecPtr /*commit_lsn*/) {
   itemize::Entry([&] { itemize::EndDecodedTransaction(ctx); });
 }
@@ -294,5 +307,6 @@ void _PG_output_plugin_init(OutputPluginCallbacks *callbacks) {
   callbacks->begin_cb = BeginCallback;
   callbacks->change_cb = ChangeCallback;
   callbacks->truncate_cb = TruncateCallback;
+  callbacks->message_cb = MessageCallback;
   callbacks->commit_cb = CommitCallback;
 }

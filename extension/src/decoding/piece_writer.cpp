@@ -134,6 +134,11 @@ StringInfo BeginLine(PieceWriter &writer, LineKind kind, const char *subject, in
   return piece;
 }
 
+void CancelLine(PieceWriter &writer) {
+  writer.piece.len = writer.line_start;
+  --writer.last_ordinal;
+}
+
 void EndLine(PieceWriter &writer, LogicalDecodingContext *ctx) {
   StringInfo const piece = &writer.piece;
   AppendByte(piece, '\n');

@@ -33,6 +33,9 @@ void BeginTransaction(PieceWriter &writer, Lsn commit_lsn, uint64 xid, int64 com
 /// caller appends the rest, without the newline, to the buffer that is returned, then calls EndLine.
 StringInfo BeginLine(PieceWriter &writer, LineKind kind, const char *subject, int subject_length);
 
+/// Takes back a line that was begun and not ended: its ordinal goes to the next one.
+void CancelLine(PieceWriter &writer);
+
 /// Ends the line; sends the changes before it when the piece would become too long with it.
 void EndLine(PieceWriter &writer, LogicalDecodingContext *ctx);
 

@@ -1,5 +1,6 @@
 #include "decoding/relation_plans.hpp"
 
+#include "boundary/version_check.hpp"
 #include "serializer/buffer.hpp"
 
 #include "boundary/prelude.hpp"
@@ -51,14 +52,15 @@ void BuildPlan(RelationPlan &plan, Relation relation) {
   plan.subject_length = 0;
   DefinitionCatalog catalog;
   if (!LookUpDefinitionCatalog(catalog)) return;
-  if (plan.relation == catalog.item_type) {
+  if (plan.relation == catalog.item_type || plan.relation == catalog.topic) {
     AllocateRows(plan, RelationGetDescr(relation));
-    plan.kind = RelationKind::kDefinitionCatalog;
+    plan.kind = plan.relation == catalog.topic ? RelationKind::kTopicCatalog : RelationKind::kDefinitionCatalog;
     return;
   }
   if (RelationGetNamespace(relation) == catalog.schema) return;
   const ItemDefinition *const definition = FindDefinitionOfTable(plan.relation);
   if (definition == nullptr) return;
+  CheckLibraryIsNotOlder();
   plan.encoder = MakeRowEncoder(*definition, RelationGetDescr(relation));
   plan.depends_on_settings = DependsOnSettings(*plan.encoder);
   plan.generation = definition->generation;

@@ -15,6 +15,7 @@ enum class RelationKind : uint8 {
   kUnrelated,         ///< not defined: nothing of it leaves
   kItems,             ///< the source table of an item type, or a partition of it
   kDefinitionCatalog, ///< itemize.item_type: its changes are told as definition events
+  kTopicCatalog,      ///< itemize.topic: the same
 };
 
 struct RelationPlan {

@@ -9,6 +9,7 @@
 #include "definition/definition_store.hpp"
 #include "definition/names.hpp"
 #include "definition/partitions.hpp"
+#include "definition/read_access.hpp"
 #include "definition/source_table.hpp"
 
 #include "boundary/prelude.hpp"
@@ -26,9 +27,6 @@ namespace {
 enum Argument { kName, kSource, kKey, kFields, kRead, kReplace, kFirstUnbuilt };
 constexpr const char *kUnbuilt[] = {"text",   "language", "location", "price", "currency",
                                     "facets", "owner",    "parent",   "url"};
-
-constexpr const char *kReadBuilt[] = {"nobody", "everyone"};
-constexpr const char *kReadUnbuilt[] = {"authenticated", "owner", "roles"};
 
 void RefuseUnbuiltArguments(FunctionCallInfo fcinfo) {
   for (int i = 0; i < static_cast<int>(lengthof(kUnbuilt)); ++i) {
@@ -54,20 +52,6 @@ void CheckTypeName(const char *name) {
            errhint("Names are 1 to %d characters: small letters a-z, digits and underscores, not beginning with a "
                    "digit.",
                    static_cast<int>(kMaxTypeNameBytes))));
-}
-
-void CheckRead(const char *read) {
-  for (const char *const built : kReadBuilt) {
-    if (std::strcmp(read, built) == 0) return;
-  }
-  for (const char *const unbuilt : kReadUnbuilt) {
-    if (std::strcmp(read, unbuilt) != 0) continue;
-    ereport(ERROR,
-            (errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("read => '%s' comes with a later version of itemize", read),
-             errhint("Use 'nobody' (the default) or 'everyone'.")));
-  }
-  ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("read => '%s' is not known", read),
-                  errhint("Use 'nobody' (the default) or 'everyone'.")));
 }
 
 struct Names {

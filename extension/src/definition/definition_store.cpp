@@ -49,12 +49,6 @@ int CompareColumns(const void *left, const void *right) {
   return static_cast<int>(a->ordinal) - static_cast<int>(b->ordinal);
 }
 
-Oid GenerationSequence(const DefinitionCatalog &catalog) {
-  Oid const sequence = get_relname_relid("definition_generation", catalog.schema);
-  if (!OidIsValid(sequence)) elog(ERROR, "sequence itemize.definition_generation is missing");
-  return sequence;
-}
-
 /// The definition's item_type row, with a generation of its own.
 HeapTuple FormItemType(const DefinitionCatalog &catalog, Relation item_type, const char *type, Oid source,
                        const char *read) {
@@ -62,7 +56,7 @@ HeapTuple FormItemType(const DefinitionCatalog &catalog, Relation item_type, con
   bool nulls[kItemTypeRead] = {};
   values[kItemTypeName - 1] = CStringGetTextDatum(type);
   values[kItemTypeSource - 1] = ObjectIdGetDatum(source);
-  values[kItemTypeGeneration - 1] = Int64GetDatum(nextval_internal(GenerationSequence(catalog), false));
+  values[kItemTypeGeneration - 1] = Int64GetDatum(NextGeneration(catalog));
   values[kItemTypeRead - 1] = CStringGetTextDatum(read);
   return heap_form_tuple(RelationGetDescr(item_type), values, nulls);
 }
@@ -110,6 +104,12 @@ void DeleteAllColumns(const DefinitionCatalog &catalog, const StoredDefinition &
 }
 
 } // namespace
+
+int64 NextGeneration(const DefinitionCatalog &catalog) {
+  Oid const sequence = get_relname_relid("definition_generation", catalog.schema);
+  if (!OidIsValid(sequence)) elog(ERROR, "sequence itemize.definition_generation is missing");
+  return nextval_internal(sequence, false);
+}
 
 StoredDefinitions ReadStoredDefinitions(const DefinitionCatalog &catalog) {
   StoredDefinitions definitions = {0, nullptr};

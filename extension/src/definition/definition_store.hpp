@@ -58,6 +58,9 @@ Problem FindOverlap(const StoredDefinition &other, Oid table);
 /// Lets one transaction at a time change definitions; readers go on.
 void LockDefinitions(const DefinitionCatalog &catalog);
 
+/// A generation that nothing has had before.
+int64 NextGeneration(const DefinitionCatalog &catalog);
+
 /// Writes a new definition, with a new generation.
 void InsertDefinition(const DefinitionCatalog &catalog, const ItemDefinition &definition);
 

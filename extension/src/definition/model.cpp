@@ -115,6 +115,9 @@ bool LookUpDefinitionCatalog(DefinitionCatalog &catalog) {
   catalog.item_type_source_index = get_relname_relid("item_type_source_index", catalog.schema);
   catalog.item_column = get_relname_relid("item_column", catalog.schema);
   catalog.item_column_index = get_relname_relid("item_column_pkey", catalog.schema);
+  catalog.topic = get_relname_relid("topic", catalog.schema);
+  catalog.topic_name_index = get_relname_relid("topic_pkey", catalog.schema);
+  catalog.seal = get_relname_relid("seal", catalog.schema);
   return OidIsValid(catalog.item_type) && OidIsValid(catalog.item_type_name_index) &&
          OidIsValid(catalog.item_type_source_index) && OidIsValid(catalog.item_column) &&
          OidIsValid(catalog.item_column_index);
@@ -157,6 +160,22 @@ bool IdentityCovers(Relation table, AttrNumber column) {
     covers = covers || index->indkey.values[i] == column;
   ReleaseSysCache(tuple);
   return covers;
+}
+
+bool IsTopicDefined(const char *topic) {
+  DefinitionCatalog catalog;
+  if (!LookUpDefinitionCatalog(catalog) || !OidIsValid(catalog.topic) || !OidIsValid(catalog.topic_name_index)) {
+    return false;
+  }
+  ScanKeyData key;
+  ScanKeyInit(&key, kTopicName, BTEqualStrategyNumber, F_TEXTEQ, CStringGetTextDatum(topic));
+  key.sk_collation = C_COLLATION_OID;
+  Relation const topics = table_open(catalog.topic, AccessShareLock);
+  SysScanDesc scan = systable_beginscan(topics, catalog.topic_name_index, true, nullptr, 1, &key);
+  const bool found = HeapTupleIsValid(systable_getnext(scan));
+  systable_endscan(scan);
+  table_close(topics, AccessShareLock);
+  return found;
 }
 
 } // namespace itemize

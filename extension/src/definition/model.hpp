@@ -38,6 +38,10 @@ struct DefinitionCatalog {
   Oid item_type_source_index;
   Oid item_column;
   Oid item_column_index;
+  // Not there in databases, and at moments, that know no topics yet.
+  Oid topic;
+  Oid topic_name_index;
+  Oid seal;
 };
 
 /// Columns of itemize.item_type and itemize.item_column, in the order sql/00_schema.sql has them.
@@ -49,6 +53,8 @@ enum ItemColumnColumn : AttrNumber {
   kItemColumnName,
   kItemColumnAttnum
 };
+/// The same for itemize.topic (sql/40_publish.sql).
+enum TopicColumn : AttrNumber { kTopicName = 1, kTopicGeneration, kTopicRead };
 
 /// Reads the catalog's oids under the current (catalog or historic) snapshot; false when the extension
 /// is not there.
@@ -65,5 +71,8 @@ ItemDefinition *FindDefinitionByType(const char *type, Snapshot snapshot);
 /// Whether the write-ahead log has a column's old value when an update changes it, and in every delete: its table's
 /// replica identity covers it.
 bool IdentityCovers(Relation table, AttrNumber column);
+
+/// Whether there is a topic of that name, under the current catalog snapshot.
+bool IsTopicDefined(const char *topic);
 
 } // namespace itemize

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "itemize/key_text.hpp"
+#include "serializer/row_limit.hpp"
 
 #include "boundary/prelude.hpp"
 
@@ -70,12 +71,19 @@ void EncodeTuple(const RowEncoder &encoder, HeapTuple tuple, TupleDesc descripti
   initStringInfo(&item.key);
   initStringInfo(&item.row);
   initStringInfo(&item.member_lengths);
-  if (RowBytes(encoder, row) > kMaxRowBytes) {
-    ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED), errmsg("an item is larger than %zu bytes", kMaxRowBytes),
-                    errhint("Leave its large columns out of the definition's fields.")));
-  }
   EncodeKey(encoder, row, nullptr, &item.key);
-  EncodeRow(encoder, row, nullptr, &item.row, &item.member_lengths);
+  const auto limit = static_cast<Size>(MaxRowBytes());
+  bool too_large = LeastRowBytes(encoder, row) > limit;
+  if (!too_large) {
+    EncodeRow(encoder, row, nullptr, &item.row, &item.member_lengths);
+    too_large = static_cast<Size>(item.row.len) > limit;
+  }
+  if (too_large) {
+    ereport(ERROR,
+            (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+             errmsg("the item with key \"%s\" is larger than %zu bytes", item.key.data, limit),
+             errhint("Leave its large columns out of the definition's fields, or raise itemize.max_row_bytes.")));
+  }
 }
 
 Datum *DeconstructKeys(ArrayType *keys, int &count) {

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "serializer/buffer.hpp"
+#include "serializer/row_limit.hpp"
 
 #include "boundary/prelude.hpp"
 
@@ -21,9 +22,14 @@ struct ArrayCursor {
   int next;
 };
 
+/// What may stand before a row in the buffer is less. Behind the limit and this the row is over the limit, and will be
+/// told so: no need to make the rest. (An array of 100 KB can have a text of 1 GB: numeric '1e100000' takes 10 bytes.)
+constexpr int kHopeless = 2 * 1024 * 1024;
+
 void EncodeDimension(ArrayCursor &cursor, const int *sizes, int dimensions, StringInfo out) {
   AppendByte(out, '[');
   for (int i = 0; i < sizes[0]; ++i) {
+    if (unlikely(out->len > kHopeless + MaxRowBytes())) return;
     if (i > 0) AppendByte(out, ',');
     if (dimensions > 1) {
       EncodeDimension(cursor, sizes + 1, dimensions - 1, out);

@@ -132,12 +132,18 @@ void EncodeAbsentRow(const RowEncoder &encoder, StringInfo out, StringInfo membe
   }
 }
 
-Size RowBytes(const RowEncoder &encoder, const RowValues &row) {
+Size LeastRowBytes(const RowEncoder &encoder, const RowValues &row) {
+  // The text of arrays and documents may be shorter than their binary form: a small number, 12 bytes there, is one
+  // digit.
+  constexpr Size kMostShrinking = 16;
   Size bytes = 0;
   for (int i = 0; i < encoder.field_count; ++i) {
     const FieldEncoder &field = encoder.fields[i];
     if (field.column == kGone || row.nulls[field.column] || field.value.length != -1) continue;
-    if (!IsAbsent(field.value, row.values[field.column])) bytes += toast_raw_datum_size(row.values[field.column]);
+    if (IsAbsent(field.value, row.values[field.column])) continue;
+    const Size raw = toast_raw_datum_size(row.values[field.column]) - VARHDRSZ;
+    const ValueKind kind = field.value.kind;
+    bytes += kind == ValueKind::kText || kind == ValueKind::kBytea ? raw : raw / kMostShrinking;
   }
   return bytes;
 }

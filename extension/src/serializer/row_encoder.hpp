@@ -58,10 +58,9 @@ bool IsKeyKnown(const RowEncoder &encoder, const RowValues &row, const RowValues
 /// Appends the canonical key text of a row whose key is known.
 void EncodeKey(const RowEncoder &encoder, const RowValues &row, const RowValues *fallback, StringInfo out);
 
-/// Bytes that the values of a row take, compressed or not; those of a TOAST table count where they are in reach.
-/// More than kMaxRowBytes are not encoded: the text could outgrow what the server, or Redis, holds in one value.
-constexpr Size kMaxRowBytes = static_cast<Size>(64) * 1024 * 1024;
-Size RowBytes(const RowEncoder &encoder, const RowValues &row);
+/// Bytes that the text of a row surely exceeds, told without encoding it: what is over the limit anyway need not be
+/// made. Values of a TOAST table count where they are in reach.
+Size LeastRowBytes(const RowEncoder &encoder, const RowValues &row);
 
 /// Appends an empty row, all of whose members are absent, and its member lengths.
 void EncodeAbsentRow(const RowEncoder &encoder, StringInfo out, StringInfo member_lengths);

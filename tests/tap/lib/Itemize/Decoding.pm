@@ -35,6 +35,14 @@ sub refused
 	return ($? >> 8, $error);
 }
 
+# Further options of the plugin, as NAME=VALUE, for what is read from now on.
+sub use_options
+{
+	my ($self, @options) = @_;
+	$self->{options} = [ map { ('--option', $_) } @options ];
+	return $self;
+}
+
 # Everything up to now, message by message. What is written after the LSN to stop at makes the walsender pass it.
 sub messages
 {
@@ -43,7 +51,7 @@ sub messages
 	my $end = $node->safe_psql('postgres', 'SELECT pg_current_wal_insert_lsn()');
 	$node->safe_psql('postgres', "SELECT pg_logical_emit_message(true, 'end', '')");
 	my ($out, $error) = ('', '');
-	my $ran = IPC::Run::run([ $self->command('--start', '--no-loop', '--file', '-', '--endpos', $end, '--fsync-interval', '0') ], '<', \undef, '>', \$out, '2>', \$error);
+	my $ran = IPC::Run::run([ $self->command('--start', '--no-loop', '--file', '-', '--endpos', $end, '--fsync-interval', '0', @{ $self->{options} // [] }) ], '<', \undef, '>', \$out, '2>', \$error);
 	die "pg_recvlogical: $error" if !$ran;
 
 	# pg_recvlogical ends each message with a newline of its own.

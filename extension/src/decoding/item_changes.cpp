@@ -1,0 +1,242 @@
+#include "decoding/item_changes.hpp"
+
+#include <cstring>
+
+#include "boundary/subtransaction.hpp"
+#include "serializer/buffer.hpp"
+#include "serializer/row_limit.hpp"
+
+#include "boundary/prelude.hpp"
+
+namespace itemize {
+
+namespace {
+
+/// What a change comes to, once its row, and its old key if it is deleted, are in the session's buffers.
+struct ItemChange {
+  bool known;           ///< which row it was; else all copies have to be read anew
+  bool deletes;         ///< the row under the key in session.old_key
+  bool has_row;         ///< there is one now, in plan.new_row
+  LineKind row_kind;    ///< insert or update
+  const RowValues *old; ///< null when the log does not have it
+};
+
+void MakeKey(const RelationPlan &plan, const RowValues &row, const RowValues *fallback, StringInfo key) {
+  resetStringInfo(key);
+  EncodeKey(*plan.encoder, row, fallback, key);
+}
+
+bool KeyChanged(Session &session, const RelationPlan &plan) {
+  MakeKey(plan, plan.old_row, nullptr, &session.old_key);
+  MakeKey(plan, plan.new_row, &plan.old_row, &session.new_key);
+  return session.old_key.len != session.new_key.len ||
+         std::memcmp(session.old_key.data, session.new_key.data, static_cast<Size>(session.new_key.len)) != 0;
+}
+
+ItemChange ReadItemChange(Session &session, const RelationPlan &plan, TupleDesc description,
+                          ReorderBufferChange *change) {
+  HeapTuple const old_tuple = compat::OldTuple(change);
+  HeapTuple const new_tuple = compat::NewTuple(change);
+  ItemChange item{};
+  item.old = old_tuple != nullptr ? &plan.old_row : nullptr;
+  if (old_tuple != nullptr) heap_deform_tuple(old_tuple, description, plan.old_row.values, plan.old_row.nulls);
+  if (new_tuple != nullptr) heap_deform_tuple(new_tuple, description, plan.new_row.values, plan.new_row.nulls);
+  // A table whose identity does not tell the key (any more): which row it was is unknown.
+  const bool key_may_differ =
+      change->action == REORDER_BUFFER_CHANGE_UPDATE && item.old == nullptr && !plan.identity_tells_key;
+  item.known = !key_may_differ && (item.old == nullptr || IsKeyKnown(*plan.encoder, *item.old, nullptr)) &&
+               (new_tuple == nullptr ? item.old != nullptr : IsKeyKnown(*plan.encoder, plan.new_row, item.old));
+  if (unlikely(!item.known)) return item;
+  if (new_tuple == nullptr) {
+    MakeKey(plan, *item.old, nullptr, &session.old_key);
+    item.deletes = true;
+    return item;
+  }
+  const bool inserted = change->action == REORDER_BUFFER_CHANGE_INSERT;
+  item.has_row = true;
+  item.deletes = !inserted && item.old != nullptr && KeyChanged(session, plan);
+  item.row_kind = inserted || item.deletes ? LineKind::kInsert : LineKind::kUpdate;
+  return item;
+}
+
+void WriteDelete(Session &session, LogicalDecodingContext *ctx, const RelationPlan &plan) {
+  session.forgotten = 0;
+  StringInfo const line = BeginLine(session.writer, LineKind::kDelete, plan.subject, plan.subject_length);
+  AppendByte(line, '\t');
+  AppendBytes(line, session.old_key.data, session.old_key.len);
+  EndLine(session.writer, ctx);
+}
+
+/// `reason`: a stable word first; nothing of the row.
+void WriteSetAside(Session &session, LogicalDecodingContext *ctx, const char *subject, int subject_length,
+                   const char *reason) {
+  session.forgotten = 0; // what makes readers drop their copies stands directly behind it, always
+  StringInfo const line = BeginLine(session.writer, LineKind::kSetAside, subject, subject_length);
+  AppendByte(line, '\t');
+  AppendBytes(line, reason, static_cast<int>(std::strlen(reason)));
+  EndLine(session.writer, ctx);
+}
+
+void EndRowLine(Session &session, LogicalDecodingContext *ctx, StringInfo line) {
+  AppendByte(line, '\t');
+  AppendBytes(line, session.member_lengths.data, session.member_lengths.len);
+  EndLine(session.writer, ctx);
+}
+
+/// The row under the key in session.new_key, without its members.
+void WriteAbsentRow(Session &session, LogicalDecodingContext *ctx, const RelationPlan &plan, LineKind kind) {
+  session.forgotten = 0;
+  StringInfo const line = BeginLine(session.writer, kind, plan.subject, plan.subject_length);
+  AppendByte(line, '\t');
+  AppendBytes(line, session.new_key.data, session.new_key.len);
+  AppendByte(line, '\t');
+  resetStringInfo(&session.member_lengths);
+  EncodeAbsentRow(*plan.encoder, line, &session.member_lengths);
+  EndRowLine(session, ctx, line);
+}
+
+/// Appends the row to `out`. False, and nothing of use there, when it is over the limit; then `bytes` says how long it
+/// is at least.
+bool EncodeRowWithinLimit(Session &session, const RelationPlan &plan, const ItemChange &item, StringInfo out,
+                          Size &bytes) {
+  const auto limit = static_cast<Size>(MaxRowBytes());
+  resetStringInfo(&session.member_lengths);
+  bytes = LeastRowBytes(*plan.encoder, plan.new_row);
+  if (unlikely(bytes > limit)) return false;
+  const int start = out->len;
+  EncodeRow(*plan.encoder, plan.new_row, item.old, out, &session.member_lengths);
+  bytes = static_cast<Size>(out->len - start);
+  return likely(bytes <= limit);
+}
+
+void SetAsideTooLarge(Session &session, LogicalDecodingContext *ctx, const RelationPlan &plan, LineKind kind,
+                      Size bytes) {
+  WriteSetAside(session, ctx, plan.subject, plan.subject_length,
+                psprintf("too_large at least %zu bytes, the limit is %d", bytes, MaxRowBytes()));
+  WriteAbsentRow(session, ctx, plan, kind);
+}
+
+/// The row straight into the piece.
+void WriteRow(Session &session, LogicalDecodingContext *ctx, const RelationPlan &plan, const ItemChange &item) {
+  session.forgotten = 0;
+  StringInfo const line = BeginLine(session.writer, item.row_kind, plan.subject, plan.subject_length);
+  AppendByte(line, '\t');
+  EncodeKey(*plan.encoder, plan.new_row, item.old, line);
+  AppendByte(line, '\t');
+  Size bytes;
+  if (likely(EncodeRowWithinLimit(session, plan, item, line, bytes))) return EndRowLine(session, ctx, line);
+  CancelLine(session.writer);
+  MakeKey(plan, plan.new_row, item.old, &session.new_key);
+  SetAsideTooLarge(session, ctx, plan, item.row_kind, bytes);
+}
+
+/// Errors that are none of the change's: the server, or somebody, ends the session, or the library is the wrong one.
+bool MustEndSession(const ErrorData *error) {
+  return ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_OPERATOR_INTERVENTION ||
+         error->sqlerrcode == ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE;
+}
+
+/// Tells the server's log what only it may know: the message may show parts of the row.
+const char *ReportSetAside(Session &session, const char *type, const ReorderBufferChange *change,
+                           const ErrorData *error) {
+  session.careful_transactions = kCarefulTransactions;
+  const char *const sqlstate = unpack_sql_state(error->sqlerrcode);
+  ereport(LOG, (errcode(error->sqlerrcode),
+                errmsg("output plugin \"itemize\" sets aside a change of item type \"%s\" at %X/%X", type,
+                       static_cast<uint32>(change->lsn >> 32U), static_cast<uint32>(change->lsn)),
+                errdetail("Its encoding failed: %s", error->message), errhidestmt(true)));
+  return psprintf("encode_failed SQLSTATE %s", sqlstate);
+}
+
+} // namespace
+
+void WriteTruncate(Session &session, LogicalDecodingContext *ctx, const RelationPlan &plan) {
+  // TRUNCATE names the partitioned table and each partition; a table of which no row can be told says it in each
+  // change.
+  if (session.forgotten == plan.generation) return;
+  (void)BeginLine(session.writer, LineKind::kTruncate, plan.subject, plan.subject_length);
+  EndLine(session.writer, ctx);
+  session.forgotten = plan.generation;
+}
+
+void WriteItemChange(Session &session, LogicalDecodingContext *ctx, const RelationPlan &plan, TupleDesc description,
+                     ReorderBufferChange *change) {
+  const ItemChange item = ReadItemChange(session, plan, description, change);
+  if (unlikely(!item.known)) return WriteTruncate(session, ctx, plan);
+  if (item.deletes) WriteDelete(session, ctx, plan);
+  if (item.has_row) WriteRow(session, ctx, plan, item);
+}
+
+void WriteItemChangeCarefully(Session &session, LogicalDecodingContext *ctx, const RelationPlan &plan,
+                              TupleDesc description, ReorderBufferChange *change) {
+  // Only into buffers: what is sent, is sent outside of the subtransaction.
+  StringInfoData row;
+  initStringInfo(&row);
+  ItemChange item{};
+  Size bytes = 0;
+  bool fits = true;
+  ErrorData *const error = TryInSubtransaction([&] {
+    item = ReadItemChange(session, plan, description, change);
+    if (!item.has_row) return;
+    MakeKey(plan, plan.new_row, item.old, &session.new_key);
+    fits = EncodeRowWithinLimit(session, plan, item, &row, bytes);
+  });
+  if (error != nullptr) {
+    if (MustEndSession(error)) ReThrowError(error);
+    const char *const type = psprintf("%.*s", static_cast<int>(std::strcspn(plan.subject, "\t")), plan.subject);
+    WriteSetAside(session, ctx, plan.subject, plan.subject_length, ReportSetAside(session, type, change, error));
+    // Once more without the row: mostly the key can be told.
+    ErrorData *const key_error = TryInSubtransaction([&] {
+      item = ReadItemChange(session, plan, description, change);
+      if (item.has_row) MakeKey(plan, plan.new_row, item.old, &session.new_key);
+    });
+    if (key_error != nullptr) {
+      if (MustEndSession(key_error)) ReThrowError(key_error);
+      item.known = false;
+    }
+  }
+  if (!item.known) return WriteTruncate(session, ctx, plan);
+  if (item.deletes) WriteDelete(session, ctx, plan);
+  if (!item.has_row) return;
+  if (error != nullptr) return WriteAbsentRow(session, ctx, plan, item.row_kind);
+  if (!fits) return SetAsideTooLarge(session, ctx, plan, item.row_kind, bytes);
+  session.forgotten = 0;
+  StringInfo const line = BeginLine(session.writer, item.row_kind, plan.subject, plan.subject_length);
+  AppendByte(line, '\t');
+  AppendBytes(line, session.new_key.data, session.new_key.len);
+  AppendByte(line, '\t');
+  AppendBytes(line, row.data, row.len);
+  EndRowLine(session, ctx, line);
+}
+
+const RelationPlan *GetRelationPlanCarefully(Session &session, Relation relation, const ReorderBufferChange *change,
+                                             UnplannedItems &unplanned) {
+  const RelationPlan *plan = nullptr;
+  ErrorData *const error = TryInSubtransaction([&] { plan = &GetRelationPlan(session.plans, relation); });
+  if (error == nullptr) return plan;
+  if (MustEndSession(error)) ReThrowError(error);
+  // Half made, and not to be taken for a plan by the next change.
+  const Oid oid = RelationGetRelid(relation);
+  auto *const broken = static_cast<RelationPlan *>(hash_search(session.plans.table, &oid, HASH_FIND, nullptr));
+  if (broken != nullptr) broken->valid = false;
+  const ItemDefinition *definition = nullptr;
+  ErrorData *const again = TryInSubtransaction([&] { definition = FindDefinitionOfTable(oid); });
+  // Not even which type it is: nothing could be told to anybody.
+  if (again != nullptr || definition == nullptr) ReThrowError(error);
+  StringInfoData subject;
+  initStringInfo(&subject);
+  appendStringInfo(&subject, "%s\t" INT64_FORMAT, NameStr(definition->type), definition->generation);
+  unplanned.subject_length = subject.len;
+  (void)Reserve(&subject, kCopyBlock);
+  unplanned.subject = subject.data;
+  unplanned.reason = ReportSetAside(session, NameStr(definition->type), change, error);
+  return nullptr;
+}
+
+void WriteUnplanned(Session &session, LogicalDecodingContext *ctx, const UnplannedItems &unplanned) {
+  WriteSetAside(session, ctx, unplanned.subject, unplanned.subject_length, unplanned.reason);
+  (void)BeginLine(session.writer, LineKind::kTruncate, unplanned.subject, unplanned.subject_length);
+  EndLine(session.writer, ctx);
+}
+
+} // namespace itemize
