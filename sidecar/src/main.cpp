@@ -5,6 +5,7 @@
 #include "base/stop_token.hpp"
 #include "global/publisher.hpp"
 #include "http/extended.hpp"
+#include "http/health_server.hpp"
 #include "local/applier.hpp"
 #include "options.hpp"
 #include "postgres/connection.hpp"
@@ -114,7 +115,9 @@ int Run(const Options &options) {
   std::optional<Publisher> publisher;
   std::optional<Applier> applier;
   std::optional<Extended> extended;
+  std::optional<HealthServer> health;
   if (options.RunsExtended()) extended.emplace(options, services);
+  if (!options.metrics_address.empty()) health.emplace(options, services);
   if (options.RunsGlobal()) publisher.emplace(options, services);
   if (options.RunsLocal()) applier.emplace(options, services);
 
@@ -127,6 +130,7 @@ int Run(const Options &options) {
   start("global", publisher);
   start("local", applier);
   start("extended", extended);
+  start("metrics", health);
 
   Supervise(signals, stop, services);
   const auto deadline = std::chrono::steady_clock::now() + kDrainLimit;

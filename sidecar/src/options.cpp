@@ -53,6 +53,7 @@ struct Raw {
   std::string checked_mode;
   std::string redis;
   std::string listen;
+  std::string metrics_listen;
   // Files that hold a password and nothing else.
   std::string database_password_file;
   std::string replication_database_password_file;
@@ -61,6 +62,9 @@ struct Raw {
   std::string local_redis_password_file;
   // Signed: CLI11 would read -1 into an unsigned number as a huge one.
   std::int64_t stream_max_entries = 0;
+  std::int64_t stream_max_bytes = 0;
+  std::int64_t stream_max_age_seconds = 0;
+  std::int64_t lease_seconds = 0;
   std::int64_t local_stream_max_entries = 0;
   std::int64_t heartbeat_seconds = 0;
   std::int64_t item_ttl_seconds = 0;
@@ -103,11 +107,16 @@ void Declare(CLI::App &app, Options &options, Raw &raw) {
   Add(app, "slot", options.slot, "logical replication slot; made when missing");
   Add(app, "prefix", options.prefix, "prefix of every key in Redis");
   Add(app, "stream-max-entries", raw.stream_max_entries, "entries kept in the global stream, about");
+  Add(app, "stream-max-bytes", raw.stream_max_bytes, "bytes kept in the global stream, about");
+  Add(app, "stream-max-age-seconds", raw.stream_max_age_seconds, "how long an entry is kept in the global stream");
+  Add(app, "cluster", options.cluster, "name of the cluster that this process applies for");
+  Add(app, "lease-seconds", raw.lease_seconds, "a publisher silent for longer is evicted by one that waits");
   Add(app, "local-stream-max-entries", raw.local_stream_max_entries, "entries kept in the local stream, about");
   Add(app, "heartbeat-seconds", raw.heartbeat_seconds, "longest time without an entry while the WAL moves");
   Add(app, "item-ttl-seconds", raw.item_ttl_seconds, "how long an item is held after it was last read");
   Add(app, "missing-ttl-seconds", raw.missing_ttl_seconds, "the same for an item known to be missing");
   Add(app, "listen", raw.listen, "ADDRESS:PORT of the HTTP server; port 0 takes a free one");
+  Add(app, "metrics-listen", raw.metrics_listen, "ADDRESS:PORT for health and metrics alone, in every mode");
   Add(app, "static-dir", options.static_dir, "directory served at /");
   Add(app, "max-connections", raw.max_connections, "HTTP connections at once, live streams included");
   Add(app, "live-buffer", raw.live_buffer, "bytes that may wait for one live client before they are conflated");
@@ -125,17 +134,16 @@ Mode ParseMode(const std::string &name) {
   throw ConfigError("MODE must be absolute, global, local, extended or check-config, not \"" + name + "\"");
 }
 
-void ParseListen(const std::string &listen, Options &options) {
+void ParseListen(const char *name, const std::string &listen, std::string &address, std::uint16_t &port) {
   const std::size_t colon = listen.rfind(':');
-  const auto port = colon == std::string::npos ? std::nullopt : ParseUint64(std::string_view(listen).substr(colon + 1));
-  if (!port || *port > 65535 || colon == 0) {
-    throw ConfigError("listen must be ADDRESS:PORT, for example 127.0.0.1:8080, not \"" + listen + "\"");
+  const auto number =
+      colon == std::string::npos ? std::nullopt : ParseUint64(std::string_view(listen).substr(colon + 1));
+  if (!number || *number > 65535 || colon == 0) {
+    throw ConfigError(std::string(name) + " must be ADDRESS:PORT, for example 127.0.0.1:8080, not \"" + listen + "\"");
   }
-  options.listen_address = listen.substr(0, colon);
-  if (options.listen_address.front() == '[' && options.listen_address.back() == ']') {
-    options.listen_address = options.listen_address.substr(1, options.listen_address.size() - 2);
-  }
-  options.listen_port = static_cast<std::uint16_t>(*port);
+  address = listen.substr(0, colon);
+  if (address.front() == '[' && address.back() == ']') address = address.substr(1, address.size() - 2);
+  port = static_cast<std::uint16_t>(*number);
 }
 
 void RequireAtLeastOne(std::int64_t value, const char *name) {
@@ -176,6 +184,8 @@ void Validate(const Options &options) {
     if (!url->empty()) ParseRedisUrl(*url);
   }
   if (!IsSlotName(options.slot)) throw ConfigError("slot must be 1 to 63 lower case letters, digits and underscores");
+  if (!IsPrefix(options.cluster) || options.cluster.find(':') != std::string::npos)
+    throw ConfigError("cluster must be 1 to 63 letters, digits and characters of _-.");
   if (!IsPrefix(options.prefix)) throw ConfigError("prefix must be 1 to 63 letters, digits and characters of _-.:");
 }
 
@@ -224,8 +234,13 @@ void Resolve(Raw &raw, CommandLine &command) {
   if (options.replication_database.empty()) options.replication_database = options.database;
   if (options.global_redis.empty()) options.global_redis = raw.redis;
   if (options.local_redis.empty()) options.local_redis = raw.redis;
-  ParseListen(raw.listen, options);
+  ParseListen("listen", raw.listen, options.listen_address, options.listen_port);
+  if (!raw.metrics_listen.empty())
+    ParseListen("metrics-listen", raw.metrics_listen, options.metrics_address, options.metrics_port);
   RequireAtLeastOne(raw.stream_max_entries, "stream-max-entries");
+  RequireAtLeastOne(raw.stream_max_bytes, "stream-max-bytes");
+  RequireAtLeastOne(raw.stream_max_age_seconds, "stream-max-age-seconds");
+  RequireAtLeastOne(raw.lease_seconds, "lease-seconds");
   RequireAtLeastOne(raw.local_stream_max_entries, "local-stream-max-entries");
   RequireAtLeastOne(raw.heartbeat_seconds, "heartbeat-seconds");
   RequireAtLeastOne(raw.item_ttl_seconds, "item-ttl-seconds");
@@ -233,6 +248,9 @@ void Resolve(Raw &raw, CommandLine &command) {
   RequireAtLeastOne(raw.max_connections, "max-connections");
   RequireAtLeastOne(raw.live_buffer, "live-buffer");
   options.stream_max_entries = static_cast<std::uint64_t>(raw.stream_max_entries);
+  options.stream_max_bytes = static_cast<std::uint64_t>(raw.stream_max_bytes);
+  options.stream_max_age = std::chrono::seconds(raw.stream_max_age_seconds);
+  options.lease = std::chrono::seconds(raw.lease_seconds);
   options.local_stream_max_entries = static_cast<std::uint64_t>(raw.local_stream_max_entries);
   options.heartbeat = std::chrono::seconds(raw.heartbeat_seconds);
   options.item_ttl = std::chrono::seconds(raw.item_ttl_seconds);
@@ -264,6 +282,9 @@ CommandLine ParseCommandLine(int argc, const char *const *argv) {
   Raw raw;
   raw.listen = options.listen_address + ':' + std::to_string(options.listen_port);
   raw.stream_max_entries = static_cast<std::int64_t>(options.stream_max_entries);
+  raw.stream_max_bytes = static_cast<std::int64_t>(options.stream_max_bytes);
+  raw.stream_max_age_seconds = options.stream_max_age.count();
+  raw.lease_seconds = options.lease.count();
   raw.local_stream_max_entries = static_cast<std::int64_t>(options.local_stream_max_entries);
   raw.heartbeat_seconds = options.heartbeat.count();
   raw.item_ttl_seconds = options.item_ttl.count();

@@ -30,6 +30,13 @@ struct Options {
   std::string prefix = "itemize";
   /// About how many entries the global stream keeps. A cluster that falls further behind resyncs.
   std::uint64_t stream_max_entries = 100'000;
+  /// The same in bytes of its entries, and in age: older ones go, whoever has not read them.
+  std::uint64_t stream_max_bytes = 1'073'741'824;
+  std::chrono::seconds stream_max_age{86400};
+  /// Name of the cluster that this process applies for, in the registry of the global Redis.
+  std::string cluster = "default";
+  /// A publisher that does not renew its lease for this long is evicted from the slot by one that waits.
+  std::chrono::seconds lease{10};
   /// About how many entries the local stream keeps, for clients that resume with Last-Event-ID.
   std::uint64_t local_stream_max_entries = 10'000;
   /// Longest time without an entry in the stream while the write-ahead log moves.
@@ -42,6 +49,9 @@ struct Options {
   /// Address and port of the HTTP server; port 0 takes a free one.
   std::string listen_address = "127.0.0.1";
   std::uint16_t listen_port = 8080;
+  /// Where health and metrics are served besides; an empty address: nowhere.
+  std::string metrics_address;
+  std::uint16_t metrics_port = 0;
   /// Directory served at /; empty: none.
   std::string static_dir;
   /// HTTP connections at once, live streams included.

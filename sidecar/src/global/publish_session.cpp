@@ -1,6 +1,8 @@
 #include "global/publish_session.hpp"
 
+#include "base/backoff.hpp"
 #include "base/clock.hpp"
+#include "global/piece_cut.hpp"
 #include "redis/endpoint.hpp"
 
 namespace itemize::sidecar {
@@ -18,6 +20,8 @@ constexpr std::chrono::milliseconds kLongestSilence{5000};
 constexpr std::chrono::milliseconds kGapPause{1000};
 /// How soon an idle publisher notices that Redis, or its ownership, is gone.
 constexpr std::chrono::milliseconds kOwnershipCheckInterval{1000};
+/// How soon a publisher notices that Redis has room again.
+constexpr std::chrono::milliseconds kLongestFullWait{1000};
 
 /// The definitions that a piece changes. A row holds no raw newline, so the text says whether there are any.
 std::vector<TypeState> ReadTypes(std::string_view piece) {
@@ -43,22 +47,24 @@ PublishMetrics::PublishMetrics(Metrics &metrics)
       malformed(metrics.Counter("itemize_malformed_pieces_total", "Pieces set aside because they cannot be carried on",
                                 {{"part", "global"}})),
       lag(metrics.Gauge("itemize_publish_lag_seconds", "Commit to publication, of the newest transaction published")),
+      full(metrics.Gauge("itemize_stream_full", "1 while the global Redis has no room for entries")),
       owner(metrics.Gauge("itemize_slot_owner", "1 while this process holds the replication slot")) {}
 
-PublishSession::PublishSession(const Options &options, Services &services, PublishMetrics &metrics,
+PublishSession::PublishSession(const Options &options, Services &services, PublishMetrics &metrics, OwnedStream &owned,
                                const StopToken &stop)
-    : options_(options), services_(services), metrics_(metrics), stop_(stop),
+    : options_(options), services_(services), metrics_(metrics), owned_(owned), stop_(stop),
       // Redis first: while it is away nobody troubles the database.
-      writer_(ParseRedisUrl(options.global_redis), options.prefix, options.stream_max_entries),
-      database_(OpenDatabase(options, stop)), report_(options, services, stop) {
+      writer_(ParseRedisUrl(options.global_redis), options), database_(OpenDatabase(options, stop)),
+      report_(options, services, stop),
+      check_interval_(std::min(kOwnershipCheckInterval, std::chrono::milliseconds(options.lease) / 3)) {
   ReadDefinitions(database_); // before a slot holds WAL back for a database that is not set up
   stream_ = OpenStream(options, stop);
-  const AcquiredSlot slot = AcquireSlot(*stream_, options, services);
+  const AcquiredSlot slot = AcquireSlot(*stream_, writer_, options, services);
   DecideEpoch(slot);
 }
 
 void PublishSession::DecideEpoch(const AcquiredSlot &slot) {
-  const StreamWriter::Found found = writer_.Claim();
+  const StreamWriter::Found found = writer_.Claim(stream_->connection().backend_pid());
   StreamStart start;
   start.epoch = found.epoch;
   start.last = found.last;
@@ -78,8 +84,10 @@ void PublishSession::DecideEpoch(const AcquiredSlot &slot) {
     epoch_ = *start.epoch;
     writer_.ContinueEpoch(epoch_);
     published_ = *start.last;
+    owned_.Set({FormatEpoch(epoch_), writer_.token()});
     report_.Stream(FormatEpoch(epoch_));
   }
+  received_ = published_;
   confirmed_ = reported_ = complete_ = start.confirmed;
   wal_end_ = start.confirmed;
   services_.log.Info("streaming", {{"slot", options_.slot},
@@ -97,6 +105,7 @@ void PublishSession::BeginEpoch(const StreamStart &start, std::string_view reaso
                                      {"reason", reason},
                                      {"previous", start.epoch ? FormatEpoch(*start.epoch) : std::string()},
                                      {"start", FormatPgLsn(start.confirmed)}});
+  owned_.Set({FormatEpoch(epoch_), writer_.token()});
   report_.Stream(FormatEpoch(epoch_));
   services_.metrics.Counter("itemize_epochs_total", "Epochs begun by this process", {{"reason", std::string(reason)}})
       .Increment();
@@ -114,11 +123,11 @@ void PublishSession::Run() {
     if (stop_.stopped()) break;
     PublishHeartbeatIfDue();
     SendStatusIfDue();
-    if (Clock::now() - last_check_ >= kOwnershipCheckInterval) {
+    if (Clock::now() - last_check_ >= check_interval_) {
       writer_.CheckOwnership();
       last_check_ = Clock::now();
     }
-    if (drained_) stream_->Wait(kOwnershipCheckInterval);
+    if (drained_) stream_->Wait(check_interval_);
   }
   stream_->SendStatus(confirmed_);
 }
@@ -152,6 +161,12 @@ void PublishSession::TakePiece(std::string_view piece) {
   if (bounds->complete) complete_ = bounds->version.commit_lsn;
   // After a crash the slot repeats what it was not told is safe; the stream has it already.
   if (bounds->version <= published_) return;
+  std::string cut;
+  if (bounds->version.commit_lsn == published_.commit_lsn) {
+    // Sent again with other bounds, its beginning may be there already.
+    cut = WithoutChangesUpTo(piece, published_.ordinal);
+    piece = cut;
+  }
   const bool same_transaction = received_.commit_lsn == bounds->version.commit_lsn;
   metrics_.changes.Increment(
       static_cast<double>(bounds->version.ordinal - (same_transaction ? received_.ordinal : std::uint64_t{0})));
@@ -189,7 +204,7 @@ void PublishSession::BridgeGap() {
 }
 
 void PublishSession::PublishBatch() {
-  writer_.Publish(batch_);
+  Publish(batch_);
   published_ = batch_.back().version;
   metrics_.pieces.Increment(static_cast<double>(batch_.size()));
   metrics_.bytes.Increment(static_cast<double>(batch_bytes_));
@@ -198,15 +213,53 @@ void PublishSession::PublishBatch() {
   batch_bytes_ = 0;
 }
 
+void PublishSession::Publish(const std::vector<StreamEntry> &entries) {
+  Backoff wait(kBackoffFirst, kLongestFullWait);
+  bool announced = false;
+  while (true) {
+    try {
+      writer_.Publish(entries);
+      break;
+    } catch (const StreamFull &error) {
+      if (!announced) {
+        services_.log.Error("stream_full", {{"error", error.what()},
+                                            {"consequence", "WAL is held back until there is room"},
+                                            {"hint", "give Redis more memory, or lower --stream-max-bytes"}});
+      }
+    }
+    announced = true;
+    metrics_.full.Set(1);
+    owned_.SetFull(true);
+    if (stop_.WaitFor(wait.Next())) throw Stopped();
+    writer_.CheckOwnership();
+    SendStatusIfDue();
+  }
+  if (!announced) return;
+  services_.log.Info("stream_has_room");
+  metrics_.full.Set(0);
+  owned_.SetFull(false);
+}
+
 /// Moves the slot on while nothing of the write-ahead log is ours.
 void PublishSession::PublishHeartbeatIfDue() {
-  if (inside_transaction_ || wal_end_ <= published_.commit_lsn) return;
+  if (inside_transaction_) return;
+  if (wal_end_ <= published_.commit_lsn) return MakeLastEntryForget();
   if (Clock::now() - last_entry_ < options_.heartbeat) return;
-  writer_.Publish({{{wal_end_, 0}, FormatHeartbeat(wal_end_), {}}});
+  Publish({{{wal_end_, 0}, FormatHeartbeat(wal_end_), {}}});
+  asked_to_forget_ = false;
   published_ = {wal_end_, 0};
   complete_ = confirmed_ = wal_end_;
   metrics_.heartbeats.Increment();
   last_check_ = last_entry_ = Clock::now();
+}
+
+/// The stream's last entry is never trimmed. On a database where nothing is written any more, a heartbeat must take its
+/// place before its row is older than the stream may keep one: a word in the write-ahead log makes one possible.
+void PublishSession::MakeLastEntryForget() {
+  if (published_.ordinal == 0 || asked_to_forget_ || Clock::now() - last_entry_ < options_.stream_max_age / 2) return;
+  asked_to_forget_ = true;
+  database_.Execute("BEGIN; SET LOCAL synchronous_commit = local; "
+                    "SELECT pg_catalog.pg_logical_emit_message(true, 'itemize-heartbeat', ''); COMMIT");
 }
 
 void PublishSession::SendStatusIfDue() {

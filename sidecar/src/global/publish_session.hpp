@@ -5,6 +5,7 @@
 #include "base/stop_token.hpp"
 #include "global/database_report.hpp"
 #include "global/epoch_rules.hpp"
+#include "global/owned_stream.hpp"
 #include "global/slot.hpp"
 #include "global/stream_writer.hpp"
 #include "itemize/change_event.hpp"
@@ -28,14 +29,16 @@ struct PublishMetrics {
   prometheus::Counter &heartbeats;
   prometheus::Counter &malformed;
   prometheus::Gauge &lag;
+  prometheus::Gauge &full;
   prometheus::Gauge &owner;
 };
 
 class PublishSession {
 public:
   /// Connects to both servers, takes the slot, and begins or continues the epoch. May wait long, while
-  /// another publisher works.
-  PublishSession(const Options &options, Services &services, PublishMetrics &metrics, const StopToken &stop);
+  /// another publisher works. `owned` is told what is ours, from then on.
+  PublishSession(const Options &options, Services &services, PublishMetrics &metrics, OwnedStream &owned,
+                 const StopToken &stop);
 
   /// Publishes until a stop is requested; throws when either server fails.
   void Run();
@@ -51,12 +54,16 @@ private:
   void SetAside(std::string_view why, std::size_t bytes);
   void BridgeGap();
   void PublishBatch();
+  /// Waits while Redis has no room: the slot is not confirmed meanwhile, so the server keeps what is to come.
+  void Publish(const std::vector<StreamEntry> &entries);
+  void MakeLastEntryForget();
   void PublishHeartbeatIfDue();
   void SendStatusIfDue();
 
   const Options &options_;
   Services &services_;
   PublishMetrics &metrics_;
+  OwnedStream &owned_;
   StopToken stop_;
   StreamWriter writer_;
   PostgresConnection database_;
@@ -86,6 +93,9 @@ private:
   Clock::time_point last_entry_ = Clock::now();
   Clock::time_point last_status_ = Clock::now();
   Clock::time_point last_check_ = Clock::now();
+  /// How often the claim is renewed.
+  std::chrono::milliseconds check_interval_;
+  bool asked_to_forget_ = false;
 };
 
 } // namespace itemize::sidecar

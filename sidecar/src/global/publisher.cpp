@@ -2,7 +2,11 @@
 
 #include "base/scope_exit.hpp"
 #include "base/sessions.hpp"
+#include "global/owned_stream.hpp"
 #include "global/publish_session.hpp"
+#include "global/stream_watch.hpp"
+
+#include <thread>
 
 namespace itemize::sidecar {
 namespace {
@@ -17,11 +21,22 @@ Publisher::Publisher(const Options &options, Services &services) : options_(opti
 
 void Publisher::Run(const StopToken &stop) {
   PublishMetrics metrics(services_.metrics);
+  OwnedStream owned;
+  StopSource watch_stop;
+  std::thread watch([&] { StreamWatch(options_, services_, owned, watch_stop.token()).Run(); });
+  const ScopeExit end_watch([&] {
+    watch_stop.RequestStop();
+    watch.join();
+  });
   SessionLoop loop;
   loop.part = kPart;
   loop.session = [&](const std::function<void()> &working) {
-    const ScopeExit leave([&] { metrics.owner.Set(0); });
-    PublishSession session(options_, services_, metrics, stop);
+    const ScopeExit leave([&] {
+      owned.Clear();
+      metrics.owner.Set(0);
+      metrics.full.Set(0);
+    });
+    PublishSession session(options_, services_, metrics, owned, stop);
     working();
     metrics.owner.Set(1);
     session.Run();

@@ -10,6 +10,7 @@ namespace {
 constexpr std::chrono::milliseconds kLongestTakeoverDelay{1000};
 
 // SQLSTATEs, PostgreSQL's errcodes.txt
+constexpr const char *kInsufficientPrivilege = "42501";
 constexpr const char *kObjectInUse = "55006";
 constexpr const char *kObjectNotInPrerequisiteState = "55000";
 
@@ -26,6 +27,22 @@ void CheckPlugin(const SlotState &state, const std::string &slot) {
   throw FatalError("replication slot \"" + slot + "\" belongs to " +
                    (state.plugin.empty() ? "physical replication" : "output plugin " + state.plugin) +
                    ", not to itemize; choose another name with --slot, or drop it");
+}
+
+/// The holder is frozen, or cut off from Redis: it publishes nothing, and the server would give it wal_sender_timeout.
+/// That it can change nothing when it wakes is not this function's doing: Redis takes nothing without the claim.
+void Evict(ReplicationStream &stream, int pid, Services &services) {
+  services.log.Warning("evicting_holder", {{"pid", pid}, {"reason", "its lease has lapsed"}});
+  try {
+    stream.connection().Execute("SELECT pg_catalog.pg_terminate_backend(" + std::to_string(pid) + ")");
+    services.metrics
+        .Counter("itemize_slot_evictions_total", "Holders of the slot that were evicted because their lease had lapsed")
+        .Increment();
+  } catch (const PostgresError &error) {
+    if (error.sqlstate() != kInsufficientPrivilege) throw;
+    services.log.Error("eviction_refused",
+                       {{"error", error.what()}, {"hint", "let all global sidecars log in with one role"}});
+  }
 }
 
 /// Throws unless the cause is that somebody else reads the slot.
@@ -59,7 +76,7 @@ PostgresConnection OpenDatabase(const Options &options, const StopToken &stop) {
   }
 }
 
-AcquiredSlot AcquireSlot(ReplicationStream &stream, const Options &options, Services &services) {
+AcquiredSlot AcquireSlot(ReplicationStream &stream, StreamWriter &writer, const Options &options, Services &services) {
   CheckWalLevel(stream);
   AcquiredSlot acquired;
   acquired.system = stream.IdentifySystem();
@@ -89,6 +106,7 @@ AcquiredSlot AcquireSlot(ReplicationStream &stream, const Options &options, Serv
       services.log.Info("waiting_for_slot", {{"slot", options.slot}, {"active_pid", state.active_pid}});
       announced = true;
     }
+    if (state.active_pid != 0 && writer.HolderLapsed(state.active_pid)) Evict(stream, state.active_pid, services);
     if (stream.connection().stop().WaitFor(backoff.Next())) throw Stopped();
   }
 }

@@ -23,9 +23,10 @@ std::unique_ptr<ReplicationStream> OpenStream(const Options &options, const Stop
 /// Connects for queries; throws in the same way.
 PostgresConnection OpenDatabase(const Options &options, const StopToken &stop);
 
-/// Makes the slot when it is missing or lost, waits while another process reads it, and starts the
-/// stream. Throws FatalError when the server refuses for a reason that waiting does not remove.
-AcquiredSlot AcquireSlot(ReplicationStream &stream, const Options &options, Services &services);
+/// Makes the slot when it is missing or lost, waits while another process reads it (and evicts one that has let its
+/// lease in Redis lapse), and starts the stream. Throws FatalError when the server refuses for a reason that waiting
+/// does not remove.
+AcquiredSlot AcquireSlot(ReplicationStream &stream, StreamWriter &writer, const Options &options, Services &services);
 
 /// The definitions that are visible now. Throws FatalError when the extension or a privilege is missing.
 std::vector<TypeState> ReadDefinitions(PostgresConnection &database);

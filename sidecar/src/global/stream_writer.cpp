@@ -10,10 +10,15 @@ namespace {
 /// How long the stream of an epoch that is over stays, for clusters that are reading it right now.
 constexpr const char *kOldEpochSeconds = "600";
 
+/// So exact are the bounds of the stream in bytes, entries and age.
+constexpr int kMarksPerBound = 128;
+
 const RedisScript &ClaimScript() {
   static const RedisScript script(R"lua(
--- KEYS: owner, epoch; ARGV: token, prefix of a stream's key, suffix of it. Returns epoch and last id, or nil for either.
-redis.call('SET', KEYS[1], ARGV[1])
+-- KEYS: owner, epoch, holder; ARGV: token, prefix of a stream's key, suffix of it, milliseconds of a lease, pid.
+-- Returns epoch and last id, or nil for either.
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[4])
+redis.call('SET', KEYS[3], ARGV[1] .. ' ' .. ARGV[5])
 local epoch = redis.call('GET', KEYS[2])
 if not epoch then return {false, false} end
 local info = redis.pcall('XINFO', 'STREAM', ARGV[2] .. epoch .. ARGV[3])
@@ -48,16 +53,30 @@ return 1
 
 const RedisScript &PublishScript() {
   static const RedisScript script(R"lua(
--- KEYS: owner, epoch, stream, types
--- ARGV: token, epoch, longest stream, then for each entry: id, piece, number of types n, n times (type, state)
+-- KEYS: owner, epoch, stream, types, size, marks
+-- ARGV: token, epoch, longest stream, milliseconds of a lease, bytes, entries and milliseconds between marks,
+-- then for each entry: id, piece, number of types n, n times (type, state)
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return {err = 'NOTOWNER another publisher owns the stream'} end
 if redis.call('GET', KEYS[2]) ~= ARGV[2] then return {err = 'NOTEPOCH another epoch is running'} end
-local at, last = 4, #ARGV
+local size = redis.call('HMGET', KEYS[5], 'b', 'n', 'mb', 'mn', 'mt')
+for i = 1, 5 do size[i] = tonumber(size[i] or '0') end
+local bytes, count, mark_bytes, mark_count, mark_time = unpack(size)
+local most_bytes, most_count, time = tonumber(ARGV[5]), tonumber(ARGV[6]), redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local due = now - mark_time >= tonumber(ARGV[7])
+local function text(number) return string.format('%.0f', number) end
+local at, last, entries = 8, #ARGV, 0
 while at <= last do
-  local added = redis.pcall('XADD', KEYS[3], 'NOMKSTREAM', 'MAXLEN', '~', ARGV[3], ARGV[at], 'p', ARGV[at + 1])
+  local added = redis.pcall('XADD', KEYS[3], 'NOMKSTREAM', ARGV[at], 'p', ARGV[at + 1])
   if not added then return {err = 'NOTEPOCH the stream is gone'} end
-  if type(added) == 'table' and added.err and not string.find(added.err, 'equal or smaller', 1, true) then
-    return added
+  if type(added) == 'table' then
+    if not added.err or not string.find(added.err, 'equal or smaller', 1, true) then return added end
+  else
+    bytes, count, entries = bytes + #ARGV[at + 1] + 64, count + 1, entries + 1
+    if due or bytes - mark_bytes >= most_bytes or count - mark_count >= most_count then
+      redis.call('XADD', KEYS[6], added, 'b', text(bytes), 'n', text(count), 't', text(now))
+      due, mark_bytes, mark_count, mark_time = false, bytes, count, now
+    end
   end
   local types = tonumber(ARGV[at + 2])
   at = at + 3
@@ -70,7 +89,22 @@ while at <= last do
     at = at + 2
   end
 end
-return 1
+-- Not before the first entry: a script that has written something is given memory that there is not.
+redis.call('PEXPIRE', KEYS[1], ARGV[4])
+if entries == 0 then return 0 end
+redis.call('XTRIM', KEYS[3], 'MAXLEN', '~', ARGV[3])
+redis.call('HSET', KEYS[5], 'b', text(bytes), 'n', text(count), 'mb', text(mark_bytes), 'mn', text(mark_count),
+           'mt', text(mark_time))
+return entries
+)lua");
+  return script;
+}
+
+const RedisScript &RenewScript() {
+  static const RedisScript script(R"lua(
+-- KEYS: owner; ARGV: token, milliseconds of a lease
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return {err = 'NOTOWNER another publisher owns the stream'} end
+return redis.call('PEXPIRE', KEYS[1], ARGV[2])
 )lua");
   return script;
 }
@@ -86,29 +120,43 @@ std::string RandomToken() {
 
 } // namespace
 
-StreamWriter::StreamWriter(const RedisEndpoint &endpoint, const std::string &prefix, std::uint64_t max_entries)
-    : connection_(endpoint), keys_(prefix), max_entries_(std::to_string(max_entries)), token_(RandomToken()),
-      owner_key_(keys_.Owner()), epoch_key_(keys_.Epoch()) {
+StreamWriter::StreamWriter(const RedisEndpoint &endpoint, const Options &options)
+    : connection_(endpoint), keys_(options.prefix), max_entries_(std::to_string(options.stream_max_entries)),
+      lease_milliseconds_(std::to_string(std::chrono::milliseconds(options.lease).count())),
+      mark_bytes_(std::to_string(options.stream_max_bytes / kMarksPerBound)),
+      mark_entries_(std::to_string(options.stream_max_entries / kMarksPerBound)),
+      mark_milliseconds_(std::to_string(std::chrono::milliseconds(options.stream_max_age).count() / kMarksPerBound)),
+      token_(RandomToken()), owner_key_(keys_.Owner()), epoch_key_(keys_.Epoch()) {
   connection_.Command({"PING"}); // a server that is still loading its data says so here
 }
 
-StreamWriter::Found StreamWriter::Claim() {
+StreamWriter::Found StreamWriter::Claim(int pid) {
   constexpr std::string_view kPlace = "\n";
   const std::string pattern = keys_.Stream(kPlace);
   const std::size_t place = pattern.find(kPlace);
   const std::string before = pattern.substr(0, place);
   const std::string after = pattern.substr(place + kPlace.size());
-  const Reply reply = ClaimScript().Run(connection_, {owner_key_, epoch_key_}, {token_, before, after});
+  const Reply reply = ClaimScript().Run(connection_, {owner_key_, epoch_key_, keys_.Holder()},
+                                        {token_, before, after, lease_milliseconds_, std::to_string(pid)});
   Found found;
   if (!reply[0].IsNil()) found.epoch = ParseEpoch(reply[0].Text());
   if (!reply[1].IsNil()) found.last = ParseVersion(reply[1].Text());
   return found;
 }
 
+bool StreamWriter::HolderLapsed(int pid) {
+  const Reply reply = connection_.Command({"MGET", owner_key_, keys_.Holder()});
+  if (!reply[0].IsNil() || reply[1].IsNil()) return false;
+  const std::string_view holder = reply[1].Text();
+  return holder.substr(holder.find(' ') + 1) == std::to_string(pid);
+}
+
 void StreamWriter::SetEpoch(const Epoch &epoch) {
   epoch_ = FormatEpoch(epoch);
   stream_key_ = keys_.Stream(epoch_);
   types_key_ = keys_.Types(epoch_);
+  size_key_ = keys_.Size(epoch_);
+  marks_key_ = keys_.Marks(epoch_);
 }
 
 void StreamWriter::ContinueEpoch(const Epoch &epoch) { SetEpoch(epoch); }
@@ -117,11 +165,12 @@ void StreamWriter::BeginEpoch(const Epoch &epoch, const std::optional<Epoch> &pr
                               const std::vector<TypeState> &types) {
   SetEpoch(epoch);
   RedisArguments keys = {owner_key_, epoch_key_, stream_key_, types_key_};
-  const std::string old_stream = previous ? keys_.Stream(FormatEpoch(*previous)) : "";
-  const std::string old_types = previous ? keys_.Types(FormatEpoch(*previous)) : "";
+  std::vector<std::string> old;
   if (previous) {
-    keys.emplace_back(old_stream);
-    keys.emplace_back(old_types);
+    const std::string name = FormatEpoch(*previous);
+    old = {keys_.Stream(name), keys_.Types(name),    keys_.Size(name),
+           keys_.Marks(name),  keys_.Clusters(name), keys_.Groups(name)};
+    keys.insert(keys.end(), old.begin(), old.end());
   }
   const std::string id = FormatVersion({start, 0});
   const std::string piece = FormatHeartbeat(start);
@@ -136,7 +185,8 @@ void StreamWriter::BeginEpoch(const Epoch &epoch, const std::optional<Epoch> &pr
 void StreamWriter::Publish(const std::vector<StreamEntry> &entries) {
   std::vector<std::string> numbers; // what the views of the arguments point into
   numbers.reserve(entries.size() * 2);
-  RedisArguments arguments = {token_, epoch_, max_entries_};
+  RedisArguments arguments = {token_,      epoch_,        max_entries_,      lease_milliseconds_,
+                              mark_bytes_, mark_entries_, mark_milliseconds_};
   for (const StreamEntry &entry : entries) {
     arguments.emplace_back(numbers.emplace_back(FormatVersion(entry.version)));
     arguments.emplace_back(entry.piece);
@@ -146,19 +196,17 @@ void StreamWriter::Publish(const std::vector<StreamEntry> &entries) {
       arguments.emplace_back(type.state);
     }
   }
-  RunChecked(PublishScript(), {owner_key_, epoch_key_, stream_key_, types_key_}, arguments);
+  RunChecked(PublishScript(), {owner_key_, epoch_key_, stream_key_, types_key_, size_key_, marks_key_}, arguments);
 }
 
-void StreamWriter::CheckOwnership() {
-  const Reply owner = connection_.Command({"GET", owner_key_});
-  if (owner.IsNil() || owner.Text() != token_) throw OwnershipLost("another publisher owns the stream");
-}
+void StreamWriter::CheckOwnership() { RunChecked(RenewScript(), {owner_key_}, {token_, lease_milliseconds_}); }
 
 Reply StreamWriter::RunChecked(const RedisScript &script, const RedisArguments &keys, const RedisArguments &arguments) {
   try {
     return script.Run(connection_, keys, arguments);
   } catch (const RedisReplyError &error) {
     if (error.Is("NOTOWNER") || error.Is("NOTEPOCH")) throw OwnershipLost(error.what());
+    if (error.Is("OOM") || error.Is("MISCONF")) throw StreamFull(error.what());
     throw;
   }
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "itemize/lsn.hpp"
+#include "options.hpp"
 #include "redis/connection.hpp"
 #include "redis/keys.hpp"
 #include "redis/script.hpp"
@@ -32,17 +33,28 @@ struct StreamEntry {
   std::vector<TypeState> types;
 };
 
+/// Redis does not take entries now (no memory left, no disk for its snapshot): wait, and nothing is lost.
+class StreamFull : public Error {
+public:
+  using Error::Error;
+};
+
 class StreamWriter {
 public:
-  /// Connects. `max_entries`: what the stream is trimmed to, about.
-  StreamWriter(const RedisEndpoint &endpoint, const std::string &prefix, std::uint64_t max_entries);
+  /// Connects. Uses the options' prefix, lease and stream bounds.
+  StreamWriter(const RedisEndpoint &endpoint, const Options &options);
 
   struct Found {
     std::optional<Epoch> epoch;
     std::optional<Version> last;
   };
-  /// Makes this object the only one whose publishing succeeds. To be called once the slot is ours.
-  Found Claim();
+  /// Makes this object the only one whose publishing succeeds, for the length of a lease, which publishing and
+  /// CheckOwnership renew. To be called once the slot is ours. `pid`: of our walsender.
+  Found Claim(int pid);
+  /// Whether the walsender `pid` belongs to a publisher that has claimed the stream and let its lease lapse.
+  bool HolderLapsed(int pid);
+  /// What proves the claim to the scripts of other connections.
+  [[nodiscard]] const std::string &token() const { return token_; }
 
   /// Begins `epoch` with a heartbeat at `start`; what the epoch before it left expires.
   void BeginEpoch(const Epoch &epoch, const std::optional<Epoch> &previous, Lsn start,
@@ -51,9 +63,9 @@ public:
   void ContinueEpoch(const Epoch &epoch);
 
   /// Appends entries, in order, in one round trip. Those whose ids the stream has passed already are
-  /// left out by Redis. Throws OwnershipLost.
+  /// left out by Redis. Throws OwnershipLost and StreamFull.
   void Publish(const std::vector<StreamEntry> &entries);
-  /// Throws unless Redis answers and this is still the owner.
+  /// Throws unless Redis answers and this is still the owner; renews the lease.
   void CheckOwnership();
 
 private:
@@ -63,12 +75,19 @@ private:
   RedisConnection connection_;
   GlobalKeys keys_;
   std::string max_entries_;
+  std::string lease_milliseconds_;
+  /// A mark is set after so much of each.
+  std::string mark_bytes_;
+  std::string mark_entries_;
+  std::string mark_milliseconds_;
   std::string token_;
   std::string owner_key_;
   std::string epoch_key_;
   std::string epoch_;
   std::string stream_key_;
   std::string types_key_;
+  std::string size_key_;
+  std::string marks_key_;
 };
 
 } // namespace itemize::sidecar

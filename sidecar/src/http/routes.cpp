@@ -1,5 +1,6 @@
 #include "http/routes.hpp"
 
+#include "http/health.hpp"
 #include "http/key_list.hpp"
 
 #include <variant>
@@ -16,15 +17,6 @@ Reply NotFound() { return ProblemReply({ProblemKind::kNotFound, {}, {}}); }
 
 Reply Named(std::string_view route, Reply reply) {
   reply.route = route;
-  return reply;
-}
-
-/// Not to be kept by anybody: it is of this moment.
-Reply Text(std::string content_type, std::string body) {
-  Reply reply;
-  reply.content_type = std::move(content_type);
-  reply.body = std::move(body);
-  reply.headers.emplace_back("Cache-Control", "no-store");
   return reply;
 }
 
@@ -75,7 +67,7 @@ std::optional<Reply> Routes::Dispatch(const FramedRequest &request) {
   if (collection) return Named(route, items_.Collection(request, path[2], *parameters));
   if (auto problem = CheckParameters(*parameters, {})) return Named(route, ProblemReply(*problem));
   if (one) return Named(route, items_.One(request, path[2], path[3]));
-  if (route == "livez") return Named(route, Text("text/plain; charset=utf-8", "ok\n"));
+  if (route == "livez") return Named(route, MomentReply("text/plain; charset=utf-8", "ok\n"));
   return Named(route, route == "readyz" ? Readiness() : MetricsText());
 }
 
@@ -85,7 +77,7 @@ Reply Routes::Live(const RequestHead &head, const Parameters &parameters) {
   if (text == nullptr) return ProblemReply({ProblemKind::kBadRequest, "the parameter items is missing", {}});
   auto interests = ParseLiveItems(*text);
   if (auto *problem = std::get_if<Problem>(&interests)) return ProblemReply(*problem);
-  if (head.method == "HEAD") return Text("text/event-stream", {});
+  if (head.method == "HEAD") return MomentReply("text/event-stream", {});
   std::optional<std::string> last_event_id;
   if (const std::string *parameter = FindParameter(parameters, "last_event_id")) last_event_id = *parameter;
   // The field is what a browser adds when it reconnects: newer than what stands in its URL.
@@ -105,25 +97,14 @@ Reply Routes::Live(const RequestHead &head, const Parameters &parameters) {
 Reply Routes::Readiness() const {
   const bool redis = !context_.backends.redis_outage.ongoing();
   const bool copy = context_.hub.standing().has_value();
-  std::string body = std::string(R"({"ready":)") + (redis && copy ? "true" : "false");
-  const auto part = [](const std::string &name, bool works) {
-    return '"' + name + R"(":)" + (works ? "true" : "false");
-  };
-  body += R"(,"parts":{)" + part("redis", redis) + ',' + part("local_copy", copy) + ',' +
-          part("database", !context_.backends.database_outage.ongoing());
+  std::vector<std::pair<std::string, bool>> parts = {
+      {"redis", redis}, {"local_copy", copy}, {"database", !context_.backends.database_outage.ongoing()}};
   // What else runs in this process; without it what is held can still be served.
-  for (const auto &[name, works] : context_.backends.services.readiness.Snapshot())
-    body += ',' + part(name, works);
-  body += "}}\n";
-  Reply reply = Text("application/json", std::move(body));
-  if (redis && copy) return reply;
-  reply.status = TextOf(ProblemKind::kNotReady).status;
-  reply.headers.emplace_back("Retry-After", std::to_string(TextOf(ProblemKind::kNotReady).retry_after));
-  return reply;
+  for (const auto &part : context_.backends.services.readiness.Snapshot())
+    parts.push_back(part);
+  return ReadinessReply(redis && copy, parts);
 }
 
-Reply Routes::MetricsText() const {
-  return Text("text/plain; version=0.0.4; charset=utf-8", context_.backends.services.metrics.Render());
-}
+Reply Routes::MetricsText() const { return MetricsReply(context_.backends.services); }
 
 } // namespace itemize::sidecar::http

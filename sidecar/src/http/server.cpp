@@ -24,7 +24,7 @@ tcp::endpoint ResolveListen(asio::io_context &loop, const ServerOptions &options
   tcp::resolver resolver(loop);
   const auto found = resolver.resolve(options.address, std::to_string(options.port), tcp::resolver::passive, error);
   if (error || found.empty())
-    throw ConfigError("--listen: cannot resolve '" + options.address + "': " + error.message());
+    throw ConfigError(std::string(options.option) + ": cannot resolve '" + options.address + "': " + error.message());
   return found.begin()->endpoint();
 }
 
@@ -40,8 +40,8 @@ Server::Server(asio::io_context &loop, const ServerOptions &options, Services &s
   if (!error) acceptor_.bind(endpoint, error);
   if (!error) acceptor_.listen(kListenBacklog, error);
   if (error)
-    throw ConfigError("--listen: cannot listen on " + options.address + ':' + std::to_string(options.port) + ": " +
-                      error.message());
+    throw ConfigError(std::string(options.option) + ": cannot listen on " + options.address + ':' +
+                      std::to_string(options.port) + ": " + error.message());
 }
 
 Server::~Server() { CloseAll(); }

@@ -18,6 +18,8 @@
 namespace itemize::sidecar::http {
 
 struct ServerOptions {
+  /// The option that names address and port, for errors.
+  const char *option = "--listen";
   /// An address or a name that resolves to one.
   std::string address = "127.0.0.1";
   /// 0 takes a free one.

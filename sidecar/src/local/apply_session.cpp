@@ -15,6 +15,8 @@ constexpr std::size_t kMostUnderWay = 2;
 /// While a sweep has work left it gets a step after each such wait.
 constexpr std::chrono::milliseconds kReadWhileSweeping{10};
 constexpr std::chrono::milliseconds kEpochPollInterval{50};
+constexpr std::chrono::milliseconds kReportInterval{1000};
+constexpr std::string_view kFellBehind = "fell_behind";
 
 } // namespace
 
@@ -31,10 +33,11 @@ ApplyMetrics::ApplyMetrics(Metrics &metrics)
                                {{"result", "dropped"}})),
       malformed(metrics.Counter("itemize_malformed_pieces_total", "Pieces set aside because they cannot be carried on",
                                 {{"part", "local"}})),
-      lag(metrics.Gauge("itemize_apply_lag_seconds", "Commit to application, of the newest transaction applied")) {}
+      lag(metrics.Gauge("itemize_apply_lag_seconds", "Commit to application, of the newest transaction applied")),
+      lag_bytes(metrics.Gauge("itemize_apply_lag_bytes", "WAL between the end of the stream and what is applied")) {}
 
 ApplySession::ApplySession(const Options &options, Services &services, ApplyMetrics &metrics, StopToken stop)
-    : services_(services), metrics_(metrics), stop_(std::move(stop)),
+    : options_(options), services_(services), metrics_(metrics), stop_(std::move(stop)),
       global_(ParseRedisUrl(options.global_redis), options.prefix),
       local_(ParseRedisUrl(options.local_redis), options) {}
 
@@ -77,7 +80,16 @@ void ApplySession::ReleaseWhenCaughtUp(const std::function<void()> &working) {
 }
 
 void ApplySession::Take(const StreamReader::Batch &batch) {
-  if (const auto reason = ReasonToResync(batch)) return Resync(*reason);
+  if (const auto reason = ReasonToResync(batch)) {
+    CollectAll();
+    if (*reason != kFellBehind || !AdoptNewerState()) Resync(*reason);
+    return;
+  }
+  if (batch.last) {
+    metrics_.lag_bytes.Set(
+        static_cast<double>(batch.last->commit_lsn - std::min(batch.last->commit_lsn, state_.applied.commit_lsn)));
+  }
+  ReportIfDue(); // while nothing is asked of the global Redis
   if (batch.size() == 0) {
     CollectAll();
     // Deleted under us, and no entry would tell: readers wait for a copy.
@@ -89,6 +101,32 @@ void ApplySession::Take(const StreamReader::Batch &batch) {
     Ask(); // the global Redis looks for the next entries while these are applied
   }
   if (const auto reason = Apply(batch)) Resync(*reason);
+}
+
+bool ApplySession::AdoptNewerState() {
+  const auto held = local_.ReadState();
+  if (!held || held->epoch != state_.epoch || held->name != state_.name || !(state_.applied < held->applied))
+    return false;
+  state_ = *held;
+  read_ = sent_ = state_.applied;
+  return true;
+}
+
+void ApplySession::ReportIfDue() {
+  const auto now = std::chrono::steady_clock::now();
+  if (now - last_report_ < kReportInterval) return;
+  last_report_ = now;
+  CollectAll();
+  // What the copy holds, not what this process has done: another applier may be ahead of it.
+  const auto held = local_.ReadState();
+  if (!held || held->epoch != state_.epoch) return;
+  const bool shared = global_.Report(held->epoch, options_.cluster, held->applied, held->complete, held->name);
+  if (shared && !name_shared_) {
+    services_.log.Warning("cluster_name_shared",
+                          {{"cluster", options_.cluster},
+                           {"hint", "another copy goes by this name; give each cluster its own with --cluster"}});
+  }
+  name_shared_ = shared;
 }
 
 StreamTip ApplySession::WaitForTip() {
@@ -124,7 +162,7 @@ std::optional<std::string_view> ApplySession::ReasonToResync(const StreamReader:
   if (!batch.epoch || *batch.epoch != state_.epoch) return "epoch_changed";
   if (!batch.first || !batch.last) return "stream_missing";
   // Trimmed past us. The entry that we applied last is the proof that nothing in between is missing.
-  if (*batch.first > batch.after) return "fell_behind";
+  if (*batch.first > batch.after) return kFellBehind;
   if (*batch.last < batch.after) return "ahead_of_stream";
   return std::nullopt;
 }

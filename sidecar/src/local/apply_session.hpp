@@ -26,6 +26,7 @@ struct ApplyMetrics {
   prometheus::Counter &unmerged;
   prometheus::Counter &malformed;
   prometheus::Gauge &lag;
+  prometheus::Gauge &lag_bytes;
 };
 
 class ApplySession {
@@ -43,6 +44,9 @@ private:
   /// Asks for what follows in the stream.
   void Ask();
   void Take(const StreamReader::Batch &batch);
+  /// Another applier of the same copy has taken it further: true when we go on from there.
+  bool AdoptNewerState();
+  void ReportIfDue();
   /// Why the copy can not go on from where it is; nothing when it can.
   [[nodiscard]] std::optional<std::string_view> ReasonToResync(const StreamReader::Batch &batch) const;
   /// Sends the entries to the local Redis; says why when an entry cannot be applied.
@@ -62,6 +66,7 @@ private:
     std::int64_t last_commit_time = 0;
   };
 
+  const Options &options_;
   Services &services_;
   ApplyMetrics &metrics_;
   StopToken stop_;
@@ -78,6 +83,8 @@ private:
   Version tip_;
   bool released_ = false;
   bool sweeping_ = true;
+  std::chrono::steady_clock::time_point last_report_;
+  bool name_shared_ = false;
 };
 
 } // namespace itemize::sidecar

@@ -62,13 +62,14 @@ LocalStore::LocalStore(const RedisEndpoint &endpoint, const Options &options)
 }
 
 std::optional<LocalStore::State> LocalStore::ReadState() {
-  const Reply reply =
-      connection_.Command({"HMGET", state_key_, LocalField::kEpoch, LocalField::kApplied, LocalField::kNamespace});
+  const Reply reply = connection_.Command(
+      {"HMGET", state_key_, LocalField::kEpoch, LocalField::kApplied, LocalField::kNamespace, LocalField::kComplete});
   if (reply[0].IsNil() || reply[1].IsNil() || reply[2].IsNil()) return std::nullopt;
   const auto epoch = ParseEpoch(reply[0].Text());
   const auto applied = ParseVersion(reply[1].Text());
   if (!epoch || !applied) return std::nullopt;
-  return State{*epoch, *applied, std::string(reply[2].Text())};
+  const Lsn complete = reply[3].IsNil() ? 0 : ParseUint64(reply[3].Text()).value_or(0);
+  return State{*epoch, *applied, std::string(reply[2].Text()), complete};
 }
 
 LocalStore::State LocalStore::Reset(const StreamTip &tip) {
@@ -87,7 +88,7 @@ LocalStore::State LocalStore::Reset(const StreamTip &tip) {
     swept_ = std::string(reply[1].Text());
     cursor_ = "0";
   }
-  return {tip.epoch, tip.last, std::string(reply[0].Text())};
+  return {tip.epoch, tip.last, std::string(reply[0].Text()), tip.complete};
 }
 
 void LocalStore::Send(const std::string &name, const Version &after, const ApplyBatch &batch) {

@@ -35,6 +35,7 @@ public:
     Epoch epoch;
     Version applied;
     std::string name; ///< LocalNamespace::name()
+    Lsn complete = 0; ///< LocalField::kComplete; 0 when the copy does not tell
   };
   /// Nothing when the local Redis holds no copy.
   std::optional<State> ReadState();

@@ -1,6 +1,7 @@
 #include "local/stream_reader.hpp"
 
 #include "itemize/change_event.hpp"
+#include "redis/lua_prelude.hpp"
 #include "redis/script.hpp"
 
 #include <algorithm>
@@ -52,6 +53,31 @@ Lsn CompleteAt(const Version &last, ReplyView entry) {
   }
   return last.commit_lsn - 1;
 }
+
+const RedisScript &ReportScript() {
+  static const std::string source = std::string(kLuaPrelude) + R"lua(
+-- KEYS: epoch, clusters; ARGV: epoch, cluster, applied id, complete LSN, copy, milliseconds that another copy counts
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local held = redis.call('HGET', KEYS[2], ARGV[2])
+local shared = 0
+if held then
+  local applied, reported, copy = string.match(held, '^(%S+) (%d+) %d+ (%S+)$')
+  if copy and copy ~= ARGV[5] and now - tonumber(reported) < tonumber(ARGV[6]) then
+    shared = 1
+    if id_less(applied, ARGV[3]) then return shared end
+  end
+end
+redis.call('HSET', KEYS[2], ARGV[2], ARGV[3] .. ' ' .. string.format('%.0f', now) .. ' ' .. ARGV[4] .. ' ' .. ARGV[5])
+return shared
+)lua";
+  static const RedisScript script(source);
+  return script;
+}
+
+/// A copy that has not reported itself for so long is gone, and another one may have its name.
+constexpr const char *kOtherCopyMilliseconds = "5000";
 
 } // namespace
 
@@ -105,6 +131,15 @@ StreamReader::Batch StreamReader::Receive() {
     bytes += batch.entry(i)[1].size() > 1 ? batch.entry(i)[1][1].Text().size() : 0;
   if (bytes > 0) count_ = std::clamp(kAnswerBytes * batch.size() / bytes, kFewestEntries, kMostEntries);
   return batch;
+}
+
+bool StreamReader::Report(const Epoch &epoch, const std::string &cluster, const Version &applied, Lsn complete,
+                          const std::string &copy) {
+  const std::string name = FormatEpoch(epoch);
+  const Reply reply = ReportScript().Run(
+      connection_, {keys_.Epoch(), keys_.Clusters(name)},
+      {name, cluster, FormatVersion(applied), std::to_string(complete), copy, kOtherCopyMilliseconds});
+  return reply.Integer() != 0;
 }
 
 } // namespace itemize::sidecar

@@ -50,6 +50,11 @@ public:
   /// Whether a question waits to be answered.
   [[nodiscard]] bool asked() const { return asked_.has_value(); }
 
+  /// Registers what a cluster has applied, so that the stream is kept for it. Of two copies that go by one name the one
+  /// that is behind counts; true when there are two. `copy`: what tells copies apart.
+  bool Report(const Epoch &epoch, const std::string &cluster, const Version &applied, Lsn complete,
+              const std::string &copy);
+
 private:
   RedisConnection connection_;
   GlobalKeys keys_;

@@ -193,6 +193,8 @@ void PostgresConnection::ThrowUnlessSent(int sent) {
 
 void PostgresConnection::ThrowConnectionError() { throw PostgresError(OneLine(PQerrorMessage(connection_.get())), ""); }
 
+int PostgresConnection::backend_pid() const { return PQbackendPID(connection_.get()); }
+
 bool PostgresConnection::ok() const { return PQstatus(connection_.get()) == CONNECTION_OK; }
 
 std::string DescribeDatabase(const std::string &url) {

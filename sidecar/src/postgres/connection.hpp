@@ -77,6 +77,8 @@ public:
 
   /// Whether libpq believes that the connection is up.
   [[nodiscard]] bool ok() const;
+  /// Process id of the server's side.
+  [[nodiscard]] int backend_pid() const;
   [[nodiscard]] pg_conn *raw() const { return connection_.get(); }
   [[nodiscard]] const StopToken &stop() const { return stop_; }
 

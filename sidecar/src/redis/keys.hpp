@@ -2,9 +2,15 @@
 //
 // Global Redis, P = prefix, E = epoch text:
 //   P:epoch        string: E of the running epoch; only rises
-//   P:owner        string: token of the active publisher
+//   P:owner        string: token of the active publisher; expires when it does not renew its lease
+//   P:holder       string: "<token> <pid>", the active publisher's walsender
 //   P:{E}:stream   stream: field p = piece, id `<commit LSN>-<ordinal>`
 //   P:{E}:types    hash: type -> "<generation> <read>"
+//   P:{E}:size     hash: b bytes and n entries published so far; mb, mn, mt: b, n and the time of the last mark
+//   P:{E}:marks    stream: under ids of the stream, how much had been published by then: b bytes, n entries, t Unix
+//                  milliseconds; by them the stream is trimmed
+//   P:{E}:clusters hash: cluster -> "<applied id> <Unix ms of the report> <complete LSN> <namespace of the copy>"
+//   P:{E}:groups   hash: consumer group -> "<id acknowledged by all> <Unix ms of the report>"
 // Local Redis:
 //   P:local        hash: what the applier has reached, see LocalField
 //   N:…            everything else lives in a namespace N = P:{E.R}. R is the time of the copy's last
@@ -29,6 +35,11 @@ public:
   [[nodiscard]] std::string Owner() const { return prefix_ + ":owner"; }
   [[nodiscard]] std::string Stream(std::string_view epoch) const { return InEpoch(epoch, "stream"); }
   [[nodiscard]] std::string Types(std::string_view epoch) const { return InEpoch(epoch, "types"); }
+  [[nodiscard]] std::string Holder() const { return prefix_ + ":holder"; }
+  [[nodiscard]] std::string Size(std::string_view epoch) const { return InEpoch(epoch, "size"); }
+  [[nodiscard]] std::string Marks(std::string_view epoch) const { return InEpoch(epoch, "marks"); }
+  [[nodiscard]] std::string Clusters(std::string_view epoch) const { return InEpoch(epoch, "clusters"); }
+  [[nodiscard]] std::string Groups(std::string_view epoch) const { return InEpoch(epoch, "groups"); }
 
 private:
   [[nodiscard]] std::string InEpoch(std::string_view epoch, std::string_view name) const {

@@ -1,0 +1,62 @@
+// Beside the publisher, in a thread of its own, so that no look at a slow server delays a change: trims the stream,
+// measures every hop, and reports to the database.
+#pragma once
+
+#include "base/services.hpp"
+#include "base/stop_token.hpp"
+#include "global/database_report.hpp"
+#include "global/owned_stream.hpp"
+#include "global/slot_health.hpp"
+#include "global/stream_picture.hpp"
+#include "options.hpp"
+#include "postgres/connection.hpp"
+#include "redis/connection.hpp"
+
+#include <chrono>
+#include <map>
+#include <optional>
+#include <string>
+
+namespace itemize::sidecar {
+
+class StreamWatch {
+public:
+  /// The first three are kept by reference.
+  StreamWatch(const Options &options, Services &services, const OwnedStream &owned, StopToken stop);
+
+  /// Until a stop is requested. Faults are logged and waited out.
+  void Run();
+
+private:
+  using Clock = std::chrono::steady_clock;
+
+  void LookAtSlot();
+  void LookAtStream();
+  void Trim(const StreamPicture &picture, const OwnedStream::Claim &claim);
+  void Measure(const StreamPicture &picture);
+  void MeasureConsumer(const StreamPicture &picture, const StreamConsumer &consumer, const char *metric,
+                       const char *help);
+  void ReportIfDue(const StreamPicture &picture);
+
+  const Options &options_;
+  Services &services_;
+  const OwnedStream &owned_;
+  StopToken stop_;
+  GlobalKeys keys_;
+  DatabaseReport report_;
+  std::optional<RedisConnection> redis_;
+  std::optional<PostgresConnection> database_;
+  /// What the last report was about, without its times, and when it was made.
+  std::string reported_;
+  Clock::time_point last_report_;
+  prometheus::Gauge &retained_;
+  prometheus::Gauge &safe_;
+  prometheus::Gauge &slot_lag_;
+  prometheus::Gauge &entries_;
+  prometheus::Gauge &bytes_;
+  prometheus::Gauge &oldest_;
+  prometheus::Gauge &clusters_;
+  prometheus::Counter &trimmed_;
+};
+
+} // namespace itemize::sidecar

@@ -1,0 +1,167 @@
+# What bounds the stream and the write-ahead log: the stream is kept for those who read it, up to limits; a full Redis
+# holds the slot back and loses nothing; a holder of the slot that is frozen is evicted.
+use strict;
+use warnings;
+
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+use Itemize::Test;
+
+my $node = start_postgres('bounds');
+create_sidecar_roles($node);
+sub sql { my ($text) = @_; return $node->safe_psql('postgres', $text) }
+sql(q{
+CREATE TABLE item (id int PRIMARY KEY, n int, t text);
+INSERT INTO item SELECT i, 0, '' FROM generate_series(1, 10) i;
+SELECT itemize.define('item', 'item', fields => '{id,n,t}', read => 'everyone');
+});
+my $redis = start_redis();
+sub key { my ($name) = @_; return 'itemize:{' . $redis->cli('GET', 'itemize:epoch') . "}:$name" }
+sub entries { return $redis->cli('XLEN', key('stream')) }
+
+my $n = 0;
+# Commits that change one row each, of a size.
+sub lines { my ($count, $bytes) = @_; $node->psql('postgres', join("\n", map { 'UPDATE item SET n = ' . ++$n . ", t = repeat('x', " . ($bytes // 1) . ') WHERE id = 1;' } 1 .. $count), on_error_die => 1); return }
+sub published { return poll_until(sub { ($redis->cli('XREVRANGE', key('stream'), '+', '-', 'COUNT', 1) // '') =~ /"n":$n\b/ }, "change $n in the stream") }
+# The entry that a cluster reported to have applied.
+sub report { my ($cluster) = @_; return split / /, $redis->cli('HGET', key('clusters'), $cluster) // '' }
+sub caught_up { my ($cluster) = @_; my ($last) = $redis->cli('XREVRANGE', key('stream'), '+', '-', 'COUNT', 1) =~ /^(\S+)/; return poll_until(sub { ((report($cluster))[0] // '') eq $last }, "cluster $cluster at $last") }
+
+subtest 'the stream is kept for clusters, and no longer' => sub {
+	my @flags = ('--stream-max-entries', 400, '--heartbeat-seconds', 3600);
+	my $global = launch_sidecar('global', postgres => $node, redis => $redis, flags => \@flags);
+	$global->wait_ready;
+	my $local_redis = start_redis();
+	my @local = ('--global-redis', $redis->url, '--local-redis', $local_redis->url, '--cluster', 'north');
+	my $local = start_sidecar('local', flags => \@local);
+	lines(20);
+	published();
+	caught_up('north');
+	my ($applied, $reported, $complete, $copy) = report('north');
+	is($applied, "$complete-1", 'a cluster tells what it has applied, and what of it whole');
+	is($copy, $local_redis->cli('HGET', 'itemize:local', 'namespace'), 'and which copy it is');
+
+	# A second process of the same cluster is the same; another copy under the same name is not.
+	my $twin = start_sidecar('local', flags => \@local);
+	lines(1);
+	published();
+	caught_up('north');
+	is(() = $twin->log_events('cluster_name_shared'), 0, 'two processes of one cluster are one');
+	$twin->stop;
+	my $other = start_sidecar('local', flags => [ '--global-redis', $redis->url, '--local-redis', start_redis()->url, '--cluster', 'north' ]);
+	ok(eval { $other->wait_for_log('cluster_name_shared') }, 'two copies under one name are noticed');
+	$other->stop;
+
+	# A cluster that does not move keeps what it has not read, until a limit takes it.
+	$local->signal('STOP');
+	my $held = $redis->cli('HGET', key('clusters'), 'north');
+	lines(150);
+	published();
+	cmp_ok(entries(), '>=', 170, 'everything is kept for it');
+	lines(500);
+	published();
+	ok(eval { poll_until(sub { entries() <= 440 }, 'trim') }, 'up to the limit') or diag(entries());
+	cmp_ok(entries(), '>=', 350, 'and not less than that');
+	my ($first) = $redis->cli('XRANGE', key('stream'), '-', '+', 'COUNT', 1) =~ /^(\d+)/;
+	cmp_ok($first, '>', (split /-/, $held)[0], 'so what it had applied is gone');
+	$local->signal('CONT');
+	is($local->wait_for_log('resynced', after => scalar $local->log_events('resynced'))->{reason}, 'fell_behind', 'it begins its copy anew');
+	lines(1);
+	published();
+	caught_up('north');
+	pass('and goes on');
+	$local->stop;
+
+	# Nobody is behind: only so much history stays. Somebody who is silent for long counts no more.
+	my @last = split / /, $redis->cli('HGET', key('clusters'), 'north');
+	my $now  = ($redis->cli('TIME') =~ /^(\d+)/)[0] * 1000;
+	$redis->cli('HSET', key('clusters'), 'gone', "1-1 " . ($now - 11 * 60_000) . ' 1 x');
+	$redis->cli('HSET', key('clusters'), 'forgotten', "1-1 " . ($now - 25 * 3_600_000) . ' 1 x');
+	ok(eval { poll_until(sub { !$redis->cli('HEXISTS', key('clusters'), 'forgotten') }, 'forgotten') }, 'a cluster that is silent for a day is forgotten');
+	is($redis->cli('HEXISTS', key('clusters'), 'gone'), 1, 'one that is silent for less is not');
+	is($global->stop, 0, 'status 0');
+};
+
+subtest 'limits of bytes and of age' => sub {
+	my $global = launch_sidecar('global', postgres => $node, redis => $redis, flags => [ '--stream-max-bytes', 300_000, '--heartbeat-seconds', 3600 ]);
+	$global->wait_ready;
+	lines(60, 10_000);
+	published();
+	ok(eval { poll_until(sub { entries() <= 34 }, 'trim') }, 'about 300,000 bytes of entries stay') or diag(entries());
+	cmp_ok(entries(), '>=', 28, 'and not less');
+	is($global->stop, 0, 'status 0');
+
+	$global = launch_sidecar('global', postgres => $node, redis => $redis, flags => [ '--stream-max-age-seconds', 2, '--heartbeat-seconds', 1 ]);
+	$global->wait_ready;
+	lines(3, 20);
+	sql(q{UPDATE item SET t = 'a secret' WHERE id = 2});
+	ok(eval { poll_until(sub { ($redis->cli('XRANGE', key('stream'), '-', '+') // '') =~ /a secret/ }, 'published') }, 'a row is in the stream');
+	ok(eval { poll_until(sub { $redis->cli('XRANGE', key('stream'), '-', '+') !~ /[IUD]\t\d/ }, 'gone') }, 'and not longer than it may, though nothing is written after it');
+	like($redis->cli('XRANGE', key('stream'), '-', '+'), qr/^H\t1\t/m, 'a heartbeat is left in its place');
+	is($global->stop, 0, 'status 0');
+};
+
+subtest 'Redis has no room' => sub {
+	my $global = launch_sidecar('global', postgres => $node, redis => $redis, flags => [ '--heartbeat-seconds', 1, '--metrics-listen', '127.0.0.1:0' ]);
+	$global->wait_ready;
+	my $metrics = 'http://127.0.0.1:' . $global->wait_for_log('metrics_listening')->{port};
+	my $metric  = sub { my ($name) = @_; my ($value) = http_get("$metrics/metrics")->{body} =~ /^\Q$name\E(?:\{[^}]*\})? (\S+)$/m; return $value };
+	lines(1);
+	published();
+	my $epoch = $redis->cli('GET', 'itemize:epoch');
+	my $confirmed = sub { return sql(q{SELECT confirmed_flush_lsn FROM pg_replication_slots WHERE slot_name = 'itemize'}) };
+	$redis->cli('CONFIG', 'SET', 'maxmemory-policy', 'noeviction');
+	$redis->cli('CONFIG', 'SET', 'maxmemory', '1');
+	my $before = $n;
+	lines(30, 5000);
+	my $written = sql('SELECT pg_current_wal_lsn()');
+	is($global->wait_for_log('stream_full')->{level}, 'error', 'it is logged');
+	ok(eval { poll_until(sub { ($metric->('itemize_stream_full') // 0) == 1 }, 'metric') }, 'and measured');
+	ok(eval { poll_until(sub { ($metric->('itemize_slot_lag_bytes') // 0) > 3000 }, 'lag') }, 'the lag of the slot shows what waits');
+	is(sql("SELECT '" . $confirmed->() . "'::pg_lsn < '$written'::pg_lsn"), 't', 'the slot is not confirmed');
+	is(sql(q{SELECT active, wal_status FROM pg_replication_slots WHERE slot_name = 'itemize'}), 't|reserved', 'but held: the server keeps the log');
+	my $sessions = () = $global->log_events('streaming');
+	$redis->cli('CONFIG', 'SET', 'maxmemory', '0');
+	published();
+	my @seen = $redis->cli('XRANGE', key('stream'), '-', '+') =~ /"n":(\d+)/g;
+	is_deeply([ @seen[ -30 .. -1 ] ], [ $before + 1 .. $n ], 'with room again, everything comes, once and in order');
+	is($redis->cli('GET', 'itemize:epoch'), $epoch, 'in the same epoch');
+	is(() = $global->log_events('streaming'), $sessions, 'without a new session');
+	ok(eval { poll_until(sub { ($metric->('itemize_stream_full') // 1) == 0 }, 'metric') }, 'and the metric says so');
+	is(http_get("$metrics$_->[0]")->{status}, $_->[1], "$_->[0]: $_->[1]") for [ '/livez', 200 ], [ '/readyz', 200 ], [ '/v1/items/item/1', 404 ];
+	like($metric->('itemize_slot_retained_bytes'), qr/^\d/, 'retained WAL is measured');
+	is($metric->('itemize_slot_safe_bytes'), '+Inf', 'without a limit, any amount is safe');
+	is($global->stop, 0, 'status 0');
+};
+
+subtest 'a frozen holder of the slot is evicted' => sub {
+	my @flags = ('--lease-seconds', 3);
+	my ($first, $second) = map { launch_sidecar('global', postgres => $node, redis => $redis, flags => \@flags) } 1 .. 2;
+	my ($holder, $waiting) = poll_until(sub { return [ $first, $second ] if $first->log_events('streaming'); return [ $second, $first ] if $second->log_events('streaming'); return }, 'a holder')->@*;
+	$waiting->wait_for_log('waiting_for_slot');
+	my $epoch = $redis->cli('GET', 'itemize:epoch');
+	my $old = sql(q{SELECT active_pid FROM pg_replication_slots WHERE slot_name = 'itemize'});
+	lines(3);
+	published();
+	is(() = $waiting->log_events('evicting_holder'), 0, 'one that works is left alone');
+	$holder->signal('STOP');
+	my $since = time();
+	lines(3);
+	is($waiting->wait_for_log('evicting_holder')->{pid}, $old, 'when its lease has lapsed, the waiting one ends its walsender');
+	$waiting->wait_for_log('streaming');
+	note('taken over after ' . (time() - $since) . ' s');
+	published();
+	pass('and publishes what was written');
+	$holder->signal('CONT');
+	ok(eval { $holder->wait_for_log('global_interrupted') }, 'the frozen one notices when it wakes');
+	ok(eval { $holder->wait_for_log('waiting_for_slot') }, 'and waits');
+	lines(2);
+	published();
+	my @seen = $redis->cli('XRANGE', key('stream'), '-', '+') =~ /"n":(\d+)/g;
+	is_deeply([ @seen[ -8 .. -1 ] ], [ $n - 7 .. $n ], 'each change is in the stream once, in order');
+	is($redis->cli('GET', 'itemize:epoch'), $epoch, 'in the same epoch');
+	is($_->stop, 0, 'status 0') for $first, $second;
+};
+
+done_testing();
