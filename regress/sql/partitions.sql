@@ -38,6 +38,22 @@ SELECT key, item FROM itemize.list('stay', 2);
 SELECT key, item FROM itemize.list('stay', 2, '1,2026-07-01');
 SELECT itemize.item_json('stay', '1,2026-07-01');
 
+-- by keys of each kind, few (planned for the partitions in which they can be) and many
+CREATE TYPE season AS ENUM ('low', 'high');
+CREATE DOMAIN room_number AS varchar(10);
+CREATE TABLE rate (season season, room room_number, on_day date, id uuid, n numeric(6,2), PRIMARY KEY (season, room, on_day, id, n)) PARTITION BY LIST (season);
+CREATE TABLE rate_low PARTITION OF rate FOR VALUES IN ('low');
+CREATE TABLE rate_high PARTITION OF rate FOR VALUES IN ('high') PARTITION BY HASH (room);
+CREATE TABLE rate_high_0 PARTITION OF rate_high FOR VALUES WITH (MODULUS 2, REMAINDER 0);
+CREATE TABLE rate_high_1 PARTITION OF rate_high FOR VALUES WITH (MODULUS 2, REMAINDER 1);
+INSERT INTO rate SELECT s, r, '2026-07-01', '00000000-0000-0000-0000-000000000001', 1.5 FROM unnest(enum_range(NULL::season)) s, generate_series(1, 60) r;
+SELECT itemize.define('rate', 'rate', fields => '{season,room}');
+SELECT key, item FROM itemize.fetch('rate', ARRAY['low,7,2026-07-01,00000000-0000-0000-0000-000000000001,1.50', 'high,7,2026-07-01,00000000-0000-0000-0000-000000000001,1.50',
+  'high,7,2026-07-02,00000000-0000-0000-0000-000000000001,1.50', 'none,7,2026-07-01,00000000-0000-0000-0000-000000000001,1.50']);
+SELECT count(*), count(item) FROM itemize.fetch('rate', ARRAY(SELECT s || ',' || r || ',2026-07-01,00000000-0000-0000-0000-000000000001,1.50' FROM unnest(enum_range(NULL::season)) s, generate_series(1, 70) r));
+SELECT count(*), count(item) FROM itemize.fetch('rate', ARRAY(SELECT 'high,' || r || ',2026-07-01,00000000-0000-0000-0000-000000000001,1.50' FROM generate_series(1, 64) r));
+DROP TABLE rate;
+
 -- a table is covered by one definition
 SELECT itemize.define('leaf', 'stay_1_early', fields => '{price}');
 SELECT itemize.define('branch', 'stay_1', fields => '{price}');

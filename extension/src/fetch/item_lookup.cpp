@@ -135,7 +135,8 @@ void LookUpItems(const ItemDefinition &definition, Datum *keys, int key_count, M
         PointerGetDatum(construct_array(columns[k], asked_count, key_types[k], length, by_value, alignment));
   }
   WithItemQuery(definition, [&] {
-    ExecuteItemQuery(PrepareItemQuery(definition, ItemQueryKind::kByKeys), parameters);
+    const auto kind = asked_count <= kFewKeys ? ItemQueryKind::kByFewKeys : ItemQueryKind::kByKeys;
+    ExecuteItemQuery(PrepareItemQuery(definition, kind), parameters);
     constexpr int kFirstItemColumn = 1; // after the ordinality
     const RowEncoder *const encoder = MakePackedRowEncoder(definition, SPI_tuptable->tupdesc, kFirstItemColumn);
     MemoryContext const spi_context = MemoryContextSwitchTo(room);

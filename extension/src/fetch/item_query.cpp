@@ -78,10 +78,15 @@ void AppendParameters(StringInfo query, int count) {
     appendStringInfo(query, "%s$%d", i > 0 ? ", " : "", i + 1);
 }
 
+bool IsByKeys(ItemQueryKind kind) { return kind == ItemQueryKind::kByKeys || kind == ItemQueryKind::kByFewKeys; }
+
+bool IsPartitioned(const ItemDefinition &definition) {
+  return get_rel_relkind(definition.source) == RELKIND_PARTITIONED_TABLE;
+}
+
 void AppendTable(StringInfo query, const ItemDefinition &definition) {
   // Of tables that inherit without being partitions no definition speaks.
-  const bool partitioned = get_rel_relkind(definition.source) == RELKIND_PARTITIONED_TABLE;
-  appendStringInfo(query, " %s%s AS t", partitioned ? "" : "ONLY ",
+  appendStringInfo(query, " %s%s AS t", IsPartitioned(definition) ? "" : "ONLY ",
                    quote_qualified_identifier(get_namespace_name(get_rel_namespace(definition.source)),
                                               get_rel_name(definition.source)));
 }
@@ -93,7 +98,7 @@ void AppendSelectList(StringInfo query, const ItemDefinition &definition) {
 }
 
 void BuildQuery(StringInfo query, const ItemDefinition &definition, ItemQueryKind kind, const Oid *key_types) {
-  if (kind == ItemQueryKind::kByKeys) {
+  if (IsByKeys(kind)) {
     appendStringInfoString(query, "SELECT k.ordinality, ");
     AppendSelectList(query, definition);
     appendStringInfoString(query, " FROM ROWS FROM (");
@@ -110,6 +115,14 @@ void BuildQuery(StringInfo query, const ItemDefinition &definition, ItemQueryKin
       appendStringInfo(query, "%st.%s ", i > 0 ? " AND " : "", quote_identifier(NameStr(definition.keys[i].name)));
       AppendEquality(query, key_types[i]);
       appendStringInfo(query, " k.k%d", i);
+    }
+    // Says nothing new, but to the planner: it opens no partition in which none of the keys can be.
+    const bool prune = kind == ItemQueryKind::kByFewKeys && IsPartitioned(definition);
+    for (int i = 0; i < definition.key_count && prune; ++i) {
+      appendStringInfo(query, "%st.%s ", i > 0 ? " AND " : " WHERE ",
+                       quote_identifier(NameStr(definition.keys[i].name)));
+      AppendEquality(query, key_types[i]);
+      appendStringInfo(query, " ANY ($%d)", i + 1);
     }
     return;
   }
@@ -133,10 +146,10 @@ int ParameterTypes(const ItemDefinition &definition, ItemQueryKind kind, const O
   int count = 0;
   if (kind != ItemQueryKind::kFirst) {
     for (int i = 0; i < definition.key_count; ++i) {
-      types[count++] = kind == ItemQueryKind::kByKeys ? get_array_type(key_types[i]) : key_types[i];
+      types[count++] = IsByKeys(kind) ? get_array_type(key_types[i]) : key_types[i];
     }
   }
-  if (kind != ItemQueryKind::kByKeys) types[count++] = INT8OID;
+  if (!IsByKeys(kind)) types[count++] = INT8OID;
   return count;
 }
 
@@ -165,7 +178,9 @@ SPIPlanPtr PrepareItemQuery(const ItemDefinition &definition, ItemQueryKind kind
   SavedQuery &query = GetSavedQuery(definition, kind);
   if (query.plan != nullptr && std::strcmp(query.text, text.data) == 0) return query.plan;
   const int count = ParameterTypes(definition, kind, key_types, types);
-  SPIPlanPtr const plan = SPI_prepare(text.data, count, types);
+  // Which partitions those are is found when it is planned.
+  const bool plan_anew = kind == ItemQueryKind::kByFewKeys && IsPartitioned(definition);
+  SPIPlanPtr const plan = SPI_prepare_cursor(text.data, count, types, plan_anew ? CURSOR_OPT_CUSTOM_PLAN : 0);
   if (plan == nullptr) elog(ERROR, "could not prepare an item query: %s", SPI_result_code_string(SPI_result));
   char *const saved_text = MemoryContextStrdup(TopMemoryContext, text.data);
   if (SPI_keepplan(plan) != 0) elog(ERROR, "could not keep the plan of an item query");

@@ -12,10 +12,14 @@ extern "C" {
 namespace itemize {
 
 enum class ItemQueryKind : uint8 {
-  kByKeys, ///< parameters: one array a key column; rows: ordinality, key columns, fields
-  kFirst,  ///< parameter: limit; rows in key order: key columns, fields
-  kAfter,  ///< parameters: one value a key column, limit; rows in key order: key columns, fields
+  kByKeys,    ///< parameters: one array a key column; rows: ordinality, key columns, fields
+  kByFewKeys, ///< the same; of a partitioned table it opens only the partitions in which the keys can be
+  kFirst,     ///< parameter: limit; rows in key order: key columns, fields
+  kAfter,     ///< parameters: one value a key column, limit; rows in key order: key columns, fields
 };
+
+/// From how many keys on a plan for just these keys costs more than one that looks into every partition.
+inline constexpr int kFewKeys = 64;
 
 /// The saved plan of a query; made anew when the definition, the table's name or its columns' types have
 /// changed since. To be called with SPI connected.
