@@ -231,6 +231,7 @@ void DeleteDefinition(const DefinitionCatalog &catalog, const StoredDefinition &
 void RenewDefinition(const DefinitionCatalog &catalog, const StoredDefinition &definition) {
   LockTableTree(definition.source, ShareRowExclusiveLock);
   LockDefinitions(catalog);
+  HoldFetches(definition.source);
   const StoredDefinition *const current = FindStored(ReadStoredDefinitions(catalog), NameStr(definition.type));
   if (current != nullptr) RenewGeneration(catalog, *current);
 }

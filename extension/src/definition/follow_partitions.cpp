@@ -169,7 +169,11 @@ void FollowPartitions(const DefinitionCatalog &catalog, const StoredDefinitions 
         if (source != definition->source) Refuse(definitions.items[i], FindOverlap(*definition, source));
       }
       CheckNewPartitions(*definition, change.partition);
-      if (HasPages(change.partition)) RenewDefinition(catalog, *definition);
+      if (HasPages(change.partition)) {
+        RenewDefinition(catalog, *definition);
+      } else {
+        HoldFetches(definition->source); // the same transaction may go on to write to it
+      }
     } else if (!change.detaches_concurrently) {
       RenewDefinition(catalog, *definition);
     }

@@ -10,6 +10,7 @@ extern "C" {
 #include "catalog/pg_class.h"
 #include "catalog/pg_collation.h"
 #include "catalog/pg_index.h"
+#include "storage/lmgr.h"
 }
 
 namespace itemize {
@@ -145,6 +146,18 @@ ItemDefinition *FindDefinitionByType(const char *type, Snapshot snapshot) {
   ScanKeyInit(&key, kItemTypeName, BTEqualStrategyNumber, F_TEXTEQ, CStringGetTextDatum(type));
   key.sk_collation = C_COLLATION_OID;
   return FindDefinition(&DefinitionCatalog::item_type_name_index, key, snapshot);
+}
+
+void HoldFetches(Oid source) {
+  DefinitionCatalog catalog;
+  if (LookUpDefinitionCatalog(catalog)) LockDatabaseObject(catalog.item_type, source, 0, AccessExclusiveLock);
+}
+
+void AwaitCatalogs(Oid source) {
+  DefinitionCatalog catalog;
+  if (!LookUpDefinitionCatalog(catalog)) return;
+  LockDatabaseObject(catalog.item_type, source, 0, AccessShareLock); // reads what it was told, too
+  UnlockDatabaseObject(catalog.item_type, source, 0, AccessShareLock);
 }
 
 bool IdentityCovers(Relation table, AttrNumber column) {

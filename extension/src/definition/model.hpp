@@ -68,6 +68,14 @@ bool LookUpDefinitionCatalog(DefinitionCatalog &catalog);
 ItemDefinition *FindDefinitionOfTable(Oid table);
 ItemDefinition *FindDefinitionByType(const char *type, Snapshot snapshot);
 
+/// A transaction is visible a moment before other sessions are told to forget what they keep of its catalogs. A fetch
+/// in between would read rows of the old kind, or without those of a new partition, and pass them for those of its
+/// snapshot. So who changes what a definition's rows are without locking out readers holds fetches to the end of its
+/// transaction, as its last lock; and a fetch, which has its snapshot, waits until nobody does. For a definition of
+/// `source`.
+void HoldFetches(Oid source);
+void AwaitCatalogs(Oid source);
+
 /// Whether the write-ahead log has a column's old value when an update changes it, and in every delete: its table's
 /// replica identity covers it.
 bool IdentityCovers(Relation table, AttrNumber column);

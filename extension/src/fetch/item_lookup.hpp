@@ -31,6 +31,7 @@ void EncodeTuple(const RowEncoder &encoder, HeapTuple tuple, TupleDesc descripti
 /// Runs `body` as the table's owner, under pinned settings, with SPI connected.
 template <typename Body>
 void WithItemQuery(const ItemDefinition &definition, Body body) {
+  AwaitCatalogs(definition.source);
   const OwnerIdentity caller = BecomeOwner(definition.source);
   const int settings = PinOutputSettings();
   SPI_connect();
