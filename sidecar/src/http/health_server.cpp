@@ -49,8 +49,7 @@ std::optional<http::Reply> Answer(const Services &services, const http::FramedRe
 class HealthServer::Parts {
 public:
   Parts(const Options &options, Services &services)
-      : services_(services), server_(loop_, ServerOptionsOf(options), services),
-        workers_(1, [this] {
+      : services_(services), server_(loop_, ServerOptionsOf(options), services), workers_(1, [this] {
           return std::make_unique<http::Exchange>(
               [this](const http::FramedRequest &request) { return Answer(services_, request); }, std::string());
         }) {}
