@@ -109,6 +109,11 @@ WITH installed AS (
   FROM slot WHERE slot.database = current_database()
 
   UNION ALL
+  SELECT 95, 'pause', 'warning', format('nothing is published until %s at the latest: paused by %s%s', p.until, p.by, coalesce(', ' || p.reason, '')),
+         'SELECT @extschema@.resume();', false
+  FROM @extschema@.paused() p
+
+  UNION ALL
   SELECT 100, 'replication_role',
          CASE WHEN r.names IS NULL THEN 'missing' WHEN r.reporters IS NULL THEN 'warning' ELSE 'ok' END,
          CASE WHEN r.names IS NULL THEN 'the global sidecar has no role of its own to log in with'
@@ -158,12 +163,13 @@ WITH installed AS (
   FROM setting s WHERE s.name = 'hot_standby_feedback' AND pg_is_in_recovery()
 
   UNION ALL
-  SELECT 140, 'event_triggers', CASE WHEN t.enabled = 2 THEN 'ok' ELSE 'missing' END,
-         CASE WHEN t.enabled = 2 THEN 'definitions follow DDL' ELSE 'definitions do not follow DDL: event triggers are disabled or gone' END,
-         CASE WHEN t.enabled < 2
-              THEN 'ALTER EVENT TRIGGER itemize_ddl_command_end ENABLE; ALTER EVENT TRIGGER itemize_sql_drop ENABLE;' END, false
+  SELECT 140, 'event_triggers', CASE WHEN t.enabled = 3 THEN 'ok' ELSE 'missing' END,
+         CASE WHEN t.enabled = 3 THEN 'definitions follow DDL' ELSE 'definitions do not follow DDL: event triggers are disabled or gone' END,
+         CASE WHEN t.enabled < 3
+              THEN 'ALTER EVENT TRIGGER itemize_ddl_command_end ENABLE; ALTER EVENT TRIGGER itemize_sql_drop ENABLE;'
+                   ' ALTER EVENT TRIGGER itemize_guard_drops ENABLE;' END, false
   FROM (SELECT count(*) AS enabled FROM pg_event_trigger g
-        WHERE g.evtname IN ('itemize_ddl_command_end', 'itemize_sql_drop') AND g.evtenabled IN ('O', 'A')) t
+        WHERE g.evtname IN ('itemize_ddl_command_end', 'itemize_sql_drop', 'itemize_guard_drops') AND g.evtenabled IN ('O', 'A')) t
 
   UNION ALL
   SELECT 150, 'definitions', 'ok', 'every definition fits its table', NULL, false

@@ -1,6 +1,7 @@
 // The library's identity, and what happens when it is loaded: the server refuses one that was built for another major
 // version.
 #include "boundary/entry.hpp"
+#include "leaving/drop_guard.hpp"
 #include "serializer/row_limit.hpp"
 
 #include "boundary/prelude.hpp"
@@ -14,5 +15,8 @@ ITEMIZE_EXPORT void _PG_init(void);
 }
 
 void _PG_init() {
-  itemize::Entry([] { itemize::DefineRowLimit(); });
+  itemize::Entry([] {
+    itemize::DefineRowLimit();
+    itemize::InstallDropGuard();
+  });
 }

@@ -7,9 +7,12 @@
 #include "http/extended.hpp"
 #include "http/health_server.hpp"
 #include "local/applier.hpp"
+#include "operate/erasure_check.hpp"
+#include "operate/uninstall.hpp"
 #include "options.hpp"
 #include "postgres/connection.hpp"
 #include "redis/connection.hpp"
+#include "tail/tail.hpp"
 
 #include <poll.h>
 #include <sys/signalfd.h>
@@ -146,6 +149,29 @@ int Run(const Options &options) {
   return exit_code;
 }
 
+/// A command that works until it is done, or told to stop.
+template <typename Command>
+int RunCommand(const Options &options, Command command) {
+  const int signals = OpenSignals();
+  const ScopeExit close_signals([signals] { close(signals); });
+  Logger log(ParseLogLevel(options.log_level));
+  Metrics metrics;
+  Readiness readiness;
+  Services services{log, metrics, readiness};
+  StopSource stop;
+  std::thread watch([&] {
+    std::array<pollfd, 2> waits = {{{signals, POLLIN, 0}, {stop.token().fd(), POLLIN, 0}}};
+    while (poll(waits.data(), waits.size(), -1) < 0) {
+    }
+    stop.RequestStop();
+  });
+  const ScopeExit end_watch([&] {
+    stop.RequestStop();
+    watch.join();
+  });
+  return command(options, services, stop.token());
+}
+
 int CheckConfig(const CommandLine &command) {
   const Options &options = command.options;
   if (command.connect) {
@@ -166,6 +192,9 @@ int Main(int argc, const char *const *argv) {
   switch (command.action) {
   case CommandLine::Action::kShow: std::cout << command.text; return EXIT_SUCCESS;
   case CommandLine::Action::kCheckConfig: return CheckConfig(command);
+  case CommandLine::Action::kTail: return RunCommand(command.options, RunTail);
+  case CommandLine::Action::kUninstall: return RunCommand(command.options, Uninstall);
+  case CommandLine::Action::kErasureCheck: return RunCommand(command.options, CheckErasure);
   case CommandLine::Action::kRun: return Run(command.options);
   }
   return kExitFailure;

@@ -2,7 +2,9 @@
 
 #include "base/errors.hpp"
 #include "base/logger.hpp"
+#include "command_options.hpp"
 #include "itemize/lsn.hpp"
+#include "option_names.hpp"
 #include "postgres/connection.hpp"
 #include "postgres/password.hpp"
 #include "redis/endpoint.hpp"
@@ -11,7 +13,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <cstdlib>
 #include <fstream>
 
@@ -23,15 +24,6 @@ constexpr std::string_view kConfigFlag = "--config";
 constexpr const char *kConfigVariable = "ITEMIZE_CONFIG";
 
 constexpr std::array<const char *, 4> kModeNames = {"absolute", "global", "local", "extended"};
-
-/// --foo-bar or foo-bar -> ITEMIZE_FOO_BAR
-std::string EnvironmentName(const std::string &name) {
-  std::string environment = "ITEMIZE_";
-  for (const char c : name) {
-    environment.push_back(c == '-' ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(c))));
-  }
-  return environment;
-}
 
 /// CLI11 lets the file go before the environment; drop from the file what the environment sets.
 class EnvironmentFirst : public CLI::ConfigTOML {
@@ -72,17 +64,13 @@ struct Raw {
   std::int64_t max_connections = 0;
   std::int64_t live_buffer = 0;
   bool connect = false;
+  RawCommand command;
 };
-
-template <typename Value>
-CLI::Option *Add(CLI::App &app, const std::string &name, Value &value, const std::string &help) {
-  return app.add_option("--" + name, value, help)->envname(EnvironmentName(name))->capture_default_str();
-}
 
 void Declare(CLI::App &app, Options &options, Raw &raw) {
   app.add_option("MODE", raw.mode,
                  "absolute (all three in one process), global (slot -> global Redis), local (global Redis -> local "
-                 "Redis), extended (HTTP), or check-config [MODE] (validate and end)")
+                 "Redis), extended (HTTP); check-config [MODE] (validate and end); or tail, uninstall, erasure-check")
       ->required()
       ->configurable(false);
   app.add_option("CHECKED", raw.checked_mode, "the mode that check-config validates for (default: absolute)")
@@ -121,6 +109,7 @@ void Declare(CLI::App &app, Options &options, Raw &raw) {
   Add(app, "max-connections", raw.max_connections, "HTTP connections at once, live streams included");
   Add(app, "live-buffer", raw.live_buffer, "bytes that may wait for one live client before they are conflated");
   Add(app, "log-level", options.log_level, "debug, info, warning or error");
+  DeclareCommands(app, options, raw.command);
   app.set_config(kConfigFlag.data(), "", "TOML file with any of these, without the dashes")->envname(kConfigVariable);
   app.config_formatter(std::make_shared<EnvironmentFirst>());
   app.allow_config_extras(CLI::config_extras_mode::error);
@@ -168,13 +157,16 @@ bool IsPrefix(const std::string &prefix) {
   });
 }
 
-void Validate(const Options &options) {
-  ParseLogLevel(options.log_level);
+void ValidateMode(const Options &options) {
   if (options.RunsGlobal() || options.RunsExtended()) RequireSet(options.database, "--database", options);
   if (options.RunsGlobal() || options.RunsLocal())
     RequireSet(options.global_redis, "--global-redis or --redis", options);
   if (options.RunsLocal() || options.RunsExtended())
     RequireSet(options.local_redis, "--local-redis or --redis", options);
+}
+
+void Validate(const Options &options) {
+  ParseLogLevel(options.log_level);
   for (const std::string *url : {&options.database, &options.replication_database}) {
     if (!url->empty()) DescribeDatabase(*url);
   }
@@ -226,10 +218,13 @@ void Resolve(Raw &raw, CommandLine &command) {
   Options &options = command.options;
   const bool check = raw.mode == "check-config";
   if (!check && !raw.checked_mode.empty()) throw ConfigError("unexpected argument \"" + raw.checked_mode + "\"");
-  command.action = check ? CommandLine::Action::kCheckConfig : CommandLine::Action::kRun;
+  const auto other = ParseCommand(raw.mode);
+  command.action = other.value_or(check ? CommandLine::Action::kCheckConfig : CommandLine::Action::kRun);
   command.connect = raw.connect;
-  options.mode =
-      check ? (raw.checked_mode.empty() ? Mode::kAbsolute : ParseMode(raw.checked_mode)) : ParseMode(raw.mode);
+  if (!other) {
+    options.mode =
+        check ? (raw.checked_mode.empty() ? Mode::kAbsolute : ParseMode(raw.checked_mode)) : ParseMode(raw.mode);
+  }
   AddPasswords(raw, options);
   if (options.replication_database.empty()) options.replication_database = options.database;
   if (options.global_redis.empty()) options.global_redis = raw.redis;
@@ -257,6 +252,10 @@ void Resolve(Raw &raw, CommandLine &command) {
   options.missing_ttl = std::chrono::seconds(raw.missing_ttl_seconds);
   options.max_connections = static_cast<std::uint64_t>(raw.max_connections);
   options.live_buffer = static_cast<std::uint64_t>(raw.live_buffer);
+  if (other)
+    ResolveCommand(*other, raw.command, options);
+  else
+    ValidateMode(options);
   Validate(options);
 }
 

@@ -11,6 +11,36 @@ namespace itemize::sidecar {
 
 enum class Mode { kAbsolute, kGlobal, kLocal, kExtended };
 
+/// Words for --from, --until and lists of names.
+inline constexpr const char *kFromNow = "now";
+inline constexpr const char *kFromSnapshot = "snapshot";
+inline constexpr const char *kEveryName = "*";
+
+struct TailOptions {
+  /// kEveryName for all.
+  std::vector<std::string> types;
+  std::vector<std::string> topics;
+  /// kFromNow, kFromSnapshot or a position.
+  std::string from = kFromNow;
+  /// Empty, kFromNow or a position.
+  std::string until;
+  /// Lines; 0: no end.
+  std::uint64_t limit = 0;
+  /// Empty: by itself.
+  std::string group;
+  /// Name in the group; empty: one is made up.
+  std::string consumer;
+  bool ack_from_stdin = false;
+  /// How long a silent member keeps its share.
+  std::chrono::seconds lease{10};
+};
+
+struct ErasureOptions {
+  std::string type;
+  std::string key;
+  bool scrub = false;
+};
+
 struct Options {
   Mode mode = Mode::kAbsolute;
 
@@ -61,6 +91,11 @@ struct Options {
 
   std::string log_level = "info";
 
+  TailOptions tail;
+  ErasureOptions erasure;
+  /// uninstall: even while sidecars run.
+  bool force = false;
+
   [[nodiscard]] bool RunsGlobal() const { return mode == Mode::kAbsolute || mode == Mode::kGlobal; }
   [[nodiscard]] bool RunsLocal() const { return mode == Mode::kAbsolute || mode == Mode::kLocal; }
   [[nodiscard]] bool RunsExtended() const { return mode == Mode::kAbsolute || mode == Mode::kExtended; }
@@ -72,8 +107,11 @@ const char *ModeName(Mode mode);
 struct CommandLine {
   enum class Action {
     kRun,
-    kCheckConfig, ///< validate, and with `connect` try every server once
-    kShow,        ///< print `text` (help, version) and end with status 0
+    kCheckConfig,  ///< validate, and with `connect` try every server once
+    kTail,         ///< print changes as JSON lines
+    kUninstall,    ///< remove slot and keys
+    kErasureCheck, ///< look for what is left of an erased item
+    kShow,         ///< print `text` (help, version) and end with status 0
   };
   Action action = Action::kRun;
   Options options;

@@ -16,7 +16,8 @@ extension/src/definition/         | itemize/ boundary/ serializer/ definition/mo
 extension/src/decoding/           | itemize/ boundary/ serializer/ definition/model.hpp publish/sealed_message.hpp
 extension/src/fetch/              | itemize/ boundary/ serializer/ definition/model.hpp
 extension/src/publish/            | itemize/ boundary/ serializer/ definition/model.hpp
-extension/src/                    | itemize/ boundary/ serializer/ definition/ decoding/ fetch/ publish/
+extension/src/leaving/            | itemize/ boundary/
+extension/src/                    | itemize/ boundary/ serializer/ definition/ decoding/ fetch/ publish/ leaving/
 sidecar/src/base/                 | itemize/
 sidecar/src/redis/                | itemize/ base/
 sidecar/src/postgres/             | itemize/ base/
@@ -25,7 +26,9 @@ sidecar/src/local/                | itemize/ base/ redis/ postgres/ options.hpp
 sidecar/src/read/                 | itemize/ base/ redis/ postgres/ options.hpp
 sidecar/src/live/                 | itemize/ base/ redis/ postgres/ options.hpp read/
 sidecar/src/http/                 | itemize/ base/ redis/ postgres/ options.hpp read/ live/
-sidecar/src/                      | itemize/ base/ redis/ postgres/ global/ local/ read/ live/ http/
+sidecar/src/tail/                 | itemize/ base/ redis/ postgres/ options.hpp local/stream_reader.hpp
+sidecar/src/operate/              | itemize/ base/ redis/ postgres/ options.hpp
+sidecar/src/                      | itemize/ base/ redis/ postgres/ global/ local/ read/ live/ http/ tail/ operate/
 tests/unit/                       | *
 tests/boundary/                   | boundary/
 tests/faults/                     | itemize/
@@ -44,7 +47,7 @@ includes() {
     sed -nE 's/^([^:]+):([0-9]+):[^"<]*["<]([^">]+)[">].*/\1 \2 \3/p'
 }
 
-houses='^(itemize|boundary|serializer|definition|decoding|fetch|publish|base|redis|postgres|global|local|read|live|http)/'
+houses='^(itemize|boundary|serializer|definition|decoding|fetch|publish|leaving|base|redis|postgres|global|local|read|live|http|tail|operate)/'
 
 allowed_by_rule() { # FILE TARGET: the first row whose path the file lies under decides
   local path allowed prefix

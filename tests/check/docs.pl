@@ -114,7 +114,7 @@ sub check_configuration
 	{
 		next if !/^\s+(?:-\w,)?--([a-z-]+)(?: [A-Z]+(?:=(\S+))?(?: \.\.\.)?)?(?: \(Env:(\w+)\))?(?:\s|$)/;
 		my ($name, $default, $variable) = ($1, $2, $3);
-		next if $name =~ /^(?:help|version|connect)$/;
+		next if $name =~ /^(?:help|version|connect|force|scrub)$/;
 		$program{$name} = join ', ', $variable // 'no variable', $default // 'no default';
 	}
 	my $page = slurp('docs/reference/configuration.md');

@@ -33,5 +33,9 @@ public:
 
 inline constexpr int kExitFailure = 1;
 inline constexpr int kExitConfiguration = 2;
+/// tail: what the reader holds is worth nothing any more, it must load anew.
+inline constexpr int kExitResync = 3;
+/// erasure-check: something was found.
+inline constexpr int kExitFound = 4;
 
 } // namespace itemize::sidecar

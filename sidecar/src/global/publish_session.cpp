@@ -18,6 +18,8 @@ constexpr std::chrono::milliseconds kStatusInterval{1000};
 constexpr std::chrono::milliseconds kLongestSilence{5000};
 /// Least time between two epochs begun because of malformed pieces.
 constexpr std::chrono::milliseconds kGapPause{1000};
+/// Between two looks at the end of a pause.
+constexpr std::chrono::milliseconds kPausePollInterval{500};
 /// How soon an idle publisher notices that Redis, or its ownership, is gone.
 constexpr std::chrono::milliseconds kOwnershipCheckInterval{1000};
 /// How soon a publisher notices that Redis has room again.
@@ -55,6 +57,7 @@ PublishSession::PublishSession(const Options &options, Services &services, Publi
     : options_(options), services_(services), metrics_(metrics), owned_(owned), stop_(stop),
       // Redis first: while it is away nobody troubles the database.
       writer_(ParseRedisUrl(options.global_redis), options), database_(OpenDatabase(options, stop)),
+      pause_(database_, services),
       report_(options, services, stop),
       check_interval_(std::min(kOwnershipCheckInterval, std::chrono::milliseconds(options.lease) / 3)) {
   ReadDefinitions(database_); // before a slot holds WAL back for a database that is not set up
@@ -113,6 +116,8 @@ void PublishSession::BeginEpoch(const StreamStart &start, std::string_view reaso
 
 void PublishSession::Run() {
   while (true) {
+    HoldWhilePaused();
+    if (stop_.stopped()) break;
     Collect();
     if (!batch_.empty()) {
       PublishBatch();
@@ -130,6 +135,16 @@ void PublishSession::Run() {
     if (drained_) stream_->Wait(check_interval_);
   }
   stream_->SendStatus(confirmed_);
+}
+
+/// The slot stays ours and where it is; the walsender is told that somebody is there, and waits with what it has.
+void PublishSession::HoldWhilePaused() {
+  while (!stop_.stopped() && pause_.Paused()) {
+    SendStatusIfDue();
+    writer_.CheckOwnership();
+    last_check_ = last_entry_ = Clock::now();
+    stop_.WaitFor(kPausePollInterval);
+  }
 }
 
 void PublishSession::Collect() {

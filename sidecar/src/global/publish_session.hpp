@@ -6,6 +6,7 @@
 #include "global/database_report.hpp"
 #include "global/epoch_rules.hpp"
 #include "global/owned_stream.hpp"
+#include "global/pause_watch.hpp"
 #include "global/slot.hpp"
 #include "global/stream_writer.hpp"
 #include "itemize/change_event.hpp"
@@ -48,6 +49,7 @@ private:
 
   void DecideEpoch(const AcquiredSlot &slot);
   void BeginEpoch(const StreamStart &start, std::string_view reason);
+  void HoldWhilePaused();
   /// Takes in what has arrived, up to a batch.
   void Collect();
   void TakePiece(std::string_view piece);
@@ -67,6 +69,7 @@ private:
   StopToken stop_;
   StreamWriter writer_;
   PostgresConnection database_;
+  PauseWatch pause_;
   DatabaseReport report_;
   std::unique_ptr<ReplicationStream> stream_;
 

@@ -11,6 +11,7 @@
 //                  milliseconds; by them the stream is trimmed
 //   P:{E}:clusters hash: cluster -> "<applied id> <Unix ms of the report> <complete LSN> <namespace of the copy>"
 //   P:{E}:groups   hash: consumer group -> "<id acknowledged by all> <Unix ms of the report>"
+//   P:{E}:group:G  hash: the group's members, owners and positions, see tail/group_store.cpp
 // Local Redis:
 //   P:local        hash: what the applier has reached, see LocalField
 //   N:…            everything else lives in a namespace N = P:{E.R}. R is the time of the copy's last
@@ -40,6 +41,9 @@ public:
   [[nodiscard]] std::string Marks(std::string_view epoch) const { return InEpoch(epoch, "marks"); }
   [[nodiscard]] std::string Clusters(std::string_view epoch) const { return InEpoch(epoch, "clusters"); }
   [[nodiscard]] std::string Groups(std::string_view epoch) const { return InEpoch(epoch, "groups"); }
+  [[nodiscard]] std::string Group(std::string_view epoch, std::string_view group) const {
+    return InEpoch(epoch, "group:") + std::string(group);
+  }
 
 private:
   [[nodiscard]] std::string InEpoch(std::string_view epoch, std::string_view name) const {

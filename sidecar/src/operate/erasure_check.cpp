@@ -1,0 +1,192 @@
+#include "operate/erasure_check.hpp"
+
+#include "base/errors.hpp"
+#include "itemize/key_text.hpp"
+#include "operate/traces.hpp"
+#include "postgres/connection.hpp"
+#include "redis/endpoint.hpp"
+#include "redis/keys.hpp"
+
+#include <algorithm>
+#include <cstdlib>
+#include <iostream>
+#include <optional>
+#include <vector>
+
+namespace itemize::sidecar {
+namespace {
+
+/// Between two looks while scrubbing, and how long in all: longer than a heartbeat, which lets a stream go on.
+constexpr std::chrono::milliseconds kScrubInterval{250};
+constexpr std::chrono::seconds kScrubTime{60};
+/// A reader of the global stream that has not reported for this long is gone.
+constexpr std::uint64_t kReaderAliveMilliseconds = 60'000;
+
+struct Hop {
+  const char *name;
+  std::unique_ptr<RedisConnection> redis;
+  std::string place;
+};
+
+std::vector<Hop> OpenHops(const Options &options) {
+  std::vector<Hop> hops;
+  const auto open = [&](const char *name, const std::string &url) {
+    const RedisEndpoint endpoint = ParseRedisUrl(url);
+    hops.push_back({name, std::make_unique<RedisConnection>(endpoint), endpoint.Describe()});
+  };
+  open("global Redis", options.global_redis);
+  if (!options.local_redis.empty() && options.local_redis != options.global_redis) {
+    open("local Redis", options.local_redis);
+  }
+  return hops;
+}
+
+std::optional<std::string> RunningEpoch(RedisConnection &global, const std::string &prefix) {
+  const Reply epoch = global.Command({"GET", GlobalKeys(prefix).Epoch()});
+  return epoch.IsNil() ? std::nullopt : std::optional<std::string>(epoch.Text());
+}
+
+/// The lowest place that a reader of the global stream stands at; nothing without readers.
+std::optional<Version> LowestReader(RedisConnection &global, const std::string &prefix, const std::string &epoch) {
+  const Reply time = global.Command({"TIME"});
+  const std::uint64_t now = ParseUint64(time[0].Text()).value_or(0) * 1000;
+  std::optional<Version> lowest;
+  const GlobalKeys keys(prefix);
+  for (const std::string &key : {prefix + ":{" + epoch + "}:clusters", keys.Groups(epoch)}) {
+    const Reply readers = global.Command({"HGETALL", key});
+    for (std::size_t i = 0; i + 1 < readers.size(); i += 2) {
+      // "<LSN>-<ordinal> <unix ms> …"
+      std::string_view report = readers[i + 1].Text();
+      const std::size_t space = std::min(report.find(' '), report.size());
+      const auto at = ParseVersion(report.substr(0, space));
+      report.remove_prefix(std::min(space + 1, report.size()));
+      const auto reported = ParseUint64(report.substr(0, report.find(' ')));
+      if (!at || !reported || *reported + kReaderAliveMilliseconds < now) continue;
+      if (!lowest || *at < *lowest) lowest = at;
+    }
+  }
+  return lowest;
+}
+
+class Check {
+public:
+  Check(const Options &options, const StopToken &stop)
+      : options_(options), stop_(stop), item_{options.erasure.type, *CanonicalKeyText(options.erasure.key)},
+        database_(options.database, {}, stop), hops_(OpenHops(options)) {}
+
+  int Run() {
+    const bool row_gone = CheckRow();
+    // Whatever was committed before this moment is behind us once the stream is here.
+    const std::string_view text = database_.Query("SELECT pg_catalog.pg_current_wal_flush_lsn()").Text(0, 0);
+    passed_ = ParsePgLsn(text).value_or(0);
+    if (options_.erasure.scrub && row_gone) Scrub();
+    bool clean = row_gone;
+    if (!StreamHasPassed()) {
+      std::cout << "global Redis: the stream has not reached " << FormatPgLsn(passed_)
+                << " yet, the end of the write-ahead log just now: what is to come is not known\n";
+      clean = false;
+    }
+    for (const Hop &hop : hops_)
+      clean = Report(hop, FindTraces(*hop.redis, options_.prefix, item_)) && clean;
+    ReportSlot();
+    std::cout << (clean ? "nothing is left of " : "something is left of ") << item_.type << ' ' << item_.key << '\n';
+    return clean ? EXIT_SUCCESS : kExitFound;
+  }
+
+private:
+  bool CheckRow() {
+    const PostgresResult row = database_.Query("SELECT item IS NULL FROM itemize.fetch($1, ARRAY[$2::pg_catalog.text])",
+                                               {item_.type, item_.key});
+    const bool gone = row.rows() == 1 && row.Text(0, 0) == "t";
+    std::cout << "database: " << (gone ? "no such row" : "THE ROW IS THERE; itemize.erase deletes it") << '\n';
+    return gone;
+  }
+
+  RedisConnection &global() { return *hops_.front().redis; }
+
+  bool StreamHasPassed() {
+    const auto epoch = RunningEpoch(global(), options_.prefix);
+    if (!epoch) return true; // no stream: nothing is to come
+    const Reply last =
+        global().Command({"XREVRANGE", GlobalKeys(options_.prefix).Stream(*epoch), "+", "-", "COUNT", "1"});
+    const auto version = last.size() == 0 ? std::nullopt : ParseVersion(last[0][0].Text());
+    return version && version->commit_lsn >= passed_;
+  }
+
+  void Scrub() {
+    const auto deadline = std::chrono::steady_clock::now() + kScrubTime;
+    while (true) {
+      bool left = !StreamHasPassed();
+      for (const Hop &hop : hops_) {
+        const Traces traces = FindTraces(*hop.redis, options_.prefix, item_);
+        for (const std::string &key : traces.keys)
+          hop.redis->Command({"UNLINK", key});
+        for (const Traces::Stream &stream : traces.streams)
+          left = !Trim(hop, stream) || left;
+      }
+      if (!left || std::chrono::steady_clock::now() > deadline) return;
+      if (stop_.WaitFor(kScrubInterval)) throw Stopped();
+    }
+  }
+
+  /// Readers prove by the entry that they have read last that they missed nothing: one behind the item must stay, and
+  /// every reader must have reached it.
+  bool Trim(const Hop &hop, const Traces::Stream &stream) {
+    const auto epoch = RunningEpoch(global(), options_.prefix);
+    if (epoch && stream.name == GlobalKeys(options_.prefix).Stream(*epoch)) {
+      if (!stream.next) return false;
+      const auto lowest = LowestReader(global(), options_.prefix, *epoch);
+      if (lowest && *lowest < *stream.next) return false;
+    } else if (!stream.next) {
+      const Reply state = hop.redis->Command({"HGET", LocalStateKey(options_.prefix), LocalField::kNamespace});
+      const bool running = !state.IsNil() && stream.name == LocalNamespace(std::string(state.Text())).Stream();
+      if (running) return false;
+      hop.redis->Command({"UNLINK", stream.name}); // of an epoch, or a copy, that is over
+      return true;
+    }
+    const std::string first = FormatVersion(*stream.next);
+    hop.redis->Command({"XTRIM", stream.name, "MINID", "=", first});
+    return true;
+  }
+
+  static bool Report(const Hop &hop, const Traces &traces) {
+    const std::string head = std::string(hop.name) + ' ' + hop.place + ": ";
+    for (const std::string &key : traces.keys)
+      std::cout << head << "key " << key << '\n';
+    for (const Traces::Stream &stream : traces.streams) {
+      std::cout << head << "stream " << stream.name << ": " << stream.entries << " entries up to "
+                << FormatVersion(stream.last) << '\n';
+    }
+    if (traces.empty()) std::cout << head << "nothing\n";
+    return traces.empty();
+  }
+
+  void ReportSlot() {
+    const PostgresResult slot = database_.Query(
+        "SELECT restart_lsn, confirmed_flush_lsn FROM pg_catalog.pg_replication_slots WHERE slot_name = $1",
+        {options_.slot});
+    if (slot.rows() == 0) {
+      std::cout << "slot " << options_.slot << ": not there\n";
+      return;
+    }
+    const Lsn confirmed = ParsePgLsn(slot.Text(0, 1)).value_or(0);
+    std::cout << "slot " << options_.slot << ": confirmed to " << slot.Text(0, 1)
+              << (confirmed >= passed_ ? ", will not send it again" : ", may send what came after that again")
+              << "; holds write-ahead log from " << slot.Text(0, 0) << " on\n";
+  }
+
+  const Options &options_;
+  StopToken stop_;
+  ItemName item_;
+  PostgresConnection database_;
+  std::vector<Hop> hops_;
+  Lsn passed_ = 0;
+};
+
+} // namespace
+
+int CheckErasure(const Options &options, Services & /*services*/, const StopToken &stop) {
+  return Check(options, stop).Run();
+}
+
+} // namespace itemize::sidecar

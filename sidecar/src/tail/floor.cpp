@@ -1,0 +1,57 @@
+#include "tail/floor.hpp"
+
+#include "redis/endpoint.hpp"
+#include "redis/script.hpp"
+
+#include <random>
+
+namespace itemize::sidecar {
+namespace {
+
+constexpr std::chrono::seconds kRenewInterval{1};
+
+const RedisScript &ReportScript() {
+  static const RedisScript script(R"lua(
+-- KEYS: groups; ARGV: name, floor
+local now = redis.call('TIME')
+redis.call('HSET', KEYS[1], ARGV[1], ARGV[2] .. ' ' .. string.format('%.0f', now[1] * 1000 + math.floor(now[2] / 1000)))
+return 1
+)lua");
+  return script;
+}
+
+} // namespace
+
+std::string RandomName() {
+  std::random_device random;
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  std::string name;
+  while (name.size() < 16)
+    name.push_back(kDigits[random() % kDigits.size()]);
+  return name;
+}
+
+FloorHold::FloorHold(const Options &options, const StreamTip &tip)
+    : connection_(ParseRedisUrl(options.global_redis)), key_(GlobalKeys(options.prefix).Groups(FormatEpoch(tip.epoch))),
+      // No group has a colon in its name.
+      name_("copy:" + RandomName()), floor_(FormatVersion(tip.last)) {
+  Renew();
+}
+
+FloorHold::~FloorHold() {
+  try {
+    connection_.Command({"HDEL", key_, name_});
+  } catch (const std::exception &) { // NOLINT(bugprone-empty-catch): a name that is not renewed counts no more
+  }
+}
+
+void FloorHold::RenewIfDue() {
+  if (std::chrono::steady_clock::now() - renewed_ >= kRenewInterval) Renew();
+}
+
+void FloorHold::Renew() {
+  ReportScript().Run(connection_, {key_}, {name_, floor_});
+  renewed_ = std::chrono::steady_clock::now();
+}
+
+} // namespace itemize::sidecar

@@ -1,0 +1,41 @@
+// When a reader's position can no longer be continued from.
+#pragma once
+
+#include "base/errors.hpp"
+#include "itemize/change_event.hpp"
+#include "local/stream_reader.hpp"
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace itemize::sidecar {
+
+/// Changes may have been missed: never to be passed over in silence.
+class ResyncNeeded : public Error {
+public:
+  using Error::Error;
+};
+
+/// Whether the first entry of the stream is a piece that goes on where `after` stands inside its transaction: then
+/// nothing in between is missing, though the entry's id is greater.
+inline bool ContinuesInside(const StreamReader::Batch &batch, const Version &after) {
+  if (batch.size() == 0 || batch.first->commit_lsn != after.commit_lsn) return false;
+  const ReplyView entry = batch.entry(0);
+  const ReplyView fields = entry[1];
+  if (entry[0].Text() != FormatVersion(*batch.first) || fields.size() != 2) return false;
+  auto reader = PieceReader::Open(fields[1].Text());
+  Change change;
+  return reader && reader->Next(change) && change.ordinal <= after.ordinal + 1;
+}
+
+/// Why a reader that has read up to `after` must load anew; nothing when the batch goes on from there.
+inline std::optional<std::string_view> ReasonToLoadAnew(const StreamReader::Batch &batch, const Epoch &epoch,
+                                                        const Version &after) {
+  if (!batch.epoch || *batch.epoch != epoch) return "epoch_changed";
+  if (!batch.first) return "stream_missing";
+  if (*batch.first > after && !ContinuesInside(batch, after)) return "trimmed";
+  return std::nullopt;
+}
+
+} // namespace itemize::sidecar
