@@ -31,6 +31,8 @@ sub member
 	poll_until(sub { $member->log_text =~ /"event":"group_entered"/ || !$member->alive }, 'a member at work') if $args{enter} // 1;
 	return $member;
 }
+# Waits for so many records.
+sub wait_for_records { my ($member, $count) = @_; return grep { $_->{op} !~ /^(?:live|progress|resync)$/ } $member->wait_for("$count records", sub { (grep { $_->{op} !~ /^(?:live|progress|resync)$/ } @_) >= $count }) }
 sub partitions_of { my ($group) = @_; my %held = split /\n/, $redis->cli('HGETALL', "itemize:{$epoch}:group:$group"); my %count; $count{ $held{$_} }++ for grep { /^o\d+$/ } keys %held; return sort { $a <=> $b } values %count }
 sub count_up { my ($rounds) = @_; sql("UPDATE counter SET n = n + 1") for 1 .. $rounds; return }
 
@@ -62,36 +64,37 @@ subtest 'two members share, one is killed' => sub {
 	poll_until(sub { join(',', partitions_of('work')) eq '32,32' }, 'each half of the partitions');
 	pass('each has half of the partitions');
 	count_up(5);
-	poll_until(sub { $members[0]->lines + $members[1]->lines >= 1000 }, 'every change of five rounds');
-	cmp_ok(scalar($_->lines), '>', 100, 'each member has some of the work') for @members;
+	poll_until(sub { $members[0]->records + $members[1]->records >= 1000 }, 'every change of five rounds');
+	cmp_ok(scalar($_->records), '>', 100, 'each member has some of the work') for @members;
 
 	my %partition_of;
-	push @{ $partition_of{ $_->{key} } }, $_->{partition} for map { $_->lines } @members;
+	push @{ $partition_of{ $_->{key} } }, $_->{partition} for map { $_->records } @members;
 	is(scalar(grep { my %different = map { $_ => 1 } @$_; keys %different > 1 } values %partition_of), 0, 'a key is always in the same partition');
 
 	count_up(2);
-	my @before = $members[0]->lines;
+	my @before = $members[0]->records;
 	$members[0]->kill9;
 	count_up(5);
-	my @lines = $members[1]->wait_for('all changes, the dead one\'s too', sub { @{ missing(12, $members[0]->lines, @_) } == 0 });
-	is_deeply(missing(12, $members[0]->lines, @lines), [], 'every change was seen by somebody');
-	is_deeply(disorder($members[0]->lines), [], 'in order for each key: the dead one');
+	$members[1]->wait_for('all changes, the dead one\'s too', sub { @{ missing(12, $members[0]->records, grep { $_->{key} } @_) } == 0 });
+	my @lines = $members[1]->records;
+	is_deeply(missing(12, $members[0]->records, @lines), [], 'every change was seen by somebody');
+	is_deeply(disorder($members[0]->records), [], 'in order for each key: the dead one');
 	is_deeply(disorder(@lines), [], 'and the one that took over');
 	is(join(',', partitions_of('work')), '64', 'which has all partitions now');
 	my %first;
 	$first{ $_->{key} } //= $_->{item}{n} for @lines;
 	my %dead;
-	$dead{ $_->{key} } = $_->{item}{n} for $members[0]->lines;
+	$dead{ $_->{key} } = $_->{item}{n} for $members[0]->records;
 	is_deeply([ grep { ($first{$_} // 99) > $dead{$_} + 1 } keys %dead ], [], 'it began no later than behind what the dead one had printed');
-	note(sprintf '%d lines of the dead one, %d of the other, of 2400 changes', scalar(my @all = $members[0]->lines), scalar(@lines));
+	note(sprintf '%d lines of the dead one, %d of the other, of 2400 changes', scalar(my @all = $members[0]->records), scalar(@lines));
 
 	my $third = member('work');
 	poll_until(sub { join(',', partitions_of('work')) eq '32,32' }, 'a new member with its share');
-	my $count = $third->lines;
+	my $count = $third->records;
 	is($members[1]->stop, 0, 'SIGTERM: status 0');
 	poll_until(sub { join(',', partitions_of('work')) eq '64' }, 'the other with all, without waiting for the lease');
 	sql('UPDATE counter SET n = n + 1 WHERE id = 1');
-	$third->wait_for('a change', sub { @_ > $count });
+	wait_for_records($third, $count + 1);
 	my ($floor) = split / /, $redis->cli('HGET', "itemize:{$epoch}:groups", 'work');
 	like($floor, qr/^\d+-\d+$/, 'the group tells how far it is');
 	my $tip = (split /\n/, $redis->cli('XREVRANGE', "itemize:{$epoch}:stream", '+', '-', 'COUNT', 1))[0];
@@ -101,7 +104,7 @@ subtest 'two members share, one is killed' => sub {
 	# Nobody is there, and nothing is lost.
 	sql('UPDATE counter SET n = n + 1');
 	my $back = member('work');
-	my @missed = $back->wait_for('what came meanwhile', sub { @_ >= 200 });
+	my @missed = wait_for_records($back, 200);
 	is(scalar(@missed), 200, 'a group goes on where it stopped: all of it, and nothing twice');
 	$back->stop;
 };
@@ -109,23 +112,44 @@ subtest 'two members share, one is killed' => sub {
 subtest 'acknowledged from standard input' => sub {
 	my $member = member('acks', [ '--ack', 'stdin', '--consumer', 'a' ], input => 1);
 	sql('UPDATE counter SET n = n + 1 WHERE id <= 3');
-	my @lines = $member->wait_for('three lines', sub { @_ >= 3 });
+	my @lines = wait_for_records($member, 3);
 	$member->acknowledge($lines[1]{position});
 	poll_until(sub { my %held = split /\n/, $redis->cli('HGETALL', "itemize:{$epoch}:group:acks"); $held{"a$lines[1]{partition}"} ge $lines[1]{position} =~ s/.*://r }, 'the acknowledgement');
 	$member->kill9;
 
 	# The same name takes its partitions up at once.
 	my $again = member('acks', [ '--ack', 'stdin', '--consumer', 'a' ], input => 1);
-	my @repeated = $again->wait_for('what was not acknowledged', sub { @_ >= 1 });
+	my @repeated = wait_for_records($again, 1);
 	is_deeply([ map { $_->{position} } @repeated ], [ $lines[2]{position} ], 'what was acknowledged does not come again, the rest does');
 	$again->acknowledge($repeated[0]{position});
 	close $again->{input};
 	is($again->exit_status, 0, 'the end of the acknowledgements ends it');
 	my $third = member('acks', [ '--ack', 'stdin', '--consumer', 'a' ], input => 1);
 	sql('UPDATE counter SET n = n + 1 WHERE id = 9');
-	@lines = $third->wait_for('the next change', sub { @_ >= 1 });
+	@lines = wait_for_records($third, 1);
 	is($lines[0]{key}, 9, 'and nothing of what was done comes again');
 	$third->stop;
+};
+
+subtest 'a frozen member' => sub {
+	my $frozen = member('frozen', [ '--ack', 'stdin' ], input => 1);
+	sql('UPDATE counter SET n = n + 1 WHERE id = 1');
+	my ($line) = wait_for_records($frozen, 1);
+	$frozen->signal('STOP');
+	my $other = member('frozen', [ '--ack', 'stdin' ], input => 1);
+	my ($same) = wait_for_records($other, 1);
+	is($same->{position}, $line->{position}, 'what it has not acknowledged goes to another one after the lease');
+	sql('UPDATE counter SET n = n + 1 WHERE id = 1');
+	my @both = wait_for_records($other, 2);
+	$other->acknowledge($both[1]{position});
+	my $acknowledged = sub { $redis->cli('HGET', "itemize:{$epoch}:group:frozen", "a$line->{partition}") };
+	my $done = $both[1]{position} =~ s/.*://r;
+	poll_until(sub { $acknowledged->() ge $done }, 'the other one\'s acknowledgement');
+	$frozen->acknowledge($line->{position});
+	$frozen->signal('CONT');
+	poll_until(sub { join(',', partitions_of('frozen')) eq '32,32' }, 'it has a share again');
+	cmp_ok($acknowledged->(), 'ge', $done, 'when it wakes, its late acknowledgement takes nothing back');
+	$_->stop for $frozen, $other;
 };
 
 subtest 'a group that begins with a snapshot' => sub {
@@ -133,11 +157,11 @@ subtest 'a group that begins with a snapshot' => sub {
 	my $second = member('copy', [ '--from', 'snapshot' ]);
 	my @copied = $first->wait_for('the rows', sub { grep { $_->{op} eq 'live' } @_ });
 	is(scalar(grep { $_->{op} eq 'row' } @copied), 200, 'its first member has every row');
-	is(scalar(grep { $_->{op} eq 'row' } $second->lines), 0, 'the second has none');
-	my $copied = @copied;
+	is(scalar(grep { $_->{op} eq 'row' } $second->records), 0, 'the second has none');
+	my $copied = $first->records;
 	sql('UPDATE counter SET n = n + 1');
-	poll_until(sub { $first->lines - $copied + $second->lines >= 200 }, 'all changes');
-	is($first->lines - $copied + $second->lines, 200, 'then both share the changes');
+	poll_until(sub { $first->records - $copied + $second->records >= 200 }, 'all changes');
+	is($first->records - $copied + $second->records, 200, 'then both share the changes');
 	$_->stop for $first, $second;
 };
 
@@ -152,9 +176,9 @@ subtest 'a group that has missed something' => sub {
 	is($late->exit_status, 3, 'the stream was trimmed past it: status 3');
 	is_deeply([ map { "$_->{op} $_->{reason}" } $late->lines ], ['resync trimmed'], 'and a line that says so');
 	my $anew = member('late');
-	is_deeply([ map { "$_->{op} $_->{reason}" } $anew->lines ], ['resync group_made_anew'], 'begun again, the group is made anew, and says so');
+	is_deeply([ map { "$_->{op} $_->{reason}" } $anew->lines ], ['resync group_made'], 'begun again, the group is made anew, and says so');
 	sql('UPDATE counter SET n = n + 1 WHERE id = 1');
-	$anew->wait_for('a change', sub { @_ >= 2 });
+	wait_for_records($anew, 1);
 	$anew->stop;
 };
 

@@ -70,7 +70,7 @@ void GroupSession::Enter(StreamReader &reader) {
     const auto position = ParsePosition(options_.tail.from);
     if (position) {
       if (position->epoch != tip.epoch) throw ResyncNeeded("epoch_changed");
-      start = position->version;
+      start = AfterPosition(position->version);
     }
     epoch_ = tip.epoch;
     epoch_text_ = FormatEpoch(epoch_);
@@ -81,8 +81,8 @@ void GroupSession::Enter(StreamReader &reader) {
     } catch (const GroupLost &) {
       continue; // a new epoch began just now
     }
-    // Who named a position knows where to go on; anybody else has missed what was in between.
-    if (opened.made_anew && !position) writer_.Write(ResyncRecord("group_made_anew"));
+    // Who named a position knows where to go on. Of anybody else, what he may hold of an earlier group is old.
+    if (opened.made && !position) writer_.Write(ResyncRecord("group_made"));
     if (opened.what == GroupStore::Opened::What::kWait) {
       if (stop_.WaitFor(kLongestSyncInterval)) throw Stopped();
       continue;

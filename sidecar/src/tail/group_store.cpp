@@ -23,16 +23,16 @@ constexpr const char *kGroupSeconds = "604800";
 
 const RedisScript &EnterScript() {
   static const RedisScript script(R"lua(
--- KEYS: group, registry, epoch
--- ARGV: epoch, group, member, token, lease in ms, start or '', partitions, seconds to keep
--- Returns what to do, whether the group was known before, snapshot, horizon.
-if redis.call('GET', KEYS[3]) ~= ARGV[1] then return {err = 'NOGROUP the epoch has changed'} end
-local member, lease, start = 'm:' .. ARGV[3], tonumber(ARGV[5]), ARGV[6]
+-- KEYS: group, epoch
+-- ARGV: epoch, member, token, lease in ms, start or '', partitions, seconds to keep
+-- Returns what to do, whether the group was made now, snapshot, horizon.
+if redis.call('GET', KEYS[2]) ~= ARGV[1] then return {err = 'NOGROUP the epoch has changed'} end
+local member, lease, start = 'm:' .. ARGV[2], tonumber(ARGV[4]), ARGV[5]
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local function enter()
-  redis.call('HSET', KEYS[1], member, string.format('%.0f', now) .. ' ' .. ARGV[4])
-  redis.call('EXPIRE', KEYS[1], ARGV[8])
+  redis.call('HSET', KEYS[1], member, string.format('%.0f', now) .. ' ' .. ARGV[3])
+  redis.call('EXPIRE', KEYS[1], ARGV[7])
 end
 local state = redis.call('HGET', KEYS[1], 'state')
 if state == 'open' then
@@ -42,23 +42,21 @@ end
 if state == 'copy' then
   local copier = redis.call('HGET', KEYS[1], 'copier')
   local seen = redis.call('HGET', KEYS[1], 'm:' .. copier)
-  if copier ~= ARGV[3] and seen and now - tonumber(string.match(seen, '^%d+')) <= lease then
+  if copier ~= ARGV[2] and seen and now - tonumber(string.match(seen, '^%d+')) <= lease then
     return {'wait', 0, '', '0'}
   end
-  redis.call('HSET', KEYS[1], 'copier', ARGV[3])
+  redis.call('HSET', KEYS[1], 'copier', ARGV[2])
   enter()
   return {'copy', 0, '', '0'}
 end
-local known = redis.call('HEXISTS', KEYS[2], ARGV[2])
-redis.call('HSET', KEYS[2], ARGV[2], ARGV[1])
 if start == '' then
-  redis.call('HSET', KEYS[1], 'state', 'copy', 'copier', ARGV[3])
+  redis.call('HSET', KEYS[1], 'state', 'copy', 'copier', ARGV[2])
 else
-  for partition = 0, tonumber(ARGV[7]) - 1 do redis.call('HSET', KEYS[1], 'a' .. partition, start) end
+  for partition = 0, tonumber(ARGV[6]) - 1 do redis.call('HSET', KEYS[1], 'a' .. partition, start) end
   redis.call('HSET', KEYS[1], 'state', 'open')
 end
 enter()
-return {start == '' and 'copy' or 'open', known, '', '0'}
+return {start == '' and 'copy' or 'open', 1, '', '0'}
 )lua");
   return script;
 }
@@ -189,20 +187,19 @@ GroupStore::GroupStore(const Options &options, const std::string &epoch, std::st
   const GlobalKeys keys(options.prefix);
   group_key_ = keys.Group(epoch, group_);
   groups_key_ = keys.Groups(epoch);
-  registry_key_ = keys.GroupRegistry();
   epoch_key_ = keys.Epoch();
 }
 
 GroupStore::Opened GroupStore::Enter(const std::optional<Version> &start) {
   const std::string begin = start ? FormatVersion(*start) : "";
   const std::string partitions = std::to_string(kPartitions);
-  const Reply reply = Run(EnterScript(), {group_key_, registry_key_, epoch_key_},
-                          {epoch_, group_, member_, token_, lease_milliseconds_, begin, partitions, kGroupSeconds});
+  const Reply reply = Run(EnterScript(), {group_key_, epoch_key_},
+                          {epoch_, member_, token_, lease_milliseconds_, begin, partitions, kGroupSeconds});
   Opened opened;
   const std::string_view what = reply[0].Text();
   if (what == "copy") opened.what = Opened::What::kCopy;
   if (what == "wait") opened.what = Opened::What::kWait;
-  opened.made_anew = reply[1].Integer() != 0;
+  opened.made = reply[1].Integer() != 0;
   opened.snapshot = reply[2].Text();
   opened.horizon = ParseUint64(reply[3].Text()).value_or(0);
   return opened;

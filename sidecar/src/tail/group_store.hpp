@@ -33,8 +33,8 @@ public:
       kWait, ///< another member copies
     };
     What what = What::kOpen;
-    /// The group was made now though it was known before: what was between is missed.
-    bool made_anew = false;
+    /// The group was made now. Whether there was one before, nobody can know: Redis may have lost it.
+    bool made = false;
     /// What the copy contained that the group began with; empty: it began without one.
     std::string snapshot;
     Lsn horizon = 0;
@@ -72,7 +72,6 @@ private:
   std::string lease_milliseconds_;
   std::string group_key_;
   std::string groups_key_;
-  std::string registry_key_;
   std::string epoch_key_;
 };
 

@@ -56,7 +56,7 @@ void PlainSession::Start(StreamReader &reader) {
   after_ = tip.last;
   if (const auto position = ParsePosition(options_.tail.from)) {
     if (position->epoch != tip.epoch) throw ResyncNeeded("epoch_changed");
-    after_ = position->version;
+    after_ = AfterPosition(position->version);
   }
   epoch_text_ = FormatEpoch(epoch_);
   last_marked_ = after_;

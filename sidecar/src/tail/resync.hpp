@@ -5,6 +5,8 @@
 #include "itemize/change_event.hpp"
 #include "local/stream_reader.hpp"
 
+#include <cstdint>
+#include <limits>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -16,6 +18,13 @@ class ResyncNeeded : public Error {
 public:
   using Error::Error;
 };
+
+/// Where a reader goes on behind a position. Ordinal 0, of a heartbeat or of itemize.token(), means: every transaction
+/// up to this LSN, so the one that ends there as well.
+inline Version AfterPosition(const Version &version) {
+  constexpr std::uint64_t kEnd = std::numeric_limits<std::uint64_t>::max();
+  return version.ordinal == 0 ? Version{version.commit_lsn, kEnd} : version;
+}
 
 /// Whether the first entry of the stream is a piece that goes on where `after` stands inside its transaction: then
 /// nothing in between is missing, though the entry's id is greater.
