@@ -128,6 +128,23 @@ subtest 'a snapshot under concurrent writers, then the stream' => sub {
 	is(($until->records)[-1]{position}, $changes[-1]{position}, 'which is the last one printed');
 };
 
+subtest 'messages of topics, in order with the rows' => sub {
+	sql("SELECT itemize.define_topic('orders.paid'); SELECT itemize.define_topic('orders.sent')");
+	my $tail = tail_now('--types', 'other', '--topics', 'orders.paid');
+	my $messages = tail_now('--topics', '*');
+	sql(q{BEGIN; INSERT INTO other VALUES (70); SELECT itemize.publish('orders.paid', '{"id": 7}'); SELECT itemize.publish('orders.sent', '1'); DELETE FROM other WHERE id = 70; COMMIT});
+	my @lines = $tail->wait_for('three lines', sub { @_ >= 3 });
+	is_deeply([ map { "$_->{op} " . ($_->{topic} // $_->{type}) } @lines ], [ 'insert other', 'message orders.paid', 'delete other' ], 'the message stands where it was sent');
+	is_deeply($lines[1]{payload}, { id => 7 }, 'with its payload');
+	is(scalar(grep { $_->{xid} == $lines[0]{xid} } @lines), 3, 'in one transaction');
+	@lines = $messages->wait_for('two messages', sub { @_ >= 2 });
+	is_deeply([ map { "$_->{op} $_->{topic}" . ($_->{last} ? ' last' : '') } @lines ], [ 'message orders.paid', 'message orders.sent last' ], 'all topics, and no rows');
+	sql("SELECT itemize.undefine_topic('orders.sent')");
+	@lines = $messages->wait_for('the end of a topic', sub { @_ >= 3 });
+	is_deeply([ @{ $lines[2] }{qw(op topic read type)} ], [ 'definition', 'orders.sent', '-', undef ], 'a topic that is removed');
+	$_->stop for $tail, $messages;
+};
+
 subtest 'a slow reader slows nobody else' => sub {
 	pipe(my $reader, my $writer) or die;
 	my $slow = Itemize::Tail->launch([ '--redis', $redis->url, '--types', 'item' ], stdout => $writer);

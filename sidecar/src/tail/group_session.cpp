@@ -165,7 +165,7 @@ void GroupSession::ReadBatch(StreamReader &reader) {
   for (const auto &[number, partition] : partitions_) {
     if (!partition.leaving && (!from || partition.delivered < *from)) from = partition.delivered;
   }
-  const StreamReader::Batch batch = reader.Read(epoch_, *from, kLongestRead);
+  const StreamReader::Batch batch = ReadStream(reader, epoch_, *from, kLongestRead);
   if (const auto reason = ReasonToLoadAnew(batch, epoch_, *from)) {
     // The others shall know, too: what one partition has missed is missing for the whole.
     if (*reason != "epoch_changed") store_->Forget();

@@ -93,7 +93,7 @@ void PlainSession::CopyRows(StreamReader &reader, StreamTip tip) {
 void PlainSession::Follow(StreamReader &reader) {
   while (!Done()) {
     stop_.ThrowIfStopped();
-    const StreamReader::Batch batch = reader.Read(epoch_, after_, kLongestRead);
+    const StreamReader::Batch batch = ReadStream(reader, epoch_, after_, kLongestRead);
     if (const auto reason = ReasonToLoadAnew(batch, epoch_, after_)) throw ResyncNeeded(std::string(*reason));
     for (std::size_t i = 0; i < batch.size() && !Done(); ++i) {
       const ReplyView entry = batch.entry(i);

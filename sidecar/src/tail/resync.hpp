@@ -5,6 +5,7 @@
 #include "itemize/change_event.hpp"
 #include "local/stream_reader.hpp"
 
+#include <chrono>
 #include <cstdint>
 #include <limits>
 #include <optional>
@@ -24,6 +25,13 @@ public:
 inline Version AfterPosition(const Version &version) {
   constexpr std::uint64_t kEnd = std::numeric_limits<std::uint64_t>::max();
   return version.ordinal == 0 ? Version{version.commit_lsn, kEnd} : version;
+}
+
+/// Entries behind `after`; waits for some up to `longest_wait`.
+inline StreamReader::Batch ReadStream(StreamReader &reader, const Epoch &epoch, const Version &after,
+                                      std::chrono::milliseconds longest_wait) {
+  reader.Ask(epoch, after, longest_wait);
+  return reader.Receive();
 }
 
 /// Whether the first entry of the stream is a piece that goes on where `after` stands inside its transaction: then
