@@ -65,9 +65,7 @@ void ResolveTail(const RawCommand &raw, Options &options) {
   if (tail.ack_from_stdin && tail.group.empty()) throw ConfigError("--ack stdin needs --group");
   if (!tail.until.empty() && !tail.group.empty()) throw ConfigError("--until is not for groups");
   if (raw.limit < 0) throw ConfigError("--limit must not be negative");
-  if (raw.lease_seconds < 1) throw ConfigError("--lease-seconds must be at least 1");
   tail.limit = static_cast<std::uint64_t>(raw.limit);
-  tail.lease = std::chrono::seconds(raw.lease_seconds);
   Need(options.global_redis, "tail", "--global-redis or --redis");
   if (tail.from != kFromSnapshot) return;
   Need(options.database, "tail --from snapshot", "--database");
@@ -86,7 +84,6 @@ void DeclareCommands(CLI::App &app, Options &options, RawCommand &raw) {
   Add(app, "consumer", options.tail.consumer, "tail: this member's own name in the group (default: a new one)");
   Add(app, "ack", raw.ack,
       "tail: auto (a line is done when it was written) or stdin (when its position is read there)");
-  Add(app, "lease-seconds", raw.lease_seconds, "tail: how long a silent member of a group keeps its share");
   Add(app, "type", options.erasure.type, "erasure-check: item type");
   Add(app, "key", options.erasure.key, "erasure-check: key of the item that was erased");
   app.add_flag("--scrub", options.erasure.scrub, "erasure-check: also remove what is found")->configurable(false);

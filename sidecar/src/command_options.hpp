@@ -16,7 +16,6 @@ struct RawCommand {
   std::string topics;
   std::string ack = "auto";
   std::int64_t limit = 0;
-  std::int64_t lease_seconds = 10;
 };
 
 void DeclareCommands(CLI::App &app, Options &options, RawCommand &raw);

@@ -98,7 +98,8 @@ void Declare(CLI::App &app, Options &options, Raw &raw) {
   Add(app, "stream-max-bytes", raw.stream_max_bytes, "bytes kept in the global stream, about");
   Add(app, "stream-max-age-seconds", raw.stream_max_age_seconds, "how long an entry is kept in the global stream");
   Add(app, "cluster", options.cluster, "name of the cluster that this process applies for");
-  Add(app, "lease-seconds", raw.lease_seconds, "a publisher silent for longer is evicted by one that waits");
+  Add(app, "lease-seconds", raw.lease_seconds,
+      "a publisher, or a member of a group of tail, silent for longer is replaced");
   Add(app, "local-stream-max-entries", raw.local_stream_max_entries, "entries kept in the local stream, about");
   Add(app, "heartbeat-seconds", raw.heartbeat_seconds, "longest time without an entry while the WAL moves");
   Add(app, "item-ttl-seconds", raw.item_ttl_seconds, "how long an item is held after it was last read");

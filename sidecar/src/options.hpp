@@ -31,8 +31,6 @@ struct TailOptions {
   /// Name in the group; empty: one is made up.
   std::string consumer;
   bool ack_from_stdin = false;
-  /// How long a silent member keeps its share.
-  std::chrono::seconds lease{10};
 };
 
 struct ErasureOptions {
@@ -65,7 +63,8 @@ struct Options {
   std::chrono::seconds stream_max_age{86400};
   /// Name of the cluster that this process applies for, in the registry of the global Redis.
   std::string cluster = "default";
-  /// A publisher that does not renew its lease for this long is evicted from the slot by one that waits.
+  /// A publisher that does not renew its lease for this long is evicted from the slot by one that waits;
+  /// a silent member of a group of tail loses its share.
   std::chrono::seconds lease{10};
   /// About how many entries the local stream keeps, for clients that resume with Last-Event-ID.
   std::uint64_t local_stream_max_entries = 10'000;

@@ -143,7 +143,7 @@ void PublishSession::HoldWhilePaused() {
     SendStatusIfDue();
     writer_.CheckOwnership();
     last_check_ = last_entry_ = Clock::now();
-    stop_.WaitFor(kPausePollInterval);
+    stop_.WaitFor(std::min(kPausePollInterval, check_interval_));
   }
 }
 

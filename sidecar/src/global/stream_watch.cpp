@@ -138,6 +138,7 @@ void StreamWatch::Measure(const StreamPicture &picture) {
   }
   clusters_.Set(live);
   for (const StreamConsumer &group : picture.groups) {
+    if (group.name.find(':') != std::string::npos) continue; // a copy under way, see KeepsStream
     services_.metrics
         .Gauge("itemize_group_lag_bytes",
                "WAL between the end of the stream and what a consumer group has acknowledged", {{"group", group.name}})

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstdint>
 #include <optional>
+#include <string>
 
 namespace itemize::sidecar {
 
@@ -23,6 +24,16 @@ struct TrimLimits {
   /// Redis has no room: nothing is kept that everybody has read.
   bool full = false;
 };
+
+/// A consumer group without any member is forgotten after this time (tail/group_store.cpp).
+inline constexpr std::chrono::hours kGroupSilence{7 * 24};
+
+/// Whether the group still keeps the stream. A name with a colon is that of a copy of rows under way (tail/floor.cpp),
+/// which reports itself every second, or is over.
+inline bool KeepsStream(const StreamPicture &picture, const StreamConsumer &group) {
+  const std::chrono::duration<double> silence(picture.silent_seconds(group));
+  return group.name.find(':') == std::string::npos ? silence < kGroupSilence : silence < kClusterSilence;
+}
 
 /// Whether the cluster still keeps the stream.
 inline bool IsLive(const StreamPicture &picture, const StreamConsumer &cluster) {
@@ -51,8 +62,9 @@ inline Version TrimPoint(const StreamPicture &picture, const TrimLimits &limits)
   for (const StreamConsumer &cluster : picture.clusters) {
     if (IsLive(picture, cluster)) keep(cluster);
   }
-  for (const StreamConsumer &group : picture.groups)
-    keep(group);
+  for (const StreamConsumer &group : picture.groups) {
+    if (KeepsStream(picture, group)) keep(group);
+  }
   const Version read_by_all = floor ? std::min(*floor, history) : Version{};
   return std::min(std::max(limit, read_by_all), picture.last);
 }

@@ -52,7 +52,7 @@ std::optional<Version> LowestReader(RedisConnection &global, const std::string &
   const std::uint64_t now = ParseUint64(time[0].Text()).value_or(0) * 1000;
   std::optional<Version> lowest;
   const GlobalKeys keys(prefix);
-  for (const std::string &key : {prefix + ":{" + epoch + "}:clusters", keys.Groups(epoch)}) {
+  for (const std::string &key : {keys.Clusters(epoch), keys.Groups(epoch)}) {
     const Reply readers = global.Command({"HGETALL", key});
     for (std::size_t i = 0; i + 1 < readers.size(); i += 2) {
       // "<LSN>-<ordinal> <unix ms> …"

@@ -32,7 +32,7 @@ std::vector<std::string> RunningClusters(RedisConnection &redis, const std::stri
   if (epoch.IsNil()) return running;
   const Reply time = redis.Command({"TIME"});
   const auto now = static_cast<std::int64_t>(ParseUint64(time[0].Text()).value_or(0) * 1000);
-  const Reply clusters = redis.Command({"HGETALL", prefix + ":{" + std::string(epoch.Text()) + "}:clusters"});
+  const Reply clusters = redis.Command({"HGETALL", keys.Clusters(epoch.Text())});
   for (std::size_t i = 0; i + 1 < clusters.size(); i += 2) {
     // "<applied> <unix ms of the report> …"
     std::string_view report = clusters[i + 1].Text();

@@ -12,9 +12,15 @@ constexpr std::chrono::seconds kRenewInterval{1};
 
 const RedisScript &ReportScript() {
   static const RedisScript script(R"lua(
--- KEYS: groups; ARGV: name, floor
-local now = redis.call('TIME')
-redis.call('HSET', KEYS[1], ARGV[1], ARGV[2] .. ' ' .. string.format('%.0f', now[1] * 1000 + math.floor(now[2] / 1000)))
+-- KEYS: groups; ARGV: name, floor. Copies that were broken off, silent for ten minutes, are taken out.
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local held = redis.call('HGETALL', KEYS[1])
+for i = 1, #held, 2 do
+  local reported = tonumber(string.match(held[i + 1], ' (%d+)') or '0')
+  if string.find(held[i], ':', 1, true) and now - reported > 600000 then redis.call('HDEL', KEYS[1], held[i]) end
+end
+redis.call('HSET', KEYS[1], ARGV[1], ARGV[2] .. ' ' .. string.format('%.0f', now))
 return 1
 )lua");
   return script;

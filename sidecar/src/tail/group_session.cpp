@@ -236,7 +236,7 @@ void GroupSession::ReadAcknowledgements() {
 }
 
 void GroupSession::SyncIfDue() {
-  const auto interval = std::min<Clock::duration>(options_.tail.lease / 4, kLongestSyncInterval);
+  const auto interval = std::min<Clock::duration>(options_.lease / 4, kLongestSyncInterval);
   const bool gives = std::any_of(partitions_.begin(), partitions_.end(), [&](const auto &partition) {
     return partition.second.leaving && !outstanding_.Has(partition.first);
   });
@@ -245,7 +245,7 @@ void GroupSession::SyncIfDue() {
 
 void GroupSession::Sync(bool leaving) {
   // Silent for longer than the lease: others may have gone on, and what is acknowledged here may be older.
-  if (Clock::now() - synced_ > options_.tail.lease && Clock::now() - renewed_ > options_.tail.lease) ForgetOwnership();
+  if (Clock::now() - synced_ > options_.lease && Clock::now() - renewed_ > options_.lease) ForgetOwnership();
   std::vector<unsigned> released;
   for (const auto &[number, partition] : partitions_) {
     if (leaving || (partition.leaving && !outstanding_.Has(number))) released.push_back(number);
@@ -274,7 +274,7 @@ void GroupSession::Sync(bool leaving) {
 }
 
 void GroupSession::RenewIfDue() {
-  const auto interval = std::min<Clock::duration>(options_.tail.lease / 4, kLongestSyncInterval);
+  const auto interval = std::min<Clock::duration>(options_.lease / 4, kLongestSyncInterval);
   if (!store_ || Clock::now() - std::max(synced_, renewed_) < interval) return;
   store_->Renew(copying_from_);
   renewed_ = Clock::now();

@@ -183,7 +183,7 @@ return 1
 GroupStore::GroupStore(const Options &options, const std::string &epoch, std::string member, std::string token)
     : connection_(ParseRedisUrl(options.global_redis)), epoch_(epoch), group_(options.tail.group),
       member_(std::move(member)), token_(std::move(token)),
-      lease_milliseconds_(std::to_string(std::chrono::milliseconds(options.tail.lease).count())) {
+      lease_milliseconds_(std::to_string(std::chrono::milliseconds(options.lease).count())) {
   const GlobalKeys keys(options.prefix);
   group_key_ = keys.Group(epoch, group_);
   groups_key_ = keys.Groups(epoch);
