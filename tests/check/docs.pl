@@ -289,7 +289,7 @@ my @limits = (
 	[ 'extension/src/fetch/item_lookup.hpp', 'kMaxKeysPerFetch', 'docs/reference/sql-api.md', 'up to # keys' ],
 	[ 'extension/src/fetch/fetch.cpp', 'kMaxRowsPerList', 'docs/reference/sql-api.md', '(1 to #)' ],
 	[ 'sidecar/src/http/key_list.hpp', 'kMaxKeysPerRequest', 'docs/reference/http-api.md', 'in.(…)` | #' ],
-	[ 'sidecar/src/http/key_list.hpp', 'kMaxItemsPerSubscription', 'docs/reference/http-api.md', '`items=` | #' ],
+	[ 'sidecar/src/http/key_list.hpp', 'kMaxItemsPerSubscription', 'docs/reference/http-api.md', '`topics=` | #' ],
 	[ 'sidecar/src/http/items.hpp', 'kMaxPageItems', 'docs/reference/http-api.md', 'in one page | #' ],
 	[ 'sidecar/src/http/items.hpp', 'kDefaultPageItems', 'docs/reference/http-api.md', '1 to 1000 | #' ],
 	[ 'sidecar/src/http/request_head.hpp', 'kMaxTargetBytes', 'docs/reference/http-api.md', 'request target | # bytes' ],

@@ -127,6 +127,12 @@ protected:
 };
 std::unique_ptr<PrivateRedis> ApplyScriptTest::server;
 
+TEST_F(ApplyScriptTest, AChangeWithoutAnyMemberEndsTheCopyOfItsItem) {
+  Hold("1", R"({"a":1})", "5");
+  Apply(101, 7, "X\t1\tt\t5\ttoo_large\nU\t2\tt\t5\t1\t{}\t0\n", 2);
+  EXPECT_EQ(Count({"EXISTS", Item("1")}), 0);
+}
+
 TEST_F(ApplyScriptTest, MessagesAndWhatWasSetAsideChangeNoItem) {
   Hold("1", R"({"a":1})", "5");
   EXPECT_EQ(Apply(101, 7, "M\t1\tt\t{\"a\":2}\nX\t2\tt\t5\ttoo_large\nM\t3\tt\t3\n", 3), 0);

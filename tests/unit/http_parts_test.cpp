@@ -74,6 +74,17 @@ TEST(LiveItems, TellsAKeyFromAWholeType) {
   }
 }
 
+TEST(LiveTopics, AreNamesWithTheirMark) {
+  const auto parsed = ParseLiveTopics("prices,orders.new");
+  const auto &topics = std::get<std::vector<live::Interest>>(parsed);
+  ASSERT_EQ(topics.size(), 2U);
+  EXPECT_EQ(topics[0].type, "@prices");
+  EXPECT_EQ(topics[1].key, std::nullopt);
+  for (const char *text : {"", "a,", "@a", "a/b", "A", "a,\"", "1", "a\nb"}) {
+    EXPECT_TRUE(std::holds_alternative<Problem>(ParseLiveTopics(text))) << text;
+  }
+}
+
 TEST(Target, LeavesPathSegmentsRaw) {
   const Target target = SplitTarget("/v1/items/pair/a%2Cb,c%2Fd?x=1");
   EXPECT_EQ(target.query, "x=1");

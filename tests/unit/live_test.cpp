@@ -42,6 +42,17 @@ TEST(Event, IsOneMessageOfTheStream) {
   EXPECT_EQ(GoneEvent(At(5, 2), "t")->text, "id: 7.1.9:5-2\nevent: gone\ndata: {\"type\":\"t\"}\n\n");
 }
 
+TEST(Event, AMessageCarriesItsPayloadAsItIs) {
+  const auto event = MessageEvent(At(5, 2), "orders.new", R"({"a":[1,2.50]})");
+  EXPECT_EQ(event->text, "id: 7.1.9:5-2\nevent: message\ndata: "
+                         "{\"topic\":\"orders.new\",\"payload\":{\"a\":[1,2.50]}}\n\n");
+  EXPECT_TRUE(event->subject.empty());
+  EXPECT_EQ(GoneEvent(At(5, 2), "@orders.new")->text,
+            "id: 7.1.9:5-2\nevent: gone\ndata: {\"topic\":\"orders.new\"}\n\n");
+  EXPECT_EQ(ResyncEvent(At(5, 2), "definition", "@a")->text,
+            "id: 7.1.9:5-2\nevent: resync\ndata: {\"reason\":\"definition\",\"topic\":\"a\"}\n\n");
+}
+
 TEST(Event, HelloDoesNotMoveAResumingClientPastWhatFollows) {
   EXPECT_EQ(HelloEvent(At(5, 2), At(9, 1))->text,
             "retry: 2000\n\nid: 7.1.9:5-2\nevent: hello\ndata: {\"position\":\"7.1.9:9-1\"}\n\n");
@@ -76,6 +87,15 @@ TEST(Outbox, OverItsLimitTheNewestVersionOfEachKeyStays) {
   EXPECT_EQ(lsns[1], 2U);
   EXPECT_EQ(lsns.back(), 99U);
   EXPECT_TRUE(std::is_sorted(lsns.begin(), lsns.end()));
+}
+
+TEST(Outbox, NoMessageGivesWayToAnother) {
+  Outbox outbox(2000);
+  std::size_t pushed = 0;
+  while (outbox.Push(MessageEvent(At(++pushed, 1), "t", "1")))
+    ASSERT_LT(pushed, 100U);
+  EXPECT_EQ(outbox.conflated(), 0U);
+  EXPECT_EQ(outbox.Take(100'000).size(), pushed);
 }
 
 TEST(Outbox, SaysWhenConflatingDoesNotHelp) {
@@ -175,6 +195,16 @@ TEST_F(ReplayTest, SkipsWhatTheClientHasHadInsideATransaction) {
                          NoRow));
   ASSERT_EQ(replay.events().size(), 1U);
   EXPECT_EQ(replay.events()[0]->version, (Version{16, 3}));
+}
+
+TEST_F(ReplayTest, TellsMessagesOfTheTopicsAskedFor) {
+  const std::vector<Interest> interests = {{"@t", std::nullopt}};
+  Replay replay(interests, At(16, 1), 10000);
+  EXPECT_TRUE(replay.Add(Entry("M\t1\tt\t1\nM\t2\tt\t2\nM\t3\tu\t3\nU\t4\tt\t3\t1\t{\"a\":1}\t5\n"), NoRow));
+  ASSERT_EQ(replay.events().size(), 1U);
+  EXPECT_EQ(replay.events()[0]->version, (Version{16, 2}));
+  EXPECT_FALSE(replay.Add({{0x11, 1}, "B\t1\t0/11\t5\t0\t\nY\t1\t@t\t9\teveryone\nC\t0/11\t1\n"}, NoRow));
+  EXPECT_EQ(replay.failure(), "definition");
 }
 
 TEST_F(ReplayTest, WhatWasSetAsideIsNoEvent) {

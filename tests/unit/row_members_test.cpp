@@ -52,6 +52,7 @@ TEST(MergeRow, RefusesWhatCannotBeMerged) {
   EXPECT_FALSE(MergeRow(R"({"id":1})", "6,0", kHeld, kHeldLengths).has_value());
   EXPECT_FALSE(MergeRow(R"({"id":1})", "6,0,0", R"({"id":1,"n":2})", "6,0,5").has_value());
   EXPECT_FALSE(MergeRow(R"({"id":1,"n":3})", "6,0,9", kHeld, kHeldLengths).has_value());
+  EXPECT_FALSE(MergeRow("{}", "0,0,0", kHeld, kHeldLengths).has_value());
 }
 
 } // namespace

@@ -67,9 +67,11 @@ struct MergedRow {
 };
 
 /// `newer` with each absent member taken from `held`. Nothing when the two have different numbers of
-/// fields, do not fit their lengths, or a member is absent from both.
+/// fields, do not fit their lengths, or a member is absent from both; and when `newer` has no member at all:
+/// that is how a change that was set aside says to forget the held row.
 inline std::optional<MergedRow> MergeRow(std::string_view newer, std::string_view newer_lengths, std::string_view held,
                                          std::string_view held_lengths) {
+  if (newer == "{}") return std::nullopt;
   const auto fresh = SplitMembers(newer, newer_lengths);
   const auto old = SplitMembers(held, held_lengths);
   if (!fresh || !old || fresh->size() != old->size()) return std::nullopt;

@@ -25,10 +25,27 @@ constexpr std::chrono::milliseconds kOwnershipCheckInterval{1000};
 /// How soon a publisher notices that Redis has room again.
 constexpr std::chrono::milliseconds kLongestFullWait{1000};
 
-/// The definitions that a piece changes. A row holds no raw newline, so the text says whether there are any.
+/// What Redis holds in one value, less what a command is made of besides (its proto-max-bulk-len is 512 MB).
+constexpr std::size_t kLargestPiece = std::size_t{500} * 1024 * 1024;
+
+/// Which lines, besides changes of rows, a piece has. A row holds no raw newline, so the text tells.
+struct SpecialLines {
+  bool definitions = false;
+  bool set_aside = false;
+};
+
+SpecialLines FindSpecialLines(std::string_view piece) {
+  SpecialLines lines;
+  for (std::size_t at = piece.find('\n'); at + 1 < piece.size(); at = piece.find('\n', at + 1)) {
+    lines.definitions = lines.definitions || piece[at + 1] == static_cast<char>(LineKind::kDefinition);
+    lines.set_aside = lines.set_aside || piece[at + 1] == static_cast<char>(LineKind::kSetAside);
+  }
+  return lines;
+}
+
+/// The definitions that a piece changes.
 std::vector<TypeState> ReadTypes(std::string_view piece) {
   std::vector<TypeState> types;
-  if (piece.find("\nY\t") == std::string_view::npos) return types;
   auto reader = PieceReader::Open(piece);
   Change change;
   while (reader && reader->Next(change)) {
@@ -53,7 +70,7 @@ PublishMetrics::PublishMetrics(Metrics &metrics)
       owner(metrics.Gauge("itemize_slot_owner", "1 while this process holds the replication slot")) {}
 
 PublishSession::PublishSession(const Options &options, Services &services, PublishMetrics &metrics, OwnedStream &owned,
-                               const StopToken &stop)
+                               const StopToken &stop, bool careful)
     : options_(options), services_(services), metrics_(metrics), owned_(owned), stop_(stop),
       // Redis first: while it is away nobody troubles the database.
       writer_(ParseRedisUrl(options.global_redis), options), database_(OpenDatabase(options, stop)),
@@ -62,7 +79,8 @@ PublishSession::PublishSession(const Options &options, Services &services, Publi
       check_interval_(std::min(kOwnershipCheckInterval, std::chrono::milliseconds(options.lease) / 3)) {
   ReadDefinitions(database_); // before a slot holds WAL back for a database that is not set up
   stream_ = OpenStream(options, stop);
-  const AcquiredSlot slot = AcquireSlot(*stream_, writer_, options, services);
+  const AcquiredSlot slot = AcquireSlot(*stream_, writer_, options, services, careful);
+  if (careful) services.log.Warning("encoding_with_care", {{"slot", options.slot}});
   DecideEpoch(slot);
 }
 
@@ -188,8 +206,32 @@ void PublishSession::TakePiece(std::string_view piece) {
   if (bounds->complete) metrics_.transactions.Increment();
   received_ = bounds->version;
   if (const auto reader = PieceReader::Open(piece)) last_commit_time_ = reader->header().commit_time;
+  if (piece.size() > kLargestPiece) return SetAside("it is longer than Redis holds in one value", piece.size());
+  const SpecialLines special = FindSpecialLines(piece);
+  if (special.set_aside) ReportSetAside(piece);
   batch_bytes_ += piece.size();
-  batch_.push_back({bounds->version, std::string(piece), ReadTypes(piece)});
+  batch_.push_back(
+      {bounds->version, std::string(piece), special.definitions ? ReadTypes(piece) : std::vector<TypeState>()});
+}
+
+void PublishSession::ReportSetAside(std::string_view piece) {
+  auto reader = PieceReader::Open(piece);
+  Change change;
+  while (reader && reader->Next(change)) {
+    if (change.kind != LineKind::kSetAside) continue;
+    const std::string_view word = change.reason.substr(0, change.reason.find(' '));
+    // Of the words that are known: a label must not take any value that comes along.
+    const bool known = word == "too_large" || word == "encode_failed";
+    services_.metrics
+        .Counter("itemize_changes_set_aside_total", "Changes that could not be sent, left out and told so",
+                 {{"reason", known ? std::string(word) : "other"}})
+        .Increment();
+    services_.log.Error("change_set_aside",
+                        {{"type", change.type},
+                         {"position", FormatPosition({epoch_, {reader->header().commit_lsn, change.ordinal}})},
+                         {"reason", change.reason},
+                         {"consequence", "copies of it are dropped; a read asks the database"}});
+  }
 }
 
 /// To wait for what cannot be read would stop everything, and to go on as if nothing had been would leave a silent

@@ -37,9 +37,9 @@ struct PublishMetrics {
 class PublishSession {
 public:
   /// Connects to both servers, takes the slot, and begins or continues the epoch. May wait long, while
-  /// another publisher works. `owned` is told what is ours, from then on.
+  /// another publisher works. `owned` is told what is ours, from then on. `careful`: see ReplicationStream::Start.
   PublishSession(const Options &options, Services &services, PublishMetrics &metrics, OwnedStream &owned,
-                 const StopToken &stop);
+                 const StopToken &stop, bool careful);
 
   /// Publishes until a stop is requested; throws when either server fails.
   void Run();
@@ -53,6 +53,8 @@ private:
   /// Takes in what has arrived, up to a batch.
   void Collect();
   void TakePiece(std::string_view piece);
+  /// Counts and reports what the plugin has set aside in it.
+  void ReportSetAside(std::string_view piece);
   void SetAside(std::string_view why, std::size_t bytes);
   void BridgeGap();
   void PublishBatch();

@@ -13,6 +13,13 @@ namespace {
 
 constexpr const char *kPart = "global";
 
+/// Whether the stream may have ended because one change could not be encoded, so that it would end there again. Else
+/// the server is going (class 57), the connection broke (08), or the server is not set up (55).
+bool MayBeOneChange(const PostgresError &error) {
+  const std::string state_class = error.sqlstate().substr(0, 2);
+  return !state_class.empty() && state_class != "57" && state_class != "08" && state_class != "55";
+}
+
 } // namespace
 
 Publisher::Publisher(const Options &options, Services &services) : options_(options), services_(services) {
@@ -30,16 +37,23 @@ void Publisher::Run(const StopToken &stop) {
   });
   SessionLoop loop;
   loop.part = kPart;
+  bool careful = false;
   loop.session = [&](const std::function<void()> &working) {
     const ScopeExit leave([&] {
       owned.Clear();
       metrics.owner.Set(0);
       metrics.full.Set(0);
     });
-    PublishSession session(options_, services_, metrics, owned, stop);
+    PublishSession session(options_, services_, metrics, owned, stop, careful);
+    careful = false;
     working();
     metrics.owner.Set(1);
-    session.Run();
+    try {
+      session.Run();
+    } catch (const PostgresError &error) {
+      careful = MayBeOneChange(error);
+      throw;
+    }
   };
   loop.interrupted = [&](const std::exception &error, bool fatal) {
     if (fatal)

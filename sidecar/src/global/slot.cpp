@@ -46,9 +46,9 @@ void Evict(ReplicationStream &stream, int pid, Services &services) {
 }
 
 /// Throws unless the cause is that somebody else reads the slot.
-bool TryStart(ReplicationStream &stream, const std::string &slot) {
+bool TryStart(ReplicationStream &stream, const std::string &slot, bool careful) {
   try {
-    stream.Start(slot);
+    stream.Start(slot, careful);
     return true;
   } catch (const PostgresError &error) {
     if (error.sqlstate() == kObjectInUse) return false;
@@ -76,7 +76,8 @@ PostgresConnection OpenDatabase(const Options &options, const StopToken &stop) {
   }
 }
 
-AcquiredSlot AcquireSlot(ReplicationStream &stream, StreamWriter &writer, const Options &options, Services &services) {
+AcquiredSlot AcquireSlot(ReplicationStream &stream, StreamWriter &writer, const Options &options, Services &services,
+                         bool careful) {
   CheckWalLevel(stream);
   AcquiredSlot acquired;
   acquired.system = stream.IdentifySystem();
@@ -101,7 +102,7 @@ AcquiredSlot AcquireSlot(ReplicationStream &stream, StreamWriter &writer, const 
       }
       acquired.is_new = true;
     }
-    if (state.active_pid == 0 && TryStart(stream, options.slot)) return acquired;
+    if (state.active_pid == 0 && TryStart(stream, options.slot, careful)) return acquired;
     if (!announced) {
       services.log.Info("waiting_for_slot", {{"slot", options.slot}, {"active_pid", state.active_pid}});
       announced = true;
@@ -114,7 +115,8 @@ AcquiredSlot AcquireSlot(ReplicationStream &stream, StreamWriter &writer, const 
 std::vector<TypeState> ReadDefinitions(PostgresConnection &database) {
   std::vector<TypeState> types;
   try {
-    const PostgresResult result = database.Query("SELECT type, generation, read FROM itemize.definitions");
+    const PostgresResult result = database.Query("SELECT type, generation, read FROM itemize.definitions "
+                                                 "UNION ALL SELECT '@' || topic, generation, read FROM itemize.topics");
     for (int row = 0; row < result.rows(); ++row) {
       types.push_back({std::string(result.Text(row, 0)),
                        std::string(result.Text(row, 1)) + ' ' + std::string(result.Text(row, 2))});

@@ -24,9 +24,10 @@ std::unique_ptr<ReplicationStream> OpenStream(const Options &options, const Stop
 PostgresConnection OpenDatabase(const Options &options, const StopToken &stop);
 
 /// Makes the slot when it is missing or lost, waits while another process reads it (and evicts one that has let its
-/// lease in Redis lapse), and starts the stream. Throws FatalError when the server refuses for a reason that waiting
-/// does not remove.
-AcquiredSlot AcquireSlot(ReplicationStream &stream, StreamWriter &writer, const Options &options, Services &services);
+/// lease in Redis lapse), and starts the stream, `careful` or not (ReplicationStream::Start). Throws FatalError when
+/// the server refuses for a reason that waiting does not remove.
+AcquiredSlot AcquireSlot(ReplicationStream &stream, StreamWriter &writer, const Options &options, Services &services,
+                         bool careful);
 
 /// The definitions that are visible now. Throws FatalError when the extension or a privilege is missing.
 std::vector<TypeState> ReadDefinitions(PostgresConnection &database);

@@ -25,6 +25,11 @@ Problem ProblemOf(Status status) {
   case Status::kRefused:
     return {
         ProblemKind::kDatabaseRefuses, "the role of this sidecar may not read items; its log says what to grant", {}};
+  case Status::kUnencodable:
+    return {ProblemKind::kItemUnencodable,
+            "the database has an item that it cannot give: it is too large, or a value cannot be turned into text; the "
+            "log of this sidecar names it",
+            {}};
   case Status::kMalformed: return {ProblemKind::kMalformedKey, "after is no key of this type", {}};
   case Status::kOtherEpoch:
     return {ProblemKind::kPositionOfAnotherEpoch,

@@ -1,6 +1,7 @@
 #include "http/key_list.hpp"
 
 #include "http/target.hpp"
+#include "itemize/change_event.hpp"
 #include "itemize/key_text.hpp"
 
 #include <unordered_set>
@@ -87,6 +88,25 @@ std::variant<std::vector<live::Interest>, Problem> ParseLiveItems(std::string_vi
     items.push_back(std::move(item));
   }
   return items;
+}
+
+std::variant<std::vector<live::Interest>, Problem> ParseLiveTopics(std::string_view text) {
+  const auto elements = SplitList(text);
+  if (!elements) return Problem{ProblemKind::kBadRequest, "the parameter topics must have the form a,b", {}};
+  if (elements->size() > kMaxItemsPerSubscription) {
+    return Problem{ProblemKind::kBadRequest,
+                   "at most " + std::to_string(kMaxItemsPerSubscription) + " topics can be subscribed to at once",
+                   {}};
+  }
+  std::vector<live::Interest> topics;
+  topics.reserve(elements->size());
+  for (const std::string &element : *elements) {
+    if (!IsTopicName(element)) {
+      return Problem{ProblemKind::kBadRequest, "'" + element.substr(0, 200) + "' in topics is no name of a topic", {}};
+    }
+    topics.push_back({kTopicMark + element, std::nullopt});
+  }
+  return topics;
 }
 
 } // namespace itemize::sidecar::http

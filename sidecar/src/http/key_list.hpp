@@ -14,7 +14,7 @@ namespace itemize::sidecar::http {
 
 /// Most keys in one `in.(…)`.
 inline constexpr std::size_t kMaxKeysPerRequest = 1000;
-/// Most entries in one `items=`.
+/// Most entries in one `items=`, and in one `topics=`.
 inline constexpr std::size_t kMaxItemsPerSubscription = 5000;
 
 /// Elements separated by commas; an element in double quotes may hold commas. Nothing when a quote is
@@ -25,5 +25,8 @@ inline constexpr std::size_t kMaxItemsPerSubscription = 5000;
 [[nodiscard]] std::variant<std::vector<std::string>, Problem> ParseKeyList(std::string_view text);
 
 [[nodiscard]] std::variant<std::vector<live::Interest>, Problem> ParseLiveItems(std::string_view text);
+
+/// The topics of `topics=a,b`.
+[[nodiscard]] std::variant<std::vector<live::Interest>, Problem> ParseLiveTopics(std::string_view text);
 
 } // namespace itemize::sidecar::http

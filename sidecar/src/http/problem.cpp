@@ -9,7 +9,7 @@ namespace itemize::sidecar::http {
 
 namespace {
 
-constexpr std::array<ProblemText, 19> kProblems{{
+constexpr std::array<ProblemText, 20> kProblems{{
     {ProblemKind::kBadRequest, "bad-request", 400, "Bad Request", 0},
     {ProblemKind::kMalformedKey, "malformed-key", 400, "Malformed Key", 0},
     {ProblemKind::kUnknownParameter, "unknown-parameter", 400, "Unknown Parameter", 0},
@@ -22,6 +22,7 @@ constexpr std::array<ProblemText, 19> kProblems{{
     {ProblemKind::kExpectationFailed, "expectation-failed", 417, "Expectation Failed", 0},
     {ProblemKind::kHeadTooLarge, "head-too-large", 431, "Request Header Fields Too Large", 0},
     {ProblemKind::kInternal, "internal", 500, "Internal Server Error", 0},
+    {ProblemKind::kItemUnencodable, "item-unencodable", 500, "Item Unencodable", 0},
     {ProblemKind::kMethodUnknown, "method-unknown", 501, "Not Implemented", 0},
     {ProblemKind::kOverloaded, "overloaded", 503, "Overloaded", 1},
     {ProblemKind::kPositionNotReached, "position-not-reached", 503, "Position Not Reached", 1},

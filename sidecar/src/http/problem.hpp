@@ -20,6 +20,7 @@ enum class ProblemKind {
   kExpectationFailed,
   kHeadTooLarge,
   kInternal,
+  kItemUnencodable,
   kMethodUnknown,
   kPositionOfAnotherEpoch,
   kPositionNotReached,

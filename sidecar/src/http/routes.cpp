@@ -72,17 +72,31 @@ std::optional<Reply> Routes::Dispatch(const FramedRequest &request) {
 }
 
 Reply Routes::Live(const RequestHead &head, const Parameters &parameters) {
-  if (auto problem = CheckParameters(parameters, {"items", "last_event_id"})) return ProblemReply(*problem);
-  const std::string *text = FindParameter(parameters, "items");
-  if (text == nullptr) return ProblemReply({ProblemKind::kBadRequest, "the parameter items is missing", {}});
-  auto interests = ParseLiveItems(*text);
-  if (auto *problem = std::get_if<Problem>(&interests)) return ProblemReply(*problem);
+  if (auto problem = CheckParameters(parameters, {"items", "topics", "last_event_id"})) return ProblemReply(*problem);
+  const std::string *items = FindParameter(parameters, "items");
+  const std::string *topics = FindParameter(parameters, "topics");
+  if (items == nullptr && topics == nullptr) {
+    return ProblemReply({ProblemKind::kBadRequest, "one of the parameters items and topics is needed", {}});
+  }
+  std::vector<live::Interest> interests;
+  const auto add = [&interests](auto parsed) -> std::optional<Problem> {
+    if (auto *problem = std::get_if<Problem>(&parsed)) return std::move(*problem);
+    for (live::Interest &interest : std::get<std::vector<live::Interest>>(parsed))
+      interests.push_back(std::move(interest));
+    return std::nullopt;
+  };
+  if (items != nullptr) {
+    if (const auto problem = add(ParseLiveItems(*items))) return ProblemReply(*problem);
+  }
+  if (topics != nullptr) {
+    if (const auto problem = add(ParseLiveTopics(*topics))) return ProblemReply(*problem);
+  }
   if (head.method == "HEAD") return MomentReply("text/event-stream", {});
   std::optional<std::string> last_event_id;
   if (const std::string *parameter = FindParameter(parameters, "last_event_id")) last_event_id = *parameter;
   // The field is what a browser adds when it reconnects: newer than what stands in its URL.
   if (const auto field = head.Find("Last-Event-ID")) last_event_id = std::string(*field);
-  auto subscription = subscribe_.Run(std::move(std::get<std::vector<live::Interest>>(interests)), last_event_id);
+  auto subscription = subscribe_.Run(std::move(interests), last_event_id);
   switch (subscription.status) {
   case live::Subscription::Status::kNotReady:
     return ProblemReply({ProblemKind::kNotReady, "the local copy cannot be followed now", {}});

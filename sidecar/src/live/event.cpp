@@ -1,12 +1,15 @@
 #include "live/event.hpp"
 
+#include "itemize/change_event.hpp"
+
 namespace itemize::sidecar::live {
 
 namespace {
 
 // Nothing that goes into `data` here needs escaping: types and canonical key texts consist of unreserved
-// characters, '%' and ','; rows are JSON on one line; reasons are literals.
-SharedEvent Make(std::string subject, const Position &position, std::string_view name, const std::string &data) {
+// characters, '%' and ','; topics likewise; rows and payloads are JSON on one line; reasons are literals.
+std::shared_ptr<Event> Make(std::string subject, const Position &position, std::string_view name,
+                            const std::string &data) {
   auto event = std::make_shared<Event>();
   event->subject = std::move(subject);
   event->version = position.version;
@@ -19,6 +22,18 @@ SharedEvent Make(std::string subject, const Position &position, std::string_view
   event->text += data;
   event->text += "\n\n";
   return event;
+}
+
+SharedEvent OfStream(std::shared_ptr<Event> event) {
+  event->of_stream = true;
+  return event;
+}
+
+/// `"type":"…"`, or `"topic":"…"`.
+std::string NameMember(std::string_view type) {
+  const bool topic = !type.empty() && type.front() == kTopicMark;
+  if (topic) type.remove_prefix(1);
+  return (topic ? R"("topic":")" : R"("type":")") + std::string(type) + '"';
 }
 
 std::string Retry(std::chrono::milliseconds delay) { return "retry: " + std::to_string(delay.count()) + "\n\n"; }
@@ -48,11 +63,21 @@ SharedEvent ItemEvent(const Position &position, std::string_view operation, std:
     data += *row;
   }
   data += '}';
-  return Make(Subject(type, key), position, "item", data);
+  return OfStream(Make(Subject(type, key), position, "item", data));
 }
 
 SharedEvent TruncateEvent(const Position &position, std::string_view type) {
-  return Make(WholeTypeSubject(type), position, "item", R"({"op":"truncate","type":")" + std::string(type) + R"("})");
+  return OfStream(
+      Make(WholeTypeSubject(type), position, "item", R"({"op":"truncate","type":")" + std::string(type) + R"("})"));
+}
+
+SharedEvent MessageEvent(const Position &position, std::string_view topic, std::string_view payload) {
+  std::string data = R"({"topic":")";
+  data += topic;
+  data += R"(","payload":)";
+  data += payload;
+  data += '}';
+  return OfStream(Make({}, position, "message", data));
 }
 
 SharedEvent HelloEvent(const Position &from, const Position &current) {
@@ -64,13 +89,13 @@ SharedEvent HelloEvent(const Position &from, const Position &current) {
 
 SharedEvent ResyncEvent(const Position &position, std::string_view reason, std::optional<std::string_view> type) {
   std::string data = R"({"reason":")" + std::string(reason) + '"';
-  if (type) data += R"(,"type":")" + std::string(*type) + '"';
+  if (type) data += ',' + NameMember(*type);
   data += '}';
   return Make({}, position, "resync", data);
 }
 
 SharedEvent GoneEvent(const Position &position, std::string_view type) {
-  return Make({}, position, "gone", R"({"type":")" + std::string(type) + R"("})");
+  return Make({}, position, "gone", '{' + NameMember(type) + '}');
 }
 
 SharedEvent KeepaliveEvent(const std::optional<Position> &position) {

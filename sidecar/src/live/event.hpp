@@ -17,6 +17,8 @@ struct Event {
   /// other replaces.
   std::string subject;
   Version version;
+  /// A change or a message of the stream: not for a client that has had everything up to its version already.
+  bool of_stream = false;
   /// Complete, with the empty line that ends it.
   std::string text;
 };
@@ -36,9 +38,14 @@ inline constexpr std::chrono::milliseconds kReconnectDelay{2000};
 /// Every item of the type is gone.
 [[nodiscard]] SharedEvent TruncateEvent(const Position &position, std::string_view type);
 
+/// An application event of a topic; no other replaces it.
+[[nodiscard]] SharedEvent MessageEvent(const Position &position, std::string_view topic, std::string_view payload);
+
 /// The first event: where the stream stands (`current`). Its id is `from`: what follows comes after it,
 /// so a client that resumes is not moved past what it has yet to receive. With it comes the reconnection delay.
 [[nodiscard]] SharedEvent HelloEvent(const Position &from, const Position &current);
+
+// `type` below may be a topic, with its mark (kTopicMark).
 
 /// Why a client has to ask for everything again; `reason` is a short stable word.
 [[nodiscard]] SharedEvent ResyncEvent(const Position &position, std::string_view reason,

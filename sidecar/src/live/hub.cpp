@@ -104,7 +104,8 @@ void Hub::PublishChange(const Change &change, Lsn commit_lsn,
                         const std::unordered_map<std::string, std::string> &completed) {
   const Position position{standing_->position.epoch, {commit_lsn, change.ordinal}};
   if (change.kind == LineKind::kDefinition) return PublishDefinition(change, position);
-  if (change.kind == LineKind::kMessage || change.kind == LineKind::kSetAside) return;
+  if (change.kind == LineKind::kMessage) return PublishMessage(change, position);
+  if (change.kind == LineKind::kSetAside) return; // what it means for the item is told by the change behind it
   // Access is decided here, too, not only when somebody subscribes: rules change in between.
   if (!IsCurrent(change)) return;
   if (change.kind == LineKind::kTruncate) {
@@ -123,6 +124,14 @@ void Hub::PublishChange(const Change &change, Lsn commit_lsn,
     }
   }
   Send(std::move(receivers), ItemEvent(position, OperationName(change.kind), change.type, change.key, row), position);
+}
+
+void Hub::PublishMessage(const Change &change, const Position &position) {
+  const std::string name = kTopicMark + std::string(change.topic);
+  const auto access = types_.find(name);
+  if (access == types_.end() || !access->second.readable) return;
+  auto receivers = Alive(index_.FindType(name));
+  if (!receivers.empty()) Send(std::move(receivers), MessageEvent(position, change.topic, change.payload), position);
 }
 
 void Hub::PublishDefinition(const Change &change, const Position &position) {

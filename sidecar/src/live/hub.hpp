@@ -99,6 +99,7 @@ private:
   void PublishChange(const Change &change, Lsn commit_lsn,
                      const std::unordered_map<std::string, std::string> &completed);
   void PublishDefinition(const Change &change, const Position &position);
+  void PublishMessage(const Change &change, const Position &position);
   void Send(Receivers receivers, SharedEvent event, const Position &position);
   void Insert(const std::shared_ptr<Subscriber> &subscriber, const std::vector<SharedEvent> &first);
   [[nodiscard]] bool IsCurrent(const Change &change) const;

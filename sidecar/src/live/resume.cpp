@@ -37,16 +37,20 @@ bool Replay::Add(const StreamEntry &entry, const RowSource &row_source) {
   if (!piece) return true;
   Change change;
   while (piece->Next(change)) {
-    if (change.kind == LineKind::kMessage || change.kind == LineKind::kSetAside) continue;
+    if (change.kind == LineKind::kSetAside) continue;
+    const bool message = change.kind == LineKind::kMessage;
+    const std::string topic = message ? kTopicMark + std::string(change.topic) : std::string();
     const Position position{last_.epoch, {piece->header().commit_lsn, change.ordinal}};
     // The id may be inside a transaction: the client has had the changes before it.
-    if (position.version <= last_.version || !WantsType(change.type)) continue;
+    if (position.version <= last_.version || !WantsType(message ? topic : change.type)) continue;
     if (change.kind == LineKind::kDefinition) {
       failure_ = "definition";
       return false;
     }
     SharedEvent event;
-    if (change.kind == LineKind::kTruncate) {
+    if (message) {
+      event = MessageEvent(position, change.topic, change.payload);
+    } else if (change.kind == LineKind::kTruncate) {
       event = TruncateEvent(position, change.type);
     } else if (Wants(change)) {
       std::optional<std::string> completed;

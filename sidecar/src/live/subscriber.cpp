@@ -42,7 +42,7 @@ void Subscriber::Deliver(SharedEvent event, const Position &position) {
   if (closed_ || finishing_) return;
   // Versions of another epoch are not compared: after a failover LSNs may be lower.
   const bool had = position.epoch == skip_up_to_.epoch && event->version <= skip_up_to_.version;
-  if (had && !event->subject.empty()) return;
+  if (had && event->of_stream) return;
   const bool fits = outbox_.Push(std::move(event));
   hub_.metrics().conflated.Increment(static_cast<double>(outbox_.conflated() - conflated_before_));
   conflated_before_ = outbox_.conflated();

@@ -11,6 +11,7 @@ namespace itemize::sidecar::live {
 
 /// One thing that a client subscribed to.
 struct Interest {
+  /// Or a topic, with its mark (kTopicMark) before the name; it has no keys.
   std::string type;
   /// Canonical key text; nothing for all items of the type.
   std::optional<std::string> key;

@@ -86,9 +86,9 @@ std::string ReplicationStream::Show(const std::string &setting) {
   return std::string(result.Text(0, 0));
 }
 
-void ReplicationStream::Start(const std::string &slot) {
-  const PostgresResult result =
-      connection_.Execute("START_REPLICATION SLOT " + Quoted(slot) + " LOGICAL 0/0 (version '1')");
+void ReplicationStream::Start(const std::string &slot, bool careful) {
+  const PostgresResult result = connection_.Execute("START_REPLICATION SLOT " + Quoted(slot) +
+                                                    " LOGICAL 0/0 (version '1'" + (careful ? ", careful '1')" : ")"));
   if (PQresultStatus(result.raw()) != PGRES_COPY_BOTH) throw Unexpected("START_REPLICATION");
 }
 

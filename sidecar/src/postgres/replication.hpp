@@ -45,8 +45,9 @@ public:
   std::string Show(const std::string &setting);
   PostgresConnection &connection() { return connection_; }
 
-  /// From the slot's confirmed position on. Throws PostgresError 55006 while somebody else reads it.
-  void Start(const std::string &slot);
+  /// From the slot's confirmed position on. Throws PostgresError 55006 while somebody else reads it. `careful`: changes
+  /// that cannot be encoded are set aside, instead of ending the stream; slower.
+  void Start(const std::string &slot, bool careful = false);
 
   struct Message {
     enum class Kind { kData, kKeepalive };

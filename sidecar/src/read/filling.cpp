@@ -72,10 +72,7 @@ ItemReader::FillOutcome ItemReader::FillUnknown(const Question &question, const 
   } catch (const PostgresError &error) {
     abandon();
     if (granted.keys.size() > 1) return FillHalves(question, granted.keys, granted.places, items);
-    if (!IsAboutTheQuestion(error)) throw;
-    // 'abc' is no bigint: there cannot be such an item.
-    items[granted.places.front()].state = HeldItem::State::kMissing;
-    return FillOutcome::kTried;
+    ThrowUnencodable(type, granted.keys.front(), error);
   } catch (...) {
     abandon();
     throw;
@@ -193,14 +190,13 @@ bool ItemReader::FetchUncached(const std::string &type, const std::vector<std::s
   try {
     if (!FetchRows(type, unknown, fetched)) return false;
   } catch (const PostgresError &) {
-    // One key was refused; the others must not suffer.
+    // Which one is it?
     for (const std::string &key : unknown) {
       Fetched one;
       try {
         if (!FetchRows(type, {key}, one)) return false;
       } catch (const PostgresError &error) {
-        if (!IsAboutTheQuestion(error)) throw;
-        one.items = {FetchedItem{}};
+        ThrowUnencodable(type, key, error);
       }
       fetched.items.push_back(std::move(one.items.front()));
     }
@@ -209,6 +205,16 @@ bool ItemReader::FetchUncached(const std::string &type, const std::vector<std::s
   for (std::size_t i = 0; i < places.size(); ++i)
     items[places[i]] = HeldFrom(std::move(fetched.items[i]));
   return true;
+}
+
+void ItemReader::ThrowUnencodable(const std::string &type, const std::string &key, const PostgresError &error) {
+  // A key that is none of the type's is no error: itemize.fetch answers that there is no such item.
+  backends_.services.log.Error(
+      "item_unencodable", {{"type", type},
+                           {"key", key},
+                           {"sqlstate", error.sqlstate()},
+                           {"hint", "SELECT itemize.item_json(TYPE, KEY) in the database says what is wrong with it"}});
+  throw UnencodableItem(key);
 }
 
 bool ItemReader::FetchRows(const std::string &type, const std::vector<std::string> &keys, Fetched &fetched) {

@@ -92,6 +92,10 @@ ReadResult ItemReader::Read(const std::string &type, const std::vector<std::stri
     ReadResult result;
     result.status = Status::kRefused;
     return result;
+  } catch (const UnencodableItem &) {
+    ReadResult result;
+    result.status = Status::kUnencodable;
+    return result;
   }
 }
 
@@ -269,8 +273,13 @@ PageResult ItemReader::Page(const std::string &type, std::size_t limit, const st
     result.status = Status::kUnreadable;
   } catch (const DatabaseRefused &) {
     result.status = Status::kRefused;
-  } catch (const PostgresError &) {
-    result.status = Status::kMalformed; // about the question, and `after` is all of it that the client wrote freely
+  } catch (const PostgresError &error) {
+    // invalid_parameter_value is about `after`, which is all of the question that the client wrote freely
+    const bool malformed = error.sqlstate() == "22023";
+    if (!malformed) {
+      backends_.services.log.Error("page_unencodable", {{"type", type}, {"sqlstate", error.sqlstate()}});
+    }
+    result.status = malformed ? Status::kMalformed : Status::kUnencodable;
   }
   return result;
 }

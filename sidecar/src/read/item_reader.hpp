@@ -20,6 +20,7 @@ struct ReadResult {
     kUnavailable,
     kContended,     ///< the item could not be taken into the copy in time
     kRefused,       ///< the database does not let this process's role have items
+    kUnencodable,   ///< the database has the item and cannot give it: too large, or a value without a text form
     kMalformed,     ///< the question cannot have an answer
     kAwaitPosition, ///< to be asked again when the copy has reached ReadDemand::at_least, or ReadDemand::wait later
     kAwaitFill,     ///< to be asked again when the item has been filled
@@ -89,6 +90,14 @@ public:
 
 private:
   using Status = ReadResult::Status;
+
+  /// One item that the database refuses to give, though it has it (ReadResult::Status::kUnencodable).
+  class UnencodableItem : public Error {
+  public:
+    using Error::Error;
+  };
+  /// Throws UnencodableItem, and says so in the log: without the server's words, which may show the row.
+  [[noreturn]] void ThrowUnencodable(const std::string &type, const std::string &key, const PostgresError &error);
 
   /// Somebody has to act before the database answers such questions.
   class DatabaseRefused : public Error {

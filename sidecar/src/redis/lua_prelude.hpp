@@ -55,6 +55,7 @@ local function split_members(row, lengths)
 end
 
 local function merge(row, lengths, held_row, held_lengths)
+  if row == '{}' then return nil end -- set aside: what is held is not of this change
   local new, new_count = split_members(row, lengths)
   local held, held_count = split_members(held_row, held_lengths)
   if not new or not held or new_count ~= held_count then return nil end
