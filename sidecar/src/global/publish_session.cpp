@@ -12,6 +12,12 @@ namespace {
 constexpr std::size_t kBatchBytes = std::size_t{1} << 20U;
 constexpr std::size_t kBatchEntries = 1000;
 
+/// What committed this long ago is a backlog. Then a batch smaller than kWorthwhileBytes waits once for more: a round
+/// trip for each message that a busy server sends costs more than the messages do.
+constexpr double kBacklogSeconds = 0.1;
+constexpr std::size_t kWorthwhileBytes = std::size_t{64} << 10U;
+constexpr std::chrono::milliseconds kWaitForMore{1};
+
 /// Longest time that a confirmed position is kept back from the server.
 constexpr std::chrono::milliseconds kStatusInterval{1000};
 /// The server gives up on a silent receiver after wal_sender_timeout, by default a minute.
@@ -168,10 +174,14 @@ void PublishSession::HoldWhilePaused() {
 void PublishSession::Collect() {
   ReplicationStream::Message message;
   drained_ = false;
+  bool may_wait = true;
   while (!gap_ && batch_bytes_ < kBatchBytes && batch_.size() < kBatchEntries) {
     if (!stream_->Receive(message)) {
       drained_ = true;
-      return;
+      if (!may_wait || batch_.empty() || batch_bytes_ >= kWorthwhileBytes) return;
+      if (SecondsSince(last_commit_time_) < kBacklogSeconds || stop_.WaitFor(kWaitForMore)) return;
+      drained_ = may_wait = false;
+      continue;
     }
     if (message.kind == ReplicationStream::Message::Kind::kKeepalive) {
       wal_end_ = message.wal_end;
