@@ -1,0 +1,208 @@
+// From changes at a steady rate to many clients: `pipeline_clients items|notify DATABASE PORT RATE SECONDS`
+//
+// 100 clients follow 10 rows each; one writer commits a change of a random one of the 1,000 rows, RATE times a second.
+// `items`: the clients are event streams of the sidecar at PORT, the rows those of `place`. `notify`: they are
+// connections that LISTEN to a channel of their own, and the writer changes `notice`, no item type, with a NOTIFY in
+// the transaction. Prints the milliseconds from before a change was sent to its event read, a line a change.
+#include <libpq-fe.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <memory>
+#include <random>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr int kClients = 100;
+constexpr int kRowsOfClient = 10;
+constexpr std::chrono::seconds kPatience{10};
+
+struct CloseConnection {
+  void operator()(PGconn *connection) const { PQfinish(connection); }
+};
+using Connection = std::unique_ptr<PGconn, CloseConnection>;
+
+Connection Connect(const char *database) {
+  Connection connection(PQconnectdb(database));
+  if (PQstatus(connection.get()) != CONNECTION_OK) throw std::runtime_error(PQerrorMessage(connection.get()));
+  return connection;
+}
+
+void Execute(PGconn *connection, const std::string &statement) {
+  PGresult *const result = PQexec(connection, statement.c_str());
+  const ExecStatusType status = PQresultStatus(result);
+  PQclear(result);
+  if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK) throw std::runtime_error(PQerrorMessage(connection));
+}
+
+/// When each change was sent and when it was seen, by its number.
+struct Change {
+  Clock::time_point sent;
+  Clock::time_point seen;
+};
+
+class Client {
+public:
+  virtual ~Client() = default;
+  [[nodiscard]] virtual int descriptor() const = 0;
+  /// Numbers of the changes that have arrived.
+  virtual void Take(std::vector<int> &numbers) = 0;
+};
+
+class EventClient : public Client {
+public:
+  EventClient(int port, int first_row) : socket_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(static_cast<in_port_t>(port));
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    if (connect(socket_, reinterpret_cast<const sockaddr *>(&address), sizeof(address)) != 0) {
+      throw std::runtime_error("the sidecar does not listen");
+    }
+    std::string request = "GET /v1/live?items=";
+    for (int row = first_row; row < first_row + kRowsOfClient; ++row)
+      request += (row == first_row ? "place/" : ",place/") + std::to_string(row);
+    request += " HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n\r\n";
+    if (write(socket_, request.data(), request.size()) != static_cast<ssize_t>(request.size())) {
+      throw std::runtime_error("the sidecar does not read");
+    }
+    while (text_.find("event: hello") == std::string::npos)
+      Read();
+  }
+  ~EventClient() override { close(socket_); }
+
+  [[nodiscard]] int descriptor() const override { return socket_; }
+  void Take(std::vector<int> &numbers) override {
+    constexpr std::string_view kNumber = "\"reviews\":";
+    Read();
+    std::size_t done = 0;
+    for (std::size_t end = text_.find("\n\n"); end != std::string::npos; end = text_.find("\n\n", done)) {
+      const std::size_t at = text_.find(kNumber, done);
+      if (at < end) numbers.push_back(std::atoi(text_.c_str() + at + kNumber.size()));
+      done = end + 2;
+    }
+    text_.erase(0, done);
+  }
+
+private:
+  void Read() {
+    std::array<char, 65536> buffer;
+    const ssize_t size = recv(socket_, buffer.data(), buffer.size(), 0);
+    if (size <= 0) throw std::runtime_error("an event stream ended after: " + text_);
+    text_.append(buffer.data(), static_cast<std::size_t>(size));
+  }
+
+  int socket_;
+  std::string text_;
+};
+
+class Listener : public Client {
+public:
+  Listener(const char *database, int client) : connection_(Connect(database)) {
+    Execute(connection_.get(), "LISTEN c" + std::to_string(client));
+  }
+  [[nodiscard]] int descriptor() const override { return PQsocket(connection_.get()); }
+  void Take(std::vector<int> &numbers) override {
+    if (PQconsumeInput(connection_.get()) == 0) throw std::runtime_error(PQerrorMessage(connection_.get()));
+    while (PGnotify *const notification = PQnotifies(connection_.get())) {
+      numbers.push_back(std::atoi(notification->extra));
+      PQfreemem(notification);
+    }
+  }
+
+private:
+  Connection connection_;
+};
+
+/// Commits a change at each point of the schedule; one that is late is made at once.
+void Write(const char *database, bool notify, double rate, std::vector<Change> &changes) {
+  const Connection writer = Connect(database);
+  std::minstd_rand random(1);
+  std::uniform_int_distribution<int> any(1, kClients * kRowsOfClient);
+  const auto start = Clock::now();
+  for (std::size_t i = 0; i < changes.size(); ++i) {
+    std::this_thread::sleep_until(start + std::chrono::duration_cast<Clock::duration>(
+                                              std::chrono::duration<double>(static_cast<double>(i) / rate)));
+    const int row = any(random);
+    const std::string number = std::to_string(i);
+    std::string statement = "UPDATE " + std::string(notify ? "notice" : "place") + " SET reviews = " + number +
+                            " WHERE id = " + std::to_string(row);
+    if (notify) statement += "; NOTIFY c" + std::to_string((row - 1) / kRowsOfClient) + ", '" + number + "'";
+    changes[i].sent = Clock::now();
+    Execute(writer.get(), statement);
+  }
+}
+
+void Measure(bool notify, const char *database, int port, double rate, int seconds) {
+  std::vector<std::unique_ptr<Client>> clients;
+  std::vector<pollfd> waits;
+  for (int client = 0; client < kClients; ++client) {
+    if (notify)
+      clients.push_back(std::make_unique<Listener>(database, client));
+    else
+      clients.push_back(std::make_unique<EventClient>(port, client * kRowsOfClient + 1));
+    waits.push_back({clients.back()->descriptor(), POLLIN, 0});
+  }
+  std::vector<Change> changes(static_cast<std::size_t>(rate * seconds));
+  std::atomic<bool> failed{false};
+  std::thread writer([&] {
+    try {
+      Write(database, notify, rate, changes);
+    } catch (const std::exception &error) {
+      std::fprintf(stderr, "pipeline_clients: %s\n", error.what());
+      failed = true;
+    }
+  });
+  std::size_t seen = 0;
+  const auto deadline = Clock::now() + std::chrono::seconds(seconds) + kPatience;
+  std::vector<int> numbers;
+  while (seen < changes.size() && !failed && Clock::now() < deadline) {
+    if (poll(waits.data(), waits.size(), 100) <= 0) continue;
+    for (std::size_t i = 0; i < waits.size(); ++i) {
+      if (waits[i].revents == 0) continue;
+      clients[i]->Take(numbers);
+    }
+    const auto now = Clock::now();
+    for (const int number : numbers)
+      changes.at(static_cast<std::size_t>(number)).seen = now;
+    seen += numbers.size();
+    numbers.clear();
+  }
+  writer.join();
+  if (failed || seen != changes.size()) {
+    throw std::runtime_error("only " + std::to_string(seen) + " of " + std::to_string(changes.size()) +
+                             " changes were seen");
+  }
+  for (const Change &change : changes)
+    std::printf("%.4f\n", std::chrono::duration<double, std::milli>(change.seen - change.sent).count());
+}
+
+} // namespace
+
+int main(int argc, char **argv) {
+  if (argc != 6) {
+    std::fprintf(stderr, "usage: pipeline_clients items|notify DATABASE PORT RATE SECONDS\n");
+    return 2;
+  }
+  try {
+    Measure(std::string_view(argv[1]) == "notify", argv[2], std::atoi(argv[3]), std::atof(argv[4]), std::atoi(argv[5]));
+    return 0;
+  } catch (const std::exception &error) {
+    std::fprintf(stderr, "pipeline_clients: %s\n", error.what());
+    return 1;
+  }
+}
