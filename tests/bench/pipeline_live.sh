@@ -31,7 +31,7 @@ prepare_writers() {
     run_child "${as_test_user[@]}" pgbench --host "$work/run/pg" --port 5432 --username postgres --initialize --quiet \
       --scale 10 "writers_$name" > /dev/null 2>&1 || fail_bench 'pgbench does not initialize'
   done
-  ask writers_plain --command 'CREATE PUBLICATION bench FOR ALL TABLES'
+  ask writers_plain --command 'CREATE PUBLICATION bench FOR TABLE pgbench_accounts'
   ask writers_defined --command 'SET client_min_messages = warning' --command 'CREATE EXTENSION itemize CASCADE' \
     --command "SELECT itemize.define('account', 'pgbench_accounts', fields => '{aid,bid,abalance,filler}', read => 'everyone')" \
     --command 'GRANT USAGE ON SCHEMA itemize TO itemize_reader' \

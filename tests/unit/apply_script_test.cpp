@@ -309,58 +309,58 @@ std::string LargePiece(std::uint64_t count, std::uint64_t first = 1) {
 TEST_F(ApplyScriptTest, ALargePieceIsAppliedInStepsAndThePositionMovesLast) {
   for (int key = 0; key < 7; ++key)
     Hold(std::to_string(key), R"({"o":0})", "5");
-  const std::string piece = LargePiece(2500);
+  const std::string piece = LargePiece(1250);
   ApplyBatch batch;
   int steps = 0;
   Version after;
-  while (batch.Add("200-2500", piece) == ApplyBatch::Added::kPart) {
+  while (batch.Add("200-1250", piece) == ApplyBatch::Added::kPart) {
     Apply(state_.name, batch, after);
     after = batch.reached();
     batch.Clear();
     ++steps;
     EXPECT_EQ(Get({"HGET", "itemize:local", "applied"}), "100-0");
-    EXPECT_EQ(Get({"HGET", "itemize:local", "step"}), "200-" + std::to_string(steps * 1000));
+    EXPECT_EQ(Get({"HGET", "itemize:local", "step"}), "200-" + std::to_string(steps * 500));
     EXPECT_EQ(Count({"EXISTS", LocalNamespace(state_.name).Stream()}), 0) << "readers of the stream see it whole";
   }
   EXPECT_EQ(steps, 2);
   Apply(state_.name, batch, after);
-  EXPECT_EQ(Get({"HGET", "itemize:local", "applied"}), "200-2500");
+  EXPECT_EQ(Get({"HGET", "itemize:local", "applied"}), "200-1250");
   EXPECT_EQ(Get({"HGET", "itemize:local", "step"}), "(nil)");
-  EXPECT_EQ(Field("1", "r"), R"({"o":2500})");
+  EXPECT_EQ(Field("1", "r"), R"({"o":1247})");
   EXPECT_EQ(Count({"XLEN", LocalNamespace(state_.name).Stream()}), 1);
 }
 
 TEST_F(ApplyScriptTest, AStepMayBeginInTheBatchInWhichAnotherPieceEnds) {
-  const std::string first = LargePiece(1200);
-  std::string second = LargePiece(3300, 1201);
+  const std::string first = LargePiece(600);
+  std::string second = LargePiece(1650, 601);
   ApplyBatch batch;
-  ASSERT_EQ(batch.Add("200-1200", first), ApplyBatch::Added::kPart);
+  ASSERT_EQ(batch.Add("200-600", first), ApplyBatch::Added::kPart);
   Apply(state_.name, batch);
   Version after = batch.reached();
   batch.Clear();
-  ASSERT_EQ(batch.Add("200-1200", first), ApplyBatch::Added::kWhole);
-  ApplyBatch::Added added = batch.Add("200-3300", second);
-  for (; added == ApplyBatch::Added::kPart; added = batch.Add("200-3300", second)) {
+  ASSERT_EQ(batch.Add("200-600", first), ApplyBatch::Added::kWhole);
+  ApplyBatch::Added added = batch.Add("200-1650", second);
+  for (; added == ApplyBatch::Added::kPart; added = batch.Add("200-1650", second)) {
     Apply(state_.name, batch, after);
     after = batch.reached();
     batch.Clear();
   }
   Apply(state_.name, batch, after);
-  EXPECT_EQ(Get({"HGET", "itemize:local", "applied"}), "200-3300");
+  EXPECT_EQ(Get({"HGET", "itemize:local", "applied"}), "200-1650");
 }
 
 TEST_F(ApplyScriptTest, APieceBegunBeforeACrashDoesNotGoBack) {
   Hold("1", R"({"o":0})", "5");
-  const std::string piece = LargePiece(2500);
+  const std::string piece = LargePiece(1250);
   ApplyBatch first;
-  ASSERT_EQ(first.Add("200-2500", piece), ApplyBatch::Added::kPart);
+  ASSERT_EQ(first.Add("200-1250", piece), ApplyBatch::Added::kPart);
   Apply(state_.name, first);
-  EXPECT_EQ(Field("1", "r"), R"({"o":995})"); // of 1000 changes the last one of key 1
+  EXPECT_EQ(Field("1", "r"), R"({"o":498})"); // of 500 changes the last one of key 1
   // Another applier begins with the piece once more; a reader must not see an older state meanwhile.
   ApplyBatch again;
-  ASSERT_EQ(again.Add("200-2500", piece), ApplyBatch::Added::kPart);
+  ASSERT_EQ(again.Add("200-1250", piece), ApplyBatch::Added::kPart);
   EXPECT_EQ(Apply(state_.name, again).touched, 0);
-  EXPECT_EQ(Field("1", "r"), R"({"o":995})");
+  EXPECT_EQ(Field("1", "r"), R"({"o":498})");
 }
 
 TEST_F(ApplyScriptTest, PiecesWithOtherBoundsAreAppliedFromWhereTheOthersEnded) {

@@ -7,9 +7,9 @@ namespace {
 
 /// Between two pieces a batch is full at this size.
 constexpr std::size_t kBatchBytes = std::size_t{1} << 20U;
-constexpr std::size_t kBatchChanges = 500;
-/// Inside a piece it is full here: about 5 µs a change keep Redis busy for far less than 20 ms.
-constexpr std::size_t kStepChanges = 1000;
+constexpr std::size_t kBatchChanges = 250;
+/// Inside a piece it is full here: at 5 to 10 µs a change Redis is busy for a few milliseconds, far less than 20.
+constexpr std::size_t kStepChanges = 500;
 
 /// Of a packed change, see ApplyScript.
 constexpr std::size_t kPackedBytes = 1 + 1 + 4 + 8 + 4 * 4;

@@ -168,22 +168,26 @@ std::optional<std::string_view> ApplySession::ReasonToResync(const StreamReader:
 }
 
 std::optional<std::string_view> ApplySession::Apply(const StreamReader::Batch &batch) {
-  const auto refuse = [&](std::string_view id, std::string_view what) {
-    services_.log.Error(what, {{"id", id}, {"consequence", "the copy is begun anew behind it"}});
+  constexpr std::string_view kConsequence = "the copy is begun anew behind it";
+  const auto malformed = [&](std::string_view id) {
+    services_.log.Error("malformed_piece", {{"id", id}, {"consequence", kConsequence}});
     metrics_.malformed.Increment();
-    return what;
+    return "malformed_piece";
   };
   for (std::size_t i = 0; i < batch.size(); ++i) {
     const ReplyView entry = batch.entry(i);
     const std::string_view id = entry[0].Text();
     const ReplyView fields = entry[1];
-    if (fields.size() != 2 || fields[0].Text() != kPieceField) return refuse(id, "malformed_piece");
+    if (fields.size() != 2 || fields[0].Text() != kPieceField) return malformed(id);
     const std::string_view piece = fields[1].Text();
-    if (piece.size() > local_.longest_piece()) return refuse(id, "piece_too_large");
+    if (piece.size() > local_.longest_piece()) {
+      services_.log.Error("piece_too_large", {{"id", id}, {"bytes", piece.size()}, {"consequence", kConsequence}});
+      return "piece_too_large";
+    }
     ApplyBatch::Added added = batch_.Add(id, piece);
     for (; added == ApplyBatch::Added::kPart; added = batch_.Add(id, piece))
       Send();
-    if (added == ApplyBatch::Added::kMalformed) return refuse(id, "malformed_piece");
+    if (added == ApplyBatch::Added::kMalformed) return malformed(id);
     if (batch_.full()) Send();
   }
   if (!batch_.empty()) Send();
