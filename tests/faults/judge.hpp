@@ -14,7 +14,7 @@ namespace itemize::faults {
 ///   I2         a cluster shows an older state than it has shown before
 ///   I3         in the end a cluster does not show what the database has
 ///   I4         an answer is older than the position that was asked for
-///   position   a cluster's position went back
+///   position   a cluster's position went back, and live clients were not told to load again
 ///   uncommitted, undone, mixed
 ///              a state that was never committed; one of a transaction that the database lost, after that was told;
 ///              a row with the large value of another one

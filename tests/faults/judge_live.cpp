@@ -20,8 +20,8 @@ public:
 
   void Take(const LiveEvent &event) {
     if (event.kind == "open") return Open(event);
-    if (!event.id) return;
     if (event.kind == "hello") return Hello(event);
+    if (!event.id) return;
     if (event.kind == "resync") return Begin(*event.id, event.time);
     if (event.kind == "gone" || event.kind == "truncate") return Find("gap", event, "the type went away");
     if (untold_) Find("gap", event, "no resync came with the hello of another position");
@@ -84,11 +84,14 @@ private:
   void Open(const LiveEvent &event) {
     asked_ = event.id;
     if (!asked_) at_.reset();
+    if (at_ && *asked_ != *at_) Find("gap", event, "it comes back from where it was not led: " + FormatPosition(*at_));
   }
 
   void Hello(const LiveEvent &event) {
-    if (!asked_) return Begin(*event.id, event.time);
-    untold_ = *event.id != *asked_;
+    if (asked_)
+      untold_ = event.id != asked_;
+    else if (event.id)
+      Begin(*event.id, event.time);
   }
 
   void Begin(const Position &position, Time time) {

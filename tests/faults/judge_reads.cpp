@@ -6,6 +6,9 @@
 namespace itemize::faults {
 namespace {
 
+/// The feed of live clients looks for another copy about twice a second.
+constexpr Time kTellingTakes = 3'000'000;
+
 /// One key as one read, or one live event, has shown it.
 struct Sight {
   Time begin = 0;
@@ -159,13 +162,22 @@ private:
         for (; !under_way.empty() && under_way.top()->end < read->begin; under_way.pop()) {
           if (floor == nullptr || IsBefore(*floor->answered, *under_way.top()->answered)) floor = under_way.top();
         }
-        if (floor != nullptr && IsBefore(*read->answered, *floor->answered)) {
+        if (floor != nullptr && IsBefore(*read->answered, *floor->answered) &&
+            !WasTold(cluster, floor->begin, read->end)) {
           Find("position", cluster + " at " + std::to_string(read->begin) + ": " + FormatPosition(*read->answered) +
                                " after " + FormatPosition(*floor->answered));
         }
         under_way.push(read);
       }
     }
+  }
+
+  /// Whether live clients of the cluster were told to resync, about then: its copy was begun anew.
+  bool WasTold(const std::string &cluster, Time from, Time until) const {
+    return std::any_of(history_.events.begin(), history_.events.end(), [&](const LiveEvent &event) {
+      return event.kind == "resync" && event.cluster == cluster && event.time >= from &&
+             event.time <= until + kTellingTakes;
+    });
   }
 
   static bool IsBefore(const Position &a, const Position &b) {

@@ -261,6 +261,7 @@ sub resync_reason
 	my ($id, $in) = @_;
 	my $stream = follow('item/*', id => $id, in => $in);
 	my @events = events_until($stream, sub { $_->{event} eq 'resync' }, "$id: resync");
+	ok(!(grep { $_->{event} eq 'hello' && exists $_->{id} } @events), "$id: the hello before it moves nobody");
 	my $mark = mark();
 	until_mark($stream, $mark, 'changes follow');
 	$stream->close;

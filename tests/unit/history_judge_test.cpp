@@ -88,6 +88,12 @@ TEST(HistoryJudge, PositionThatGoesBack) {
   EXPECT_EQ(RulesBroken(kWrites + "R 22 23 A x - N:200-1 - a=2/2\nR 24 25 A x - E:300-1 - a=2/2\n"), Rules{"position"});
 }
 
+TEST(HistoryJudge, PositionOfACopyThatWasBegunAnew) {
+  EXPECT_EQ(RulesBroken(kWrites + "R 22 23 A x - E:200-1 - a=2/2\nR 24 25 A x - E:100-1 - a=2/2\n"
+                                  "E 30 A f resync E:100-1\n"),
+            Rules{});
+}
+
 TEST(HistoryJudge, StateThatNeverWas) {
   EXPECT_EQ(RulesBroken(kWrites + "R 32 33 A x - E:200-1 - a=3/3\n"), Rules{"uncommitted"});
   EXPECT_EQ(RulesBroken(kWrites + "R 32 33 A x - E:200-1 - a=99/3\n"), Rules{"uncommitted"});
@@ -177,6 +183,14 @@ TEST(HistoryJudge, LiveClientThatMissesAnEvent) {
   EXPECT_EQ(RulesBroken(kWrites + kFollower + "S 25 A f E:100-1\nE 26 A f hello E:200-1\nE 27 A f keepalive E:200-1\n"),
             Rules{"gap"})
       << "resumed further on";
+}
+
+TEST(HistoryJudge, LiveClientCutOffBetweenHelloAndResync) {
+  const std::string cut = "S 25 A f E:100-1\nE 26 A f hello E:200-1\nS 27 A f E:200-1\nE 28 A f hello E:200-1\n";
+  EXPECT_EQ(RulesBroken(kWrites + kFollower + cut), Rules{"gap"});
+  const std::string told = "S 25 A f E:100-1\nE 26 A f hello -\nS 27 A f E:100-1\nE 28 A f hello -\n"
+                           "E 29 A f resync E:200-1\nS 30 A f E:200-1\nE 31 A f hello E:200-1\n";
+  EXPECT_EQ(RulesBroken(kWrites + kFollower + told), Rules{});
 }
 
 TEST(HistoryJudge, LiveClientThatGetsAnEventTwice) {

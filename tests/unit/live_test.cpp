@@ -58,6 +58,11 @@ TEST(Event, HelloDoesNotMoveAResumingClientPastWhatFollows) {
             "retry: 2000\n\nid: 7.1.9:5-2\nevent: hello\ndata: {\"position\":\"7.1.9:9-1\"}\n\n");
 }
 
+TEST(Event, HelloBeforeAResyncLeavesTheClientWhereItIs) {
+  EXPECT_EQ(HelloEvent(std::nullopt, At(9, 1))->text,
+            "retry: 2000\n\nevent: hello\ndata: {\"position\":\"7.1.9:9-1\"}\n\n");
+}
+
 TEST(Event, KeepaliveMovesThePositionWithoutAMessage) {
   EXPECT_EQ(KeepaliveEvent(At(5, 0))->text, ": keepalive\nid: 7.1.9:5-0\n\n");
   EXPECT_EQ(KeepaliveEvent(std::nullopt)->text, ": keepalive\n\n");

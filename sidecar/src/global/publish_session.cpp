@@ -112,6 +112,10 @@ void PublishSession::DecideEpoch(const AcquiredSlot &slot) {
     writer_.ContinueEpoch(epoch_);
     published_ = *start.last;
     owned_.Set({FormatEpoch(epoch_), writer_.token()});
+    if (found.first) {
+      replay_ = ReplayCheck([this](const Version &after) { return writer_.HeadersAfter(after); }, *found.first,
+                            start.confirmed);
+    }
     report_.Stream(FormatEpoch(epoch_));
   }
   received_ = published_;
@@ -186,6 +190,7 @@ void PublishSession::Collect() {
     if (message.kind == ReplicationStream::Message::Kind::kKeepalive) {
       wal_end_ = message.wal_end;
       status_requested_ = status_requested_ || message.reply_requested;
+      if (!inside_transaction_ && wal_end_ >= published_.commit_lsn) CheckRepeatedAll();
       continue;
     }
     std::string_view piece;
@@ -200,6 +205,7 @@ void PublishSession::Collect() {
 void PublishSession::TakePiece(std::string_view piece) {
   const auto bounds = ReadPieceBounds(piece);
   if (!bounds) return SetAside("it is not of the form of this version", piece.size());
+  CheckRepeated(piece, bounds->version);
   inside_transaction_ = !bounds->complete;
   if (bounds->complete) complete_ = bounds->version.commit_lsn;
   // After a crash the slot repeats what it was not told is safe; the stream has it already.
@@ -242,6 +248,30 @@ void PublishSession::ReportSetAside(std::string_view piece) {
                          {"reason", change.reason},
                          {"consequence", "copies of it are dropped; a read asks the database"}});
   }
+}
+
+void PublishSession::CheckRepeated(std::string_view piece, const Version &version) {
+  if (replay_.Complete()) return;
+  if (version.commit_lsn > published_.commit_lsn) return CheckRepeatedAll();
+  const auto reader = PieceReader::Open(piece);
+  if (reader && !replay_.Repeats(reader->header())) LeaveOtherHistory();
+}
+
+void PublishSession::CheckRepeatedAll() {
+  if (!replay_.Complete()) LeaveOtherHistory();
+}
+
+/// The database was restored, and has gone on further than the stream before anybody looked: up to where both agree
+/// nothing has to be published again, and what comes behind it is another history.
+void PublishSession::LeaveOtherHistory() {
+  StreamStart start;
+  start.epoch = epoch_;
+  start.system_identifier = epoch_.system_identifier;
+  start.timeline = epoch_.timeline;
+  start.confirmed = replay_.agreed();
+  replay_ = ReplayCheck();
+  published_ = {};
+  BeginEpoch(start, "database_went_back");
 }
 
 /// To wait for what cannot be read would stop everything, and to go on as if nothing had been would leave a silent

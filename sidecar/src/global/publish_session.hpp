@@ -7,6 +7,7 @@
 #include "global/epoch_rules.hpp"
 #include "global/owned_stream.hpp"
 #include "global/pause_watch.hpp"
+#include "global/replay_check.hpp"
 #include "global/slot.hpp"
 #include "global/stream_writer.hpp"
 #include "itemize/change_event.hpp"
@@ -57,6 +58,10 @@ private:
   void ReportSetAside(std::string_view piece);
   void SetAside(std::string_view why, std::size_t bytes);
   void BridgeGap();
+  /// Begins an epoch when what the slot repeats is not what the stream has.
+  void CheckRepeated(std::string_view piece, const Version &version);
+  void CheckRepeatedAll();
+  void LeaveOtherHistory();
   void PublishBatch();
   /// Waits while Redis has no room: the slot is not confirmed meanwhile, so the server keeps what is to come.
   void Publish(const std::vector<StreamEntry> &entries);
@@ -77,6 +82,7 @@ private:
 
   Epoch epoch_;
   FragmentAssembler assembler_;
+  ReplayCheck replay_;
   std::vector<StreamEntry> batch_;
   std::size_t batch_bytes_ = 0;
   /// The newest entry known to be in the stream, and the newest one read from the slot.

@@ -16,17 +16,32 @@ constexpr int kMarksPerBound = 128;
 const RedisScript &ClaimScript() {
   static const RedisScript script(R"lua(
 -- KEYS: owner, epoch, holder; ARGV: token, prefix of a stream's key, suffix of it, milliseconds of a lease, pid.
--- Returns epoch and last id, or nil for either.
+-- Returns epoch, last id and the id of the oldest entry, nil for what there is not.
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[4])
 redis.call('SET', KEYS[3], ARGV[1] .. ' ' .. ARGV[5])
 local epoch = redis.call('GET', KEYS[2])
-if not epoch then return {false, false} end
+if not epoch then return {false, false, false} end
 local info = redis.pcall('XINFO', 'STREAM', ARGV[2] .. epoch .. ARGV[3])
-if info.err then return {epoch, false} end
+if info.err then return {epoch, false, false} end
+local last, first = false, false
 for i = 1, #info, 2 do
-  if info[i] == 'last-generated-id' then return {epoch, info[i + 1]} end
+  if info[i] == 'last-generated-id' then last = info[i + 1] end
+  if info[i] == 'first-entry' then first = info[i + 1] and info[i + 1][1] end
 end
-return {epoch, false}
+return {epoch, last, first}
+)lua");
+  return script;
+}
+
+const RedisScript &HeadersScript() {
+  static const RedisScript script(R"lua(
+-- KEYS: stream; ARGV: id before the first one, most entries. Returns id and first line of the piece, one after the other.
+local answer = {}
+for _, entry in ipairs(redis.call('XRANGE', KEYS[1], '(' .. ARGV[1], '+', 'COUNT', ARGV[2])) do
+  answer[#answer + 1] = entry[1]
+  answer[#answer + 1] = string.match(entry[2][2] or '', '^[^\n]*') .. '\n'
+end
+return answer
 )lua");
   return script;
 }
@@ -141,6 +156,7 @@ StreamWriter::Found StreamWriter::Claim(int pid) {
   Found found;
   if (!reply[0].IsNil()) found.epoch = ParseEpoch(reply[0].Text());
   if (!reply[1].IsNil()) found.last = ParseVersion(reply[1].Text());
+  if (!reply[2].IsNil()) found.first = ParseVersion(reply[2].Text());
   return found;
 }
 
@@ -197,6 +213,21 @@ void StreamWriter::Publish(const std::vector<StreamEntry> &entries) {
     }
   }
   RunChecked(PublishScript(), {owner_key_, epoch_key_, stream_key_, types_key_, size_key_, marks_key_}, arguments);
+}
+
+std::vector<StreamedPiece> StreamWriter::HeadersAfter(const Version &after) {
+  constexpr const char *kMostEntries = "1000";
+  const std::string id = FormatVersion(after);
+  const Reply reply = HeadersScript().Run(connection_, {stream_key_}, {id, kMostEntries});
+  std::vector<StreamedPiece> pieces;
+  for (std::size_t i = 0; i + 1 < reply.size(); i += 2) {
+    const auto version = ParseVersion(reply[i].Text());
+    const auto piece = PieceReader::Open(reply[i + 1].Text());
+    if (!version || !piece) continue;
+    pieces.push_back({*version, piece->header()});
+    pieces.back().header.origin = {}; // a view of the reply
+  }
+  return pieces;
 }
 
 void StreamWriter::CheckOwnership() { RunChecked(RenewScript(), {owner_key_}, {token_, lease_milliseconds_}); }

@@ -1,6 +1,7 @@
 // The global stream in Redis, as its one writer sees it.
 #pragma once
 
+#include "itemize/change_event.hpp"
 #include "itemize/lsn.hpp"
 #include "options.hpp"
 #include "redis/connection.hpp"
@@ -39,6 +40,12 @@ public:
   using Error::Error;
 };
 
+/// What an entry of the stream says of its transaction.
+struct StreamedPiece {
+  Version version;
+  PieceHeader header; ///< without its origin
+};
+
 class StreamWriter {
 public:
   /// Connects. Uses the options' prefix, lease and stream bounds.
@@ -47,6 +54,7 @@ public:
   struct Found {
     std::optional<Epoch> epoch;
     std::optional<Version> last;
+    std::optional<Version> first; ///< the oldest entry
   };
   /// Makes this object the only one whose publishing succeeds, for the length of a lease, which publishing and
   /// CheckOwnership renew. To be called once the slot is ours. `pid`: of our walsender.
@@ -67,6 +75,10 @@ public:
   void Publish(const std::vector<StreamEntry> &entries);
   /// Throws unless Redis answers and this is still the owner; renews the lease.
   void CheckOwnership();
+
+  /// Entries behind a version, in order, up to a thousand; their pieces are not sent. Those without a header are left
+  /// out.
+  std::vector<StreamedPiece> HeadersAfter(const Version &after);
 
 private:
   Reply RunChecked(const RedisScript &script, const RedisArguments &keys, const RedisArguments &arguments);

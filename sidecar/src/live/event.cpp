@@ -80,9 +80,11 @@ SharedEvent MessageEvent(const Position &position, std::string_view topic, std::
   return OfStream(Make({}, position, "message", data));
 }
 
-SharedEvent HelloEvent(const Position &from, const Position &current) {
-  const SharedEvent event = Make({}, from, "hello", R"({"position":")" + FormatPosition(current) + R"("})");
+SharedEvent HelloEvent(const std::optional<Position> &from, const Position &current) {
+  const SharedEvent event =
+      Make({}, from.value_or(current), "hello", R"({"position":")" + FormatPosition(current) + R"("})");
   auto hello = std::make_shared<Event>(*event);
+  if (!from) hello->text.erase(0, hello->text.find('\n') + 1);
   hello->text = Retry(kReconnectDelay) + hello->text;
   return hello;
 }

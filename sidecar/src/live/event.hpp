@@ -42,8 +42,10 @@ inline constexpr std::chrono::milliseconds kReconnectDelay{2000};
 [[nodiscard]] SharedEvent MessageEvent(const Position &position, std::string_view topic, std::string_view payload);
 
 /// The first event: where the stream stands (`current`). Its id is `from`: what follows comes after it,
-/// so a client that resumes is not moved past what it has yet to receive. With it comes the reconnection delay.
-[[nodiscard]] SharedEvent HelloEvent(const Position &from, const Position &current);
+/// so a client that resumes is not moved past what it has yet to receive. Without one the client stays where it is, for
+/// one that is told to resync next: should its connection end in between, it must not come back as if it had been told.
+/// With it comes the reconnection delay.
+[[nodiscard]] SharedEvent HelloEvent(const std::optional<Position> &from, const Position &current);
 
 // `type` below may be a topic, with its mark (kTopicMark).
 

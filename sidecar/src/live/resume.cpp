@@ -91,7 +91,7 @@ Subscription Subscribe::Run(std::vector<Interest> interests, const std::optional
 Subscription Subscribe::Enter(const std::shared_ptr<Subscriber> &subscriber,
                               std::optional<std::string_view> resync_reason) {
   const bool entered = hub_.RegisterHere(subscriber, [&](const Position &position) {
-    std::vector<SharedEvent> first{HelloEvent(position, position)};
+    std::vector<SharedEvent> first{HelloEvent(resync_reason ? std::nullopt : std::optional(position), position)};
     if (resync_reason) first.push_back(ResyncEvent(position, *resync_reason));
     return first;
   });

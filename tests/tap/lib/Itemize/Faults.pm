@@ -70,6 +70,25 @@ sub restore_database
 	return;
 }
 
+# Nobody publishes until the restored database has written further than it ever had before. (It loses something that was
+# published: what only a fill has shown is out of anybody's reach then, see docs/explanations/limits.md.)
+sub restore_database_unseen
+{
+	my ($world) = @_;
+	if (!$world->{copied})
+	{
+		restart_database($world);
+		$world->converge;
+		pause(0.3, 1);
+	}
+	$world->{sidecars}{$_}->kill9 for qw(global1 global2);
+	my $reached = $world->sql(q{SELECT pg_current_wal_flush_lsn()});
+	restore_database($world);
+	poll_until(sub { $world->sql("SELECT pg_current_wal_flush_lsn() > '$reached'::pg_lsn + 100000") eq 't' }, 'the restored database has gone on', 60);
+	$world->start_sidecar($_) for qw(global1 global2);
+	return;
+}
+
 sub _make_standby
 {
 	my ($world) = @_;
@@ -99,6 +118,7 @@ sub fail_over
 		sub {
 			pause(0, 1);
 			$standby->promote;
+			$standby->safe_psql('postgres', 'ALTER SYSTEM RESET primary_conninfo');    # its backups take it along
 			$world->{primary} = $standby;
 			$world->point_database;
 		});
@@ -231,6 +251,7 @@ our %kinds = (
 	'freeze a sidecar' => sub { my ($world) = @_; my $which = pick($world->active_global, qw(localA localB extendedA extendedB)); freeze_sidecar($world, $which); return $which },
 	'PostgreSQL: immediate shutdown' => \&restart_database,
 	'PostgreSQL: restored from an older copy' => \&restore_database,
+	'PostgreSQL: restored, and gone on unseen' => \&restore_database_unseen,
 	'PostgreSQL: failover without the last commits' => \&fail_over,
 	'the slot is dropped' => \&drop_slot,
 	'the slot is invalidated' => \&invalidate_slot,
