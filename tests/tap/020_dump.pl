@@ -46,6 +46,8 @@ SELECT itemize.define('log_1', 'public.log_1', fields => '{n}');
 SELECT itemize.define('listing', 'public.listing', fields => '{id,note,name}', read => 'everyone');
 SELECT itemize.define('big_order', '"My Shop"."Big Order"', key => 'b_key', fields => '{"Order Id",at}');
 SELECT itemize.define('whole', 'public.whole', key => 'id', fields => '{v}');
+SELECT itemize.define_topic('prices.changed', read => 'everyone');
+SELECT itemize.define_topic('private');
 CREATE ROLE reader;
 GRANT SELECT ON itemize.definitions TO reader;
 GRANT EXECUTE ON FUNCTION itemize.fetch(text, text[]) TO reader;
@@ -67,6 +69,8 @@ sub check_restored
 	is($node->safe_psql($database, $definitions), $expected, "$how: the definitions are back");
 	is($node->safe_psql($database, $items), $expected_items, "$how: and so are the items");
 	is($node->safe_psql($database, $numbers), '0', "$how: columns have this database's numbers");
+	is($node->safe_psql($database, 'SELECT topic, read FROM itemize.topics ORDER BY topic'), "prices.changed|everyone\nprivate|nobody", "$how: the topics are back");
+	is($node->safe_psql($database, q{SELECT itemize.publish('private', '1'), count(*) FROM itemize.seal}), '|1', "$how: events can be published, under one key");
 	is($node->safe_psql($database, 'SELECT * FROM itemize.definition_problems()'), '', "$how: every definition fits its table");
 
 	my $generation = $node->safe_psql($database, q{SELECT max(generation) FROM itemize.definitions});

@@ -105,7 +105,7 @@ subtest 'for a slow client no event is dropped in silence' => sub {
 	my $fast = follow('topics=prices');
 	hello($fast);
 	my $slow = Itemize::RawConnection->open($sidecar->port, receive_buffer => 4096)->send("GET /v1/live?topics=prices&items=item/* HTTP/1.1\r\nHost: h\r\n\r\n");
-	poll_until(sub { http_get($sidecar->url('/metrics'))->{body} =~ /^itemize_live_connections ([3-9]|\d\d)/m }, 'both to be connected');
+	$slow->read_until(sub { /event: hello\n.*\n\n/ }); # and no more for now
 	# More than the kernel and the buffer hold together, at the pace of the fast one.
 	for my $i (1 .. 40)
 	{
@@ -118,7 +118,7 @@ subtest 'for a slow client no event is dropped in silence' => sub {
 	ok($received =~ /event: resync/ || $slow->ended, 'the slow one is told that it has missed some, or cut off');
 	my @before = $received =~ /x(\d+)"\}\n/g;
 	is_deeply(\@before, [ 1 .. @before ], 'what it got before has no gap: ' . scalar @before);
-	cmp_ok(scalar @before, '<', 40, 'though not all of them came');
+	ok(@before > 0 && @before < 40, 'some of them came, and not all');
 	$slow->close;
 	my ($last) = $received =~ /.*^id: (\S+)\nevent: message\ndata: [^\n]*\n\n/ms;
 	my $again = follow('topics=prices', "Last-Event-ID: $last");

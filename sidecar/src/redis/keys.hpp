@@ -5,7 +5,7 @@
 //   P:owner        string: token of the active publisher; expires when it does not renew its lease
 //   P:holder       string: "<token> <pid>", the active publisher's walsender
 //   P:{E}:stream   stream: field p = piece, id `<commit LSN>-<ordinal>`
-//   P:{E}:types    hash: type -> "<generation> <read>"
+//   P:{E}:types    hash: type, or topic with its mark (kTopicMark) -> "<generation> <read>"
 //   P:{E}:size     hash: b bytes and n entries published so far; mb, mn, mt: b, n and the time of the last mark
 //   P:{E}:marks    stream: under ids of the stream, how much had been published by then: b bytes, n entries, t Unix
 //                  milliseconds; by them the stream is trimmed
@@ -104,7 +104,7 @@ public:
   [[nodiscard]] std::string Stream() const { return name_ + std::string(kStream); }
   /// String: the id up to which (inclusive) the local stream was never filled.
   [[nodiscard]] std::string Base() const { return name_ + std::string(kBase); }
-  /// Hash: type -> "<generation> <read> <truncations>"; read "-" for a type that is gone.
+  /// Hash: type, or topic with its mark -> "<generation> <read> <truncations>"; read "-" for one that is gone.
   [[nodiscard]] std::string Types() const { return name_ + std::string(kTypes); }
   /// Hash with ItemField fields.
   [[nodiscard]] std::string Item(std::string_view type, std::string_view gen, std::string_view key) const {
