@@ -151,7 +151,8 @@ private:
           read.answered->version < read.asked->version) {
         Find("I4", "position " + FormatPosition(*read.answered) + " answered to " + FormatPosition(*read.asked));
       }
-      if (read.answered) by_cluster[read.cluster].push_back(&read);
+      // From the database itself, only the position that was asked for is promised.
+      if (read.answered && read.degraded != "redis") by_cluster[read.cluster].push_back(&read);
     }
     for (auto &[cluster, reads] : by_cluster) {
       std::stable_sort(reads.begin(), reads.end(), [](const Read *a, const Read *b) { return a->begin < b->begin; });

@@ -88,6 +88,10 @@ TEST(HistoryJudge, PositionThatGoesBack) {
   EXPECT_EQ(RulesBroken(kWrites + "R 22 23 A x - N:200-1 - a=2/2\nR 24 25 A x - E:300-1 - a=2/2\n"), Rules{"position"});
 }
 
+TEST(HistoryJudge, PositionOfAnAnswerPastTheCopy) {
+  EXPECT_EQ(RulesBroken(kWrites + "R 42 43 A x - E:400-1 - a=4/2\nR 44 45 A y E:200-1 E:200-1 redis a=4/2\n"), Rules{});
+}
+
 TEST(HistoryJudge, PositionOfACopyThatWasBegunAnew) {
   EXPECT_EQ(RulesBroken(kWrites + "R 22 23 A x - E:200-1 - a=2/2\nR 24 25 A x - E:100-1 - a=2/2\n"
                                   "E 30 A f resync E:100-1\n"),
