@@ -84,7 +84,7 @@ void DeclareCommands(CLI::App &app, Options &options, RawCommand &raw) {
   Add(app, "consumer", options.tail.consumer, "tail: this member's own name in the group (default: a new one)");
   Add(app, "ack", raw.ack,
       "tail: auto (a line is done when it was written) or stdin (when its position is read there)");
-  Add(app, "type", options.erasure.type, "erasure-check: item type");
+  Add(app, "type", options.erasure.type, "erasure-check, release: item type");
   Add(app, "key", options.erasure.key, "erasure-check: key of the item that was erased");
   app.add_flag("--scrub", options.erasure.scrub, "erasure-check: also remove what is found")->configurable(false);
   app.add_flag("--force", options.force, "uninstall: even while sidecars run")->configurable(false);
@@ -94,6 +94,7 @@ std::optional<CommandLine::Action> ParseCommand(const std::string &word) {
   if (word == "tail") return CommandLine::Action::kTail;
   if (word == "uninstall") return CommandLine::Action::kUninstall;
   if (word == "erasure-check") return CommandLine::Action::kErasureCheck;
+  if (word == "release") return CommandLine::Action::kRelease;
   return std::nullopt;
 }
 
@@ -111,6 +112,7 @@ void ResolveCommand(CommandLine::Action action, const RawCommand &raw, Options &
     Need(options.global_redis, "erasure-check", "--global-redis or --redis");
     if (!CanonicalKeyText(options.erasure.key)) throw ConfigError("--key is no key text");
     break;
+  case CommandLine::Action::kRelease: Need(options.local_redis, "release", "--local-redis or --redis"); break;
   default: break;
   }
 }

@@ -11,6 +11,7 @@
 #include "operate/uninstall.hpp"
 #include "options.hpp"
 #include "postgres/connection.hpp"
+#include "read/release.hpp"
 #include "redis/connection.hpp"
 #include "tail/tail.hpp"
 
@@ -94,7 +95,7 @@ void Supervise(int signals, StopSource &stop, Services &services) {
     std::array<pollfd, 2> waits = {{{signals, POLLIN, 0}, {stop.token().fd(), POLLIN, 0}}};
     poll(waits.data(), waits.size(), announced ? -1 : static_cast<int>(kReadinessInterval.count()));
     signalfd_siginfo received{};
-    if (read(signals, &received, sizeof(received)) == static_cast<ssize_t>(sizeof(received))) {
+    if (::read(signals, &received, sizeof(received)) == static_cast<ssize_t>(sizeof(received))) {
       services.log.Info("stopping", {{"signal", received.ssi_signo}});
       stop.RequestStop();
     }
@@ -187,6 +188,12 @@ int CheckConfig(const CommandLine &command) {
   return EXIT_SUCCESS;
 }
 
+int Release(const CommandLine &command) {
+  const std::uint64_t released = read::ReleaseItems(command.options, command.options.erasure.type);
+  std::cout << "released " << released << (released == 1 ? " item\n" : " items\n");
+  return EXIT_SUCCESS;
+}
+
 int Main(int argc, const char *const *argv) {
   const CommandLine command = ParseCommandLine(argc, argv);
   switch (command.action) {
@@ -195,6 +202,7 @@ int Main(int argc, const char *const *argv) {
   case CommandLine::Action::kTail: return RunCommand(command.options, RunTail);
   case CommandLine::Action::kUninstall: return RunCommand(command.options, Uninstall);
   case CommandLine::Action::kErasureCheck: return RunCommand(command.options, CheckErasure);
+  case CommandLine::Action::kRelease: return Release(command);
   case CommandLine::Action::kRun: return Run(command.options);
   }
   return kExitFailure;

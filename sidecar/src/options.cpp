@@ -68,9 +68,10 @@ struct Raw {
 };
 
 void Declare(CLI::App &app, Options &options, Raw &raw) {
-  app.add_option("MODE", raw.mode,
-                 "absolute (all three in one process), global (slot -> global Redis), local (global Redis -> local "
-                 "Redis), extended (HTTP); check-config [MODE] (validate and end); or tail, uninstall, erasure-check")
+  app.add_option(
+         "MODE", raw.mode,
+         "absolute (all three in one process), global (slot -> global Redis), local (global Redis -> local "
+         "Redis), extended (HTTP); check-config [MODE] (validate and end); or tail, uninstall, erasure-check, release")
       ->required()
       ->configurable(false);
   app.add_option("CHECKED", raw.checked_mode, "the mode that check-config validates for (default: absolute)")

@@ -110,6 +110,7 @@ struct CommandLine {
     kTail,         ///< print changes as JSON lines
     kUninstall,    ///< remove slot and keys
     kErasureCheck, ///< look for what is left of an erased item
+    kRelease,      ///< drop what the local Redis holds
     kShow,         ///< print `text` (help, version) and end with status 0
   };
   Action action = Action::kRun;

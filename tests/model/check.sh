@@ -27,10 +27,15 @@ holds|with restarts of the sidecars|$restarts
 holds|with crashes of PostgreSQL|$crashes
 holds|with crashes that have ids issued anew|$reissued
 holds|with a Redis that went back|$plain -DREDIS_RESTART
+holds|with reads of one's own writes and shared markers|$plain -DREADS=1 -DFORCED -DSHARED
+holds|with a shared marker and a standby|$standby -DTRANSACTIONS=1 -DFORCED -DSHARED
 fails|without the plugin's wait|$plain -DNO_PLUGIN_WAIT
 fails|without a marker|$plain -DNO_MARKER
 fails|with the marker after the question|$plain -DMARKER_LATE
 fails|with an LSN horizon for a snapshot|$plain -DNO_CONTAINMENT
+fails|with a marker that any fill may use|$plain -DNO_TOKEN
+fails|with a token answered by a standby|$standby -DFORCED -DFORCED_STANDBY
+fails|with an own write ahead of the stream and no snapshot kept|$plain -DREADS=1 -DFORCED -DNO_SNAPSHOT_KEPT
 fails|without the snapshot of what is held|$plain -DNO_SNAPSHOT_KEPT
 fails|with unstored answers that forget nothing|$plain -DNO_FORGET
 fails|without ids in the stream|$restarts -DNO_STREAM_IDS

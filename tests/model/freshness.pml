@@ -3,7 +3,7 @@
  * from the primary and from a standby, with crashes. docs/explanations/freshness-model.md explains it.
  *
  * Every NO_… takes one remedy away; check.sh shows that each of them is needed. Bounds: TRANSACTIONS, ROLLBACKS,
- * CRASHES (of PostgreSQL), RESTARTS (of a sidecar), READS (by the second reader; the first reads once). Features: STANDBY, REDEFINE, REDIS_RESTART; SYNCHRONOUS leaves synchronous_commit on.
+ * CRASHES (of PostgreSQL), RESTARTS (of a sidecar), READS (by the second reader; the first reads once). Features: STANDBY, REDEFINE, REDIS_RESTART, FORCED, SHARED; SYNCHRONOUS leaves synchronous_commit on.
  *
  * One key; what is modelled of a row is only how new it is: its version, which counts the transactions that
  * changed it. The key's transactions follow each other, as the row's lock makes them.
@@ -75,7 +75,9 @@ byte held_version;
 bool held_has_snapshot;
 byte held_snapshot;
 
-byte marker;               /* the reader whose fill's it is, 0: none */
+byte marker;               /* the number of the fill that set it, 0: none */
+byte fills;                /* begun; a number is what a token is in the sidecar, none is used twice */
+byte marker_position;      /* LSN of what was applied when it was set */
 byte event_count;
 byte event_lsn[EVENTS], event_xid[EVENTS], event_version[EVENTS];
 
@@ -105,7 +107,7 @@ inline answer(version) {
 
 inline lose_marker() {
   d_step {
-    marker = 0;
+    marker = 0; marker_position = 0;
     for (i : 0 .. EVENTS - 1) { event_lsn[i] = 0; event_xid[i] = 0; event_version[i] = 0 }
     event_count = 0
   }
@@ -396,8 +398,17 @@ inline ask_standby() {
 }
 
 inline set_marker() {
-  marker = me;
+  fills++;
+  marker = fills; mine = fills;
+  marker_position = APPLIED_LSN;
   marker_lsn = APPLIED_LSN;
+  generation = cluster_generation
+}
+
+/* Its owner is late: another uses it as well, and whoever is first stores. It has collected since it was set. */
+inline share_marker() {
+  mine = marker;
+  marker_lsn = marker_position;
   generation = cluster_generation
 }
 
@@ -418,7 +429,11 @@ inline catch_up() {
   i = 0
 }
 
-#define IS_MINE (marker == me)
+#ifdef NO_TOKEN /* any marker of the key will do */
+#define IS_MINE (marker != 0)
+#else
+#define IS_MINE (marker != 0 && marker == mine)
+#endif
 #ifdef NO_GENERATION
 #define IS_CURRENT true
 #else
@@ -447,13 +462,13 @@ inline note_ahead() {
 proctype Reader(byte me, reads) {
   byte i, promised_when_asked;
   byte row, snapshot, definition, read_lsn, life;
-  byte marker_lsn, generation;
-  bool answered, from_standby, advanced;
+  byte marker_lsn, generation, mine;
+  bool answered, from_standby, advanced, forced;
 
 look:
   atomic {
-    row = 0; snapshot = 0; definition = 0; read_lsn = 0; life = 0; marker_lsn = 0; generation = 0;
-    answered = false; from_standby = false; advanced = false;
+    row = 0; snapshot = 0; definition = 0; read_lsn = 0; life = 0; marker_lsn = 0; generation = 0; mine = 0;
+    answered = false; from_standby = false; advanced = false; forced = false;
     if
     :: reads == 0 -> goto end
     :: else -> reads--; promised_when_asked = promised
@@ -462,19 +477,35 @@ look:
     :: applied < served_from -> goto unstored
     :: else
     fi;
+#ifdef FORCED
+    /* The client has a token: whatever is committed, as far as a token has it flushed, it may have seen (I4). */
     if
-    :: held -> answer(held_version); goto done
+    :: flushed == inserted -> forced = true; promised_when_asked = MAX(promised, visible)
+    :: true
+    fi;
+#endif
+    if
+    :: held && !forced -> answer(held_version); goto done
 #if defined(NO_MARKER) || defined(MARKER_LATE)
-    :: !held -> generation = cluster_generation
+    :: !held || forced -> generation = cluster_generation
 #else
-    :: !held && marker == 0 -> set_marker()
-    :: !held && marker != 0 -> goto wait
+    :: (!held || forced) && marker == 0 -> set_marker()
+    :: !held && !forced && marker != 0 -> goto wait
+#ifdef SHARED
+    :: (!held || forced) && marker != 0 -> share_marker()
+#else
+    :: forced && marker != 0 -> goto unstored
+#endif
 #endif
     fi
   };
 #ifdef STANDBY
   if
+#ifdef FORCED_STANDBY /* what a token asks of a standby */
   :: goto standby
+#else
+  :: !forced -> goto standby
+#endif
   :: goto primary
   fi;
 standby:

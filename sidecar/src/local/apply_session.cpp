@@ -43,10 +43,15 @@ ApplySession::ApplySession(const Options &options, Services &services, ApplyMetr
 
 void ApplySession::Run(const std::function<void()> &working) {
   tip_ = WaitForTip().last;
-  if (const auto state = local_.ReadState())
+  if (const auto state = local_.ReadState()) {
     state_ = *state;
-  else
+    if (!state_.of_this_server) {
+      local_.DropItems(state_.name);
+      services_.log.Info("items_dropped", {{"reason", "other_server"}});
+    }
+  } else {
     Resync("no_copy");
+  }
   services_.log.Info(
       "applying",
       {{"epoch", FormatEpoch(state_.epoch)}, {"applied", FormatVersion(state_.applied)}, {"tip", FormatVersion(tip_)}});

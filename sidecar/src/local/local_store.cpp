@@ -63,13 +63,15 @@ LocalStore::LocalStore(const RedisEndpoint &endpoint, const Options &options)
 
 std::optional<LocalStore::State> LocalStore::ReadState() {
   const Reply reply = connection_.Command(
-      {"HMGET", state_key_, LocalField::kEpoch, LocalField::kApplied, LocalField::kNamespace, LocalField::kComplete});
+      {"HMGET", state_key_, LocalField::kEpoch, LocalField::kApplied, LocalField::kNamespace, LocalField::kComplete,
+       LocalField::kServer});
   if (reply[0].IsNil() || reply[1].IsNil() || reply[2].IsNil()) return std::nullopt;
   const auto epoch = ParseEpoch(reply[0].Text());
   const auto applied = ParseVersion(reply[1].Text());
   if (!epoch || !applied) return std::nullopt;
   const Lsn complete = reply[3].IsNil() ? 0 : ParseUint64(reply[3].Text()).value_or(0);
-  return State{*epoch, *applied, std::string(reply[2].Text()), complete};
+  const bool of_this_server = !reply[4].IsNil() && reply[4].Text() == connection_.RunId();
+  return State{*epoch, *applied, std::string(reply[2].Text()), complete, of_this_server};
 }
 
 LocalStore::State LocalStore::Reset(const StreamTip &tip) {
@@ -131,6 +133,22 @@ LocalStore::Applied LocalStore::Collect() {
 void LocalStore::Settle() {
   for (; in_flight_ > 0; --in_flight_)
     connection_.NextReply();
+}
+
+void LocalStore::DropItems(const std::string &name) {
+  static const RedisScript script(R"lua(
+-- KEYS: P:local; ARGV: namespace, suffix of types. Items are found by their type's generation and truncations.
+if redis.call('HGET', KEYS[1], 'namespace') ~= ARGV[1] then return redis.status_reply('OK') end
+local types = redis.call('HGETALL', ARGV[1] .. ARGV[2])
+for i = 1, #types, 2 do
+  local definition, truncations = string.match(types[i + 1], '^(%d+ %S+) (%d+)$')
+  if definition then
+    redis.call('HSET', ARGV[1] .. ARGV[2], types[i], string.format('%s %d', definition, tonumber(truncations) + 1))
+  end
+end
+return redis.status_reply('OK')
+)lua");
+  script.Run(connection_, {state_key_}, {name, LocalNamespace::kTypes});
 }
 
 void LocalStore::Release() { connection_.Command({"HSET", state_key_, LocalField::kServer, connection_.RunId()}); }

@@ -36,6 +36,9 @@ public:
     Version applied;
     std::string name; ///< LocalNamespace::name()
     Lsn complete = 0; ///< LocalField::kComplete; 0 when the copy does not tell
+    /// Whether an applier brought it up to date in this very server. In another one (restarted, or a replica that was
+    /// promoted) it may be older than what readers have shown.
+    bool of_this_server = true;
   };
   /// Nothing when the local Redis holds no copy.
   std::optional<State> ReadState();
@@ -61,6 +64,10 @@ public:
 
   /// Longest piece that this Redis takes, in bytes.
   [[nodiscard]] std::size_t longest_piece() const { return longest_piece_; }
+
+  /// Puts the items, not the stream, out of reach: readers may have shown newer ones, read from the database ahead of
+  /// the stream, so to reach the stream's end does not make up for what a server has lost.
+  void DropItems(const std::string &name);
 
   /// Lets readers have the copy: it has reached the end of the stream while in this server.
   void Release();

@@ -16,6 +16,11 @@ constexpr std::chrono::milliseconds kIdle{200};
 void FillQueue::Add(const std::string &type, const std::string &key, Wake wake) {
   {
     const std::lock_guard<std::mutex> lock(mutex_);
+    const auto taken = taken_.find(type);
+    if (taken != taken_.end()) {
+      const auto at = taken->second.find(key);
+      if (at != taken->second.end()) return at->second.push_back(std::move(wake));
+    }
     auto &keys = waiting_[type];
     if (keys.empty()) types_.push_back(type);
     keys[key].push_back(std::move(wake));
@@ -30,10 +35,11 @@ FillQueue::Batch FillQueue::Take() {
   if (types_.empty()) return batch;
   batch.type = std::move(types_.front());
   types_.pop_front();
-  auto &keys = waiting_[batch.type];
-  for (auto at = keys.begin(); at != keys.end() && batch.keys.size() < kMostKeys; at = keys.erase(at)) {
-    batch.keys.push_back(at->first);
-    std::move(at->second.begin(), at->second.end(), std::back_inserter(batch.wakes));
+  Waiting &keys = waiting_[batch.type];
+  Waiting &taken = taken_[batch.type];
+  while (!keys.empty() && batch.keys.size() < kMostKeys) {
+    batch.keys.push_back(keys.begin()->first);
+    taken.insert(keys.extract(keys.begin()));
   }
   // Behind the other types, that one of many keys does not keep them waiting.
   if (keys.empty())
@@ -43,15 +49,30 @@ FillQueue::Batch FillQueue::Take() {
   return batch;
 }
 
+void FillQueue::Finish(const Batch &batch) {
+  std::vector<Wake> wakes;
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    const auto taken = taken_.find(batch.type);
+    if (taken == taken_.end()) return;
+    for (const std::string &key : batch.keys) {
+      const auto at = taken->second.find(key);
+      if (at == taken->second.end()) continue;
+      std::move(at->second.begin(), at->second.end(), std::back_inserter(wakes));
+      taken->second.erase(at);
+    }
+    if (taken->second.empty()) taken_.erase(taken);
+  }
+  for (const Wake &wake : wakes)
+    wake();
+}
+
 void FillQueue::Run(const StopToken &stop) {
   ItemReader reader(backends_);
   while (!stop.stopped()) {
     const Batch batch = Take();
     if (batch.keys.empty()) continue;
-    const ScopeExit wake([&] {
-      for (const Wake &waiting : batch.wakes)
-        waiting();
-    });
+    const ScopeExit finish([&] { Finish(batch); });
     // What came of it the requests find out by asking again: in the copy, or why it is not there.
     try {
       reader.Read(batch.type, batch.keys);
@@ -63,9 +84,11 @@ void FillQueue::Run(const StopToken &stop) {
 }
 
 void FillQueue::Clear() {
-  std::map<std::string, std::map<std::string, std::vector<Wake>>> dropped;
+  std::map<std::string, Waiting> waiting;
+  std::map<std::string, Waiting> taken;
   const std::lock_guard<std::mutex> lock(mutex_);
-  dropped.swap(waiting_);
+  waiting.swap(waiting_);
+  taken.swap(taken_);
   types_.clear();
 }
 

@@ -34,18 +34,23 @@ private:
   struct Batch {
     std::string type;
     std::vector<std::string> keys;
-    std::vector<Wake> wakes;
   };
 
   /// Empty when there was nothing to do for a while.
   Batch Take();
+  /// Wakes who waits for a key of it, and who came to since it was taken.
+  void Finish(const Batch &batch);
 
   ReadBackends &backends_;
   std::mutex mutex_;
   std::condition_variable changed_;
-  /// By type, then by key: who waits. Types in the order of their first request.
+  /// Who waits for a key of a type.
+  using Waiting = std::map<std::string, std::vector<Wake>>;
+  /// Types of waiting_, in the order of their first request.
   std::deque<std::string> types_;
-  std::map<std::string, std::map<std::string, std::vector<Wake>>> waiting_;
+  std::map<std::string, Waiting> waiting_;
+  /// Of what a thread is working on: nobody else begins the same.
+  std::map<std::string, Waiting> taken_;
 };
 
 } // namespace itemize::sidecar::read

@@ -60,9 +60,11 @@ local room = namespace .. ':fill:' .. type .. ':' .. gen .. ':'
 for i = 5, #ARGV do
   local marker = room .. ARGV[i]
   local grant = false
-  local since, granted, owner = string.match(redis.call('LINDEX', marker, 0) or '', '^(%S+) (%d+) (%S+)$')
+  local first = redis.call('LINDEX', marker, 0)
+  local since, granted, owner = string.match(first or '', '^(%S+) (%d+) (%S+)$')
   if not owner then
-    redis.call('DEL', marker)
+    -- Only then: once a script has written, Redis does not tell it any more that there is no memory.
+    if first then redis.call('DEL', marker) end
     redis.call('RPUSH', marker, string.format('%s %.0f %s', applied, now, token))
     grant = token
   else
