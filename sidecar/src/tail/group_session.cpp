@@ -25,8 +25,8 @@ constexpr std::size_t kMaxOutstanding = 10000;
 
 } // namespace
 
-GroupSession::GroupSession(const Options &options, Services &services, const StopToken &stop)
-    : options_(options), services_(services), stop_(stop), interest_(options.tail),
+GroupSession::GroupSession(const Options &options, Services &services, StopToken stop)
+    : options_(options), services_(services), stop_(std::move(stop)), interest_(options.tail),
       writer_(STDOUT_FILENO, stop_, [this] { RenewIfDue(); }), input_(STDIN_FILENO), member_(options.tail.consumer),
       token_(RandomName()) {
   if (member_.empty()) member_ = RandomName();

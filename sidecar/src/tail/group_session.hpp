@@ -22,7 +22,7 @@ namespace itemize::sidecar {
 
 class GroupSession {
 public:
-  GroupSession(const Options &options, Services &services, const StopToken &stop);
+  GroupSession(const Options &options, Services &services, StopToken stop);
 
   /// Until a stop, the limit, or the end of the acknowledgements. A Redis that is away is waited for. Throws
   /// ResyncNeeded.

@@ -53,6 +53,7 @@ std::vector<std::string> SnapshotCopy::Types() {
   try {
     const PostgresResult result = connection_.Query("SELECT type FROM itemize.definitions ORDER BY type");
     std::vector<std::string> types;
+    types.reserve(static_cast<std::size_t>(result.rows()));
     for (int row = 0; row < result.rows(); ++row)
       types.emplace_back(result.Text(row, 0));
     return types;
