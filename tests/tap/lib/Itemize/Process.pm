@@ -12,8 +12,9 @@ use Time::HiRes qw(time);
 
 our @EXPORT_OK = qw(poll_until free_port slurp);
 
-# Seconds until a wait gives up.
-use constant DEFAULT_TIMEOUT => 30;
+
+# Seconds until a wait gives up: what a loaded machine needs under the sanitizers, with room to spare.
+use constant DEFAULT_TIMEOUT => 180;
 
 # Seconds between two looks at the condition.
 use constant POLL_INTERVAL => 0.02;
