@@ -76,7 +76,7 @@ subtest 'a fill that reads before a change and stores after it' => sub {
 			my $marker = redis_key('fill', $key);
 			$collected = $marker ? $local->cli('LLEN', $marker) : 0;
 			$proxy->signal('CONT');
-			$connection->read_until(sub { /\r\n\r\n.+/s }, 30);
+			$connection->read_until(sub { /\r\n\r\n.+/s });
 			# On a machine so slow that the sidecar gave the database up, once more.
 			return $connection->received =~ /^HTTP\/1\.1 200/;
 		},

@@ -12,7 +12,6 @@ use Time::HiRes qw(time);
 
 our @EXPORT_OK = qw(poll_until free_port slurp);
 
-
 # Seconds until a wait gives up: what a loaded machine needs under the sanitizers, with room to spare.
 use constant DEFAULT_TIMEOUT => 180;
 
