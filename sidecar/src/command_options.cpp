@@ -92,6 +92,7 @@ void DeclareCommands(CLI::App &app, Options &options, RawCommand &raw) {
 
 std::optional<CommandLine::Action> ParseCommand(const std::string &word) {
   if (word == "tail") return CommandLine::Action::kTail;
+  if (word == "verify") return CommandLine::Action::kVerify;
   if (word == "uninstall") return CommandLine::Action::kUninstall;
   if (word == "erasure-check") return CommandLine::Action::kErasureCheck;
   if (word == "release") return CommandLine::Action::kRelease;
@@ -101,6 +102,10 @@ std::optional<CommandLine::Action> ParseCommand(const std::string &word) {
 void ResolveCommand(CommandLine::Action action, const RawCommand &raw, Options &options) {
   switch (action) {
   case CommandLine::Action::kTail: ResolveTail(raw, options); break;
+  case CommandLine::Action::kVerify:
+    Need(options.database, "verify", "--database");
+    Need(options.local_redis, "verify", "--local-redis or --redis");
+    break;
   case CommandLine::Action::kUninstall:
     Need(options.replication_database, "uninstall", "--database");
     Need(options.global_redis, "uninstall", "--global-redis or --redis");

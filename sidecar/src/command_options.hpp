@@ -1,4 +1,4 @@
-// The options of the commands that are no modes: tail, uninstall, erasure-check.
+// The options of the commands that are no modes: tail, verify, uninstall, erasure-check.
 #pragma once
 
 #include "options.hpp"

@@ -3,6 +3,8 @@
 #include "base/scope_exit.hpp"
 #include "base/services.hpp"
 #include "base/stop_token.hpp"
+#include "coherence/schedule.hpp"
+#include "coherence/verify.hpp"
 #include "global/publisher.hpp"
 #include "http/extended.hpp"
 #include "http/health_server.hpp"
@@ -120,8 +122,10 @@ int Run(const Options &options) {
   std::optional<Applier> applier;
   std::optional<Extended> extended;
   std::optional<HealthServer> health;
+  std::optional<coherence::Schedule> comparisons;
   if (options.RunsExtended()) extended.emplace(options, services);
   if (!options.metrics_address.empty()) health.emplace(options, services);
+  if (options.RunsExtended() && options.coherence_interval.count() > 0) comparisons.emplace(options, services);
   if (options.RunsGlobal()) publisher.emplace(options, services);
   if (options.RunsLocal()) applier.emplace(options, services);
 
@@ -135,6 +139,7 @@ int Run(const Options &options) {
   start("local", applier);
   start("extended", extended);
   start("metrics", health);
+  start("coherence", comparisons);
 
   Supervise(signals, stop, services);
   const auto deadline = std::chrono::steady_clock::now() + kDrainLimit;
@@ -203,6 +208,7 @@ int Main(int argc, const char *const *argv) {
   case CommandLine::Action::kUninstall: return RunCommand(command.options, Uninstall);
   case CommandLine::Action::kErasureCheck: return RunCommand(command.options, CheckErasure);
   case CommandLine::Action::kRelease: return Release(command);
+  case CommandLine::Action::kVerify: return RunCommand(command.options, coherence::Verify);
   case CommandLine::Action::kRun: return Run(command.options);
   }
   return kExitFailure;

@@ -63,15 +63,17 @@ struct Raw {
   std::int64_t missing_ttl_seconds = 0;
   std::int64_t max_connections = 0;
   std::int64_t live_buffer = 0;
+  std::int64_t coherence_interval_seconds = 0;
+  std::int64_t coherence_items_per_second = 0;
   bool connect = false;
   RawCommand command;
 };
 
 void Declare(CLI::App &app, Options &options, Raw &raw) {
-  app.add_option(
-         "MODE", raw.mode,
-         "absolute (all three in one process), global (slot -> global Redis), local (global Redis -> local "
-         "Redis), extended (HTTP); check-config [MODE] (validate and end); or tail, uninstall, erasure-check, release")
+  app.add_option("MODE", raw.mode,
+                 "absolute (all three in one process), global (slot -> global Redis), local (global Redis -> local "
+                 "Redis), extended (HTTP); check-config [MODE] (validate and end); or tail, verify, "
+                 "uninstall, erasure-check, release")
       ->required()
       ->configurable(false);
   app.add_option("CHECKED", raw.checked_mode, "the mode that check-config validates for (default: absolute)")
@@ -110,6 +112,9 @@ void Declare(CLI::App &app, Options &options, Raw &raw) {
   Add(app, "static-dir", options.static_dir, "directory served at /");
   Add(app, "max-connections", raw.max_connections, "HTTP connections at once, live streams included");
   Add(app, "live-buffer", raw.live_buffer, "bytes that may wait for one live client before they are conflated");
+  Add(app, "coherence-interval-seconds", raw.coherence_interval_seconds,
+      "pause between comparisons of the copy with the database; 0: none");
+  Add(app, "coherence-items-per-second", raw.coherence_items_per_second, "items compared a second");
   Add(app, "log-level", options.log_level, "debug, info, warning or error");
   DeclareCommands(app, options, raw.command);
   app.set_config(kConfigFlag.data(), "", "TOML file with any of these, without the dashes")->envname(kConfigVariable);
@@ -122,7 +127,7 @@ Mode ParseMode(const std::string &name) {
   for (std::size_t i = 0; i < kModeNames.size(); ++i) {
     if (name == kModeNames.at(i)) return static_cast<Mode>(i);
   }
-  throw ConfigError("MODE must be absolute, global, local, extended or check-config, not \"" + name + "\"");
+  throw ConfigError("MODE must be absolute, global, local, extended, check-config or verify, not \"" + name + "\"");
 }
 
 void ParseListen(const char *name, const std::string &listen, std::string &address, std::uint16_t &port) {
@@ -244,6 +249,10 @@ void Resolve(Raw &raw, CommandLine &command) {
   RequireAtLeastOne(raw.missing_ttl_seconds, "missing-ttl-seconds");
   RequireAtLeastOne(raw.max_connections, "max-connections");
   RequireAtLeastOne(raw.live_buffer, "live-buffer");
+  if (raw.coherence_interval_seconds < 0) throw ConfigError("coherence-interval-seconds must not be negative");
+  RequireAtLeastOne(raw.coherence_items_per_second, "coherence-items-per-second");
+  options.coherence_interval = std::chrono::seconds(raw.coherence_interval_seconds);
+  options.coherence_items_per_second = static_cast<std::uint64_t>(raw.coherence_items_per_second);
   options.stream_max_entries = static_cast<std::uint64_t>(raw.stream_max_entries);
   options.stream_max_bytes = static_cast<std::uint64_t>(raw.stream_max_bytes);
   options.stream_max_age = std::chrono::seconds(raw.stream_max_age_seconds);
@@ -292,6 +301,8 @@ CommandLine ParseCommandLine(int argc, const char *const *argv) {
   raw.missing_ttl_seconds = options.missing_ttl.count();
   raw.max_connections = static_cast<std::int64_t>(options.max_connections);
   raw.live_buffer = static_cast<std::int64_t>(options.live_buffer);
+  raw.coherence_interval_seconds = options.coherence_interval.count();
+  raw.coherence_items_per_second = static_cast<std::int64_t>(options.coherence_items_per_second);
 
   CLI::App app("Carries committed rows from PostgreSQL through Redis to clients.", "itemize-sidecar");
   Declare(app, options, raw);

@@ -88,6 +88,11 @@ struct Options {
   /// Bytes that may wait for one live client before they are conflated.
   std::uint64_t live_buffer = 1'048'576;
 
+  /// From the end of one comparison of the copy with the database to the next; 0: none.
+  std::chrono::seconds coherence_interval{60};
+  /// Items compared a second, which bounds what that costs the database.
+  std::uint64_t coherence_items_per_second = 500;
+
   std::string log_level = "info";
 
   TailOptions tail;
@@ -108,6 +113,7 @@ struct CommandLine {
     kRun,
     kCheckConfig,  ///< validate, and with `connect` try every server once
     kTail,         ///< print changes as JSON lines
+    kVerify,       ///< compare the copy with the database once
     kUninstall,    ///< remove slot and keys
     kErasureCheck, ///< look for what is left of an erased item
     kRelease,      ///< drop what the local Redis holds

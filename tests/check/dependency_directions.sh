@@ -24,11 +24,12 @@ sidecar/src/postgres/             | itemize/ base/
 sidecar/src/global/               | itemize/ base/ redis/ postgres/ options.hpp
 sidecar/src/local/                | itemize/ base/ redis/ postgres/ options.hpp
 sidecar/src/read/                 | itemize/ base/ redis/ postgres/ options.hpp
+sidecar/src/coherence/            | itemize/ base/ redis/ postgres/ options.hpp read/
 sidecar/src/live/                 | itemize/ base/ redis/ postgres/ options.hpp read/
 sidecar/src/http/                 | itemize/ base/ redis/ postgres/ options.hpp read/ live/
 sidecar/src/tail/                 | itemize/ base/ redis/ postgres/ options.hpp local/stream_reader.hpp
 sidecar/src/operate/              | itemize/ base/ redis/ postgres/ options.hpp
-sidecar/src/                      | itemize/ base/ redis/ postgres/ global/ local/ read/ live/ http/ tail/ operate/
+sidecar/src/                      | itemize/ base/ redis/ postgres/ global/ local/ read/ coherence/ live/ http/ tail/ operate/
 tests/unit/                       | *
 tests/boundary/                   | boundary/
 tests/faults/                     | itemize/
@@ -47,7 +48,7 @@ includes() {
     sed -nE 's/^([^:]+):([0-9]+):[^"<]*["<]([^">]+)[">].*/\1 \2 \3/p'
 }
 
-houses='^(itemize|boundary|serializer|definition|decoding|fetch|publish|leaving|base|redis|postgres|global|local|read|live|http|tail|operate)/'
+houses='^(itemize|boundary|serializer|definition|decoding|fetch|publish|leaving|base|redis|postgres|global|local|read|coherence|live|http|tail|operate)/'
 
 allowed_by_rule() { # FILE TARGET: the first row whose path the file lies under decides
   local path allowed prefix

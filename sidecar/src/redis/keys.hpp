@@ -14,6 +14,7 @@
 //   P:{E}:group:G  hash: the group's members, owners and positions, see tail/group_store.cpp
 // Local Redis:
 //   P:local        hash: what the applier has reached, see LocalField
+//   P:coherence    string: token of the sidecar whose turn it is to compare the copy with the database
 //   N:…            everything else lives in a namespace N = P:{E.R}. R is the time of the copy's last
 //                  reset in Unix milliseconds, so that what a reset left behind is unreachable at once
 //                  and expires by itself.
@@ -55,6 +56,8 @@ private:
 
 /// Key of the hash with the LocalField fields.
 inline std::string LocalStateKey(const std::string &prefix) { return prefix + ":local"; }
+
+inline std::string CoherenceTurnKey(const std::string &prefix) { return prefix + ":coherence"; }
 
 /// Fields of P:local. They change together, inside one script.
 struct LocalField {
