@@ -5,7 +5,8 @@
 # wal2json loop, the empty plugin and redis-benchmark), live clients (beside LISTEN/NOTIFY), the cost on writers, more
 # clusters, and one transaction with a million rows. BENCH_ROWS, BENCH_ROUNDS, BENCH_LIVE_SECONDS, BENCH_WRITER_ROUNDS
 # and BENCH_LARGE_ROWS make it smaller for a try. The result is build/bench/pipeline.json.
-set -euo pipefail
+set -Eeuo pipefail
+trap 'echo "bench: ${BASH_SOURCE[0]##*/}:$LINENO failed: $BASH_COMMAND" >&2' ERR
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=tests/bench/bench.sh
 . "$here/bench.sh"

@@ -39,7 +39,7 @@ end_process() { # NAME
 }
 
 stop_redis() { # NAME [save]
-  if [ "${2-}" = save ]; then in_redis "$1" save > /dev/null; fi
+  if [ "${2-}" = save ] && [ "$(in_redis "$1" save)" != OK ]; then fail_bench "Redis $1 does not save"; fi
   end_process "$1"
 }
 
