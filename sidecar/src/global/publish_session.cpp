@@ -12,8 +12,9 @@ namespace {
 constexpr std::size_t kBatchBytes = std::size_t{1} << 20U;
 constexpr std::size_t kBatchEntries = 1000;
 
-/// What committed this long ago is a backlog. Then a batch smaller than kWorthwhileBytes waits once for more: a round
-/// trip for each message that a busy server sends costs more than the messages do.
+/// What committed this long ago is a backlog. Then, and when the batch before was sent less than kWaitForMore ago, a
+/// batch smaller than kWorthwhileBytes waits once for more: a round trip for each message that a busy server sends
+/// costs more than the messages do, and the writers on the same machine pay for it.
 constexpr double kBacklogSeconds = 0.1;
 constexpr std::size_t kWorthwhileBytes = std::size_t{64} << 10U;
 constexpr std::chrono::milliseconds kWaitForMore{1};
@@ -80,8 +81,7 @@ PublishSession::PublishSession(const Options &options, Services &services, Publi
     : options_(options), services_(services), metrics_(metrics), owned_(owned), stop_(stop),
       // Redis first: while it is away nobody troubles the database.
       writer_(ParseRedisUrl(options.global_redis), options), database_(OpenDatabase(options, stop)),
-      pause_(database_, services),
-      report_(options, services, stop),
+      pause_(database_, services), report_(options, services, stop),
       check_interval_(std::min(kOwnershipCheckInterval, std::chrono::milliseconds(options.lease) / 3)) {
   ReadDefinitions(database_); // before a slot holds WAL back for a database that is not set up
   stream_ = OpenStream(options, stop);
@@ -183,7 +183,8 @@ void PublishSession::Collect() {
     if (!stream_->Receive(message)) {
       drained_ = true;
       if (!may_wait || batch_.empty() || batch_bytes_ >= kWorthwhileBytes) return;
-      if (SecondsSince(last_commit_time_) < kBacklogSeconds || stop_.WaitFor(kWaitForMore)) return;
+      const bool busy = Clock::now() - last_entry_ < kWaitForMore || SecondsSince(last_commit_time_) >= kBacklogSeconds;
+      if (!busy || stop_.WaitFor(kWaitForMore)) return;
       drained_ = may_wait = false;
       continue;
     }
