@@ -62,9 +62,8 @@ LocalStore::LocalStore(const RedisEndpoint &endpoint, const Options &options)
 }
 
 std::optional<LocalStore::State> LocalStore::ReadState() {
-  const Reply reply = connection_.Command(
-      {"HMGET", state_key_, LocalField::kEpoch, LocalField::kApplied, LocalField::kNamespace, LocalField::kComplete,
-       LocalField::kServer});
+  const Reply reply = connection_.Command({"HMGET", state_key_, LocalField::kEpoch, LocalField::kApplied,
+                                           LocalField::kNamespace, LocalField::kComplete, LocalField::kServer});
   if (reply[0].IsNil() || reply[1].IsNil() || reply[2].IsNil()) return std::nullopt;
   const auto epoch = ParseEpoch(reply[0].Text());
   const auto applied = ParseVersion(reply[1].Text());
