@@ -47,3 +47,85 @@ AS $$
 $$;
 COMMENT ON FUNCTION @extschema@.report_clusters(json) IS 'for the global sidecar: what itemize.status shows of the stream and its clusters';
 REVOKE ALL ON FUNCTION @extschema@.report_clusters(json) FROM PUBLIC;
+
+-- plpgsql, as the report cannot even be opened on a standby.
+CREATE FUNCTION @extschema@.status(
+  OUT part text, OUT name text, OUT state text, OUT at pg_lsn, OUT lag_bytes bigint, OUT detail text, OUT todo text
+) RETURNS SETOF record
+LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $status$
+DECLARE
+  tip pg_lsn := CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END;
+  slots int := 0;
+  told jsonb;
+  told_at timestamptz;
+  age interval;
+  slot record;
+  consumer record;
+BEGIN
+  IF NOT pg_is_in_recovery() THEN
+    SELECT r.content, r.at INTO told, told_at FROM @extschema@.report r;
+    age := clock_timestamp() - told_at;
+  END IF;
+  FOR slot IN
+    SELECT r.slot_name, r.active, r.wal_status, r.confirmed_flush_lsn, r.safe_wal_size, pg_wal_lsn_diff(tip, r.restart_lsn) AS retained
+    FROM pg_replication_slots r WHERE r.plugin = 'itemize' AND r.database = current_database() ORDER BY r.slot_name
+  LOOP
+    slots := slots + 1;
+    part := 'slot';
+    name := slot.slot_name;
+    at := slot.confirmed_flush_lsn;
+    lag_bytes := greatest(pg_wal_lsn_diff(tip, at), 0)::bigint;
+    state := CASE WHEN slot.wal_status = 'lost' THEN 'lost' WHEN slot.wal_status = 'unreserved' THEN 'endangered'
+                  WHEN NOT slot.active THEN 'not read' ELSE 'ok' END;
+    detail := format('holds back %s of WAL, %s more before it is in danger', pg_size_pretty(slot.retained),
+                     coalesce(pg_size_pretty(slot.safe_wal_size), 'any amount'));
+    todo := CASE state
+      WHEN 'lost' THEN 'start the global sidecar: it makes the slot anew, and clusters resync'
+      WHEN 'endangered' THEN 'look at the global sidecar now, or raise max_slot_wal_keep_size'
+      WHEN 'not read' THEN 'start the global sidecar, or drop the slot when nothing shall read it any more'
+      END;
+    RETURN NEXT;
+  END LOOP;
+  IF slots = 0 THEN
+    part := 'slot'; name := NULL; state := 'missing'; at := NULL; lag_bytes := NULL;
+    detail := 'no slot of this database uses the plugin itemize';
+    todo := 'start the global sidecar';
+    RETURN NEXT;
+  END IF;
+  IF told IS NULL THEN
+    part := 'stream'; name := NULL; state := 'unknown'; at := NULL; lag_bytes := NULL;
+    detail := CASE WHEN pg_is_in_recovery() THEN 'known on the primary only' ELSE 'the global sidecar has not reported' END;
+    todo := CASE WHEN NOT pg_is_in_recovery() THEN 'start the global sidecar, and see itemize.doctor() for the right to report' END;
+    RETURN NEXT;
+    RETURN;
+  END IF;
+  part := 'stream';
+  name := told->>'epoch';
+  at := (told->>'published')::pg_lsn;
+  lag_bytes := greatest(pg_wal_lsn_diff(tip, at), 0)::bigint;
+  -- On a quiet database it reports every five minutes.
+  state := CASE WHEN age > interval '11 minutes' THEN 'unknown' ELSE 'ok' END;
+  detail := format('%s entries, %s, the oldest %s; reported %s ago', told->>'entries', pg_size_pretty((told->>'bytes')::bigint),
+                   make_interval(secs => round((told->>'oldest_seconds')::numeric)::float8), make_interval(secs => round(extract(epoch FROM age))::float8));
+  todo := CASE state WHEN 'unknown' THEN 'look at the global sidecar: it has not reported for long' END;
+  RETURN NEXT;
+  FOR consumer IN
+    SELECT 'cluster' AS part, c.value AS it FROM jsonb_array_elements(told->'clusters') c
+    UNION ALL SELECT 'group', g.value FROM jsonb_array_elements(told->'groups') g
+  LOOP
+    part := consumer.part;
+    name := consumer.it->>'name';
+    at := (consumer.it->>'applied')::pg_lsn;
+    lag_bytes := (consumer.it->>'lag_bytes')::bigint;
+    state := CASE WHEN (consumer.it->>'live')::boolean THEN 'ok' WHEN consumer.part = 'cluster' THEN 'silent' ELSE 'idle' END;
+    detail := format('reported itself %s s before the stream''s report', round((consumer.it->>'silent_seconds')::numeric));
+    todo := CASE state WHEN 'silent' THEN 'start its local sidecar; when it is gone for good, it is forgotten after a day' END;
+    RETURN NEXT;
+  END LOOP;
+END
+$status$;
+COMMENT ON FUNCTION @extschema@.status() IS 'slot, stream, clusters and consumer groups: where they are, how far behind, and what to do';
+REVOKE ALL ON FUNCTION @extschema@.status() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION @extschema@.status() TO pg_monitor;

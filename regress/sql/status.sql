@@ -42,6 +42,22 @@ SELECT itemize.report_clusters('{"epoch": "7.1.9"}');
 RESET ROLE;
 SELECT content FROM itemize.report;
 
+-- What a person sees of it.
+SELECT part, state, detail, todo FROM itemize.status() WHERE part = 'slot' AND name IS NULL;
+DELETE FROM itemize.report;
+SELECT part, name, state, at, lag_bytes, detail, todo FROM itemize.status() WHERE part <> 'slot';
+SELECT itemize.report_clusters('{"epoch": "7.1.8", "published": "0/100", "entries": 12, "bytes": 34567, "oldest_seconds": 61.2,
+  "clusters": [{"name": "north", "applied": "0/100", "lag_bytes": 0, "silent_seconds": 0.6, "live": true},
+               {"name": "south", "applied": "0/80", "lag_bytes": 128, "silent_seconds": 900.1, "live": false}],
+  "groups": [{"name": "mail", "applied": "0/90", "lag_bytes": 112, "silent_seconds": 3.3, "live": true}]}');
+SELECT part, name, state, at, CASE WHEN part <> 'stream' THEN lag_bytes END AS lag_bytes,
+  regexp_replace(detail, 'reported \S+ ago', 'reported … ago') AS detail, todo FROM itemize.status() WHERE part <> 'slot';
+UPDATE itemize.report SET at = now() - interval '1 hour';
+SELECT part, state, todo FROM itemize.status() WHERE part = 'stream';
+SET ROLE regress_itemize_reporter;
+SELECT * FROM itemize.status();
+RESET ROLE;
+
 -- Neither is dumped: a restored database has no stream of its own.
 SELECT count(*) FROM pg_extension e, unnest(e.extconfig) r(oid) WHERE r.oid IN ('itemize.stream'::regclass, 'itemize.report'::regclass);
 

@@ -91,6 +91,7 @@ void DeclareCommands(CLI::App &app, Options &options, RawCommand &raw) {
 }
 
 std::optional<CommandLine::Action> ParseCommand(const std::string &word) {
+  if (word == "status") return CommandLine::Action::kStatus;
   if (word == "tail") return CommandLine::Action::kTail;
   if (word == "verify") return CommandLine::Action::kVerify;
   if (word == "uninstall") return CommandLine::Action::kUninstall;
@@ -101,6 +102,10 @@ std::optional<CommandLine::Action> ParseCommand(const std::string &word) {
 
 void ResolveCommand(CommandLine::Action action, const RawCommand &raw, Options &options) {
   switch (action) {
+  case CommandLine::Action::kStatus:
+    Need(options.database, "status", "--database");
+    Need(options.global_redis, "status", "--global-redis or --redis");
+    break;
   case CommandLine::Action::kTail: ResolveTail(raw, options); break;
   case CommandLine::Action::kVerify:
     Need(options.database, "verify", "--database");

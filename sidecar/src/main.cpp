@@ -6,6 +6,7 @@
 #include "coherence/schedule.hpp"
 #include "coherence/verify.hpp"
 #include "global/publisher.hpp"
+#include "global/status.hpp"
 #include "http/extended.hpp"
 #include "http/health_server.hpp"
 #include "local/applier.hpp"
@@ -209,6 +210,7 @@ int Main(int argc, const char *const *argv) {
   case CommandLine::Action::kErasureCheck: return RunCommand(command.options, CheckErasure);
   case CommandLine::Action::kRelease: return Release(command);
   case CommandLine::Action::kVerify: return RunCommand(command.options, coherence::Verify);
+  case CommandLine::Action::kStatus: return PrintStatus(command.options, std::cout) ? EXIT_SUCCESS : kExitFailure;
   case CommandLine::Action::kRun: return Run(command.options);
   }
   return kExitFailure;

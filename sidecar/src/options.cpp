@@ -72,7 +72,7 @@ struct Raw {
 void Declare(CLI::App &app, Options &options, Raw &raw) {
   app.add_option("MODE", raw.mode,
                  "absolute (all three in one process), global (slot -> global Redis), local (global Redis -> local "
-                 "Redis), extended (HTTP); check-config [MODE] (validate and end); or tail, verify, "
+                 "Redis), extended (HTTP); check-config [MODE] (validate and end); or status, tail, verify, "
                  "uninstall, erasure-check, release")
       ->required()
       ->configurable(false);
@@ -127,7 +127,8 @@ Mode ParseMode(const std::string &name) {
   for (std::size_t i = 0; i < kModeNames.size(); ++i) {
     if (name == kModeNames.at(i)) return static_cast<Mode>(i);
   }
-  throw ConfigError("MODE must be absolute, global, local, extended, check-config or verify, not \"" + name + "\"");
+  throw ConfigError("MODE must be absolute, global, local, extended, status, check-config or verify, not \"" + name +
+                    "\"");
 }
 
 void ParseListen(const char *name, const std::string &listen, std::string &address, std::uint16_t &port) {

@@ -112,6 +112,7 @@ struct CommandLine {
   enum class Action {
     kRun,
     kCheckConfig,  ///< validate, and with `connect` try every server once
+    kStatus,       ///< say where the stream is
     kTail,         ///< print changes as JSON lines
     kVerify,       ///< compare the copy with the database once
     kUninstall,    ///< remove slot and keys

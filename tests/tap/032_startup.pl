@@ -58,7 +58,7 @@ subtest 'asked for information' => sub {
 my $occupied = IO::Socket::INET->new(Listen => 1, LocalAddr => '127.0.0.1', LocalPort => 0);
 my @refused = (
 	[ 'no mode', [], qr/MODE/ ],
-	[ 'an unknown mode', ['relative'], qr/MODE must be absolute, global, local, extended or check-config, not "relative"/ ],
+	[ 'an unknown mode', ['relative'], qr/MODE must be absolute, global, local, extended, status, check-config or verify, not "relative"/ ],
 	[ 'an unknown flag', [ 'absolute', flags('--colour', 'red') ], qr/--colour/ ],
 	[ 'a flag without its value', [ 'absolute', flags(), '--slot' ], qr/--slot/ ],
 	[ 'a flag given twice', [ 'absolute', flags(), '--slot', 'a', '--slot', 'b' ], qr/--slot/ ],
@@ -116,6 +116,20 @@ subtest 'a server that is not set up for it' => sub {
 	fatal('no such database', [ '--database', database_url($node, user => 'itemize_reader', dbname => 'nowhere') ], qr/"fatal".*--database.*CREATE DATABASE/);
 	fatal('no such role', [ '--database', database_url($node, user => 'nobody_like_this') ], qr/"fatal".*--database.*CREATE ROLE/);
 
+	sql('CREATE DATABASE other');
+	sql('CREATE EXTENSION itemize CASCADE', 'other');
+	my $other = database_url($node, user => 'itemize_global', dbname => 'other');
+	fatal('two databases', [ '--replication-database', $other ], qr/"fatal".*not the same database.*postgres of system \d+, other of system/);
+	sql(q{SELECT pg_create_logical_replication_slot('elsewhere', 'itemize')}, 'other');
+	fatal('the slot of another database', [ '--slot', 'elsewhere' ], qr/"fatal".*elsewhere.*belongs to database other, not to postgres.*--slot/);
+	sql(q{SELECT pg_drop_replication_slot('elsewhere')}, 'other');
+	for my $version ('0.0.9', '7.5.0')
+	{
+		sql("CREATE OR REPLACE FUNCTION itemize.version() RETURNS text LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS \$\$ SELECT '$version'::text \$\$", 'other');
+		my $skewed = database_url($node, dbname => 'other');
+		fatal("version $version", [ '--database', $skewed, '--replication-database', $skewed ], qr/"fatal".*version \Q$version\E, this program of .*ALTER EXTENSION itemize UPDATE/);
+	}
+
 	sql(q{SELECT pg_create_logical_replication_slot('foreign_slot', 'wal2json')});
 	fatal('the slot of another plugin', [ '--slot', 'foreign_slot' ], qr/"fatal".*foreign_slot.*wal2json.*--slot/);
 	sql(q{SELECT pg_drop_replication_slot('foreign_slot'); SELECT pg_create_physical_replication_slot('physical_slot')});
@@ -154,6 +168,15 @@ subtest 'a server that is not set up for it' => sub {
 	fatal('a wrong password', [ '--replication-database', $url->('hidden7') ], qr/"fatal".*password for --replication-database/);
 	fatal('no password', [ '--replication-database', database_url($node, user => 'secretive') ], qr/"fatal".*password for --replication-database/);
 
+	# Mode extended alone, which otherwise serves on without its database.
+	for my $case ([ $url->('hidden7'), qr/password for --database/ ], [ database_url($node, user => 'itemize_reader', dbname => 'bare'), qr/CREATE EXTENSION itemize/ ], [ database_url($node, user => 'itemize_reader', dbname => 'nowhere'), qr/CREATE DATABASE/ ])
+	{
+		my ($code, undef, $text) = run([ 'extended', @redis, '--listen', '127.0.0.1:0', '--database', $case->[0] ]);
+		is($code, 1, 'mode extended refuses');
+		like($text, qr/"fatal".*$case->[1]/, 'and says why');
+		unlike($text, qr/hidden7/, 'without the password');
+	}
+
 	my ($status, $out, $error) = run([ 'check-config', '--connect', flags('--replication-database' => $url->('hidden7')) ]);
 	is($status, 1, 'check-config --connect meets it, too');
 	is($error =~ tr/\n//, 1, 'and says so in one line');
@@ -169,6 +192,10 @@ subtest 'a server without logical decoding' => sub {
 	$node->restart;
 	fatal('no slot is free', [], qr/"fatal".*no slot is free.*ALTER SYSTEM SET max_replication_slots = 6.*restart/);
 	sql('ALTER SYSTEM RESET max_replication_slots');
+	sql('ALTER SYSTEM SET max_wal_senders = 0');
+	$node->restart;
+	fatal('no walsender is free', [], qr/"fatal".*no walsender is free.*ALTER SYSTEM SET max_wal_senders = 5.*restart/);
+	sql('ALTER SYSTEM RESET max_wal_senders');
 	$node->restart;
 };
 

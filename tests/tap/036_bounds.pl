@@ -83,6 +83,43 @@ subtest 'the stream is kept for clusters, and no longer' => sub {
 	is($global->stop, 0, 'status 0');
 };
 
+subtest 'status, for a person' => sub {
+	my $status = sub {
+		my $run = Itemize::Sidecar->start(
+			command => [ Itemize::Sidecar::program(), 'status', '--database', database_url($node, user => 'itemize_reader'), '--redis', $redis->url ],
+			log => "$PostgreSQL::Test::Utils::log_path/status_" . int(rand(2**31)) . '.log');
+		poll_until(sub { !$run->alive }, 'the end');
+		return ($run->status >> 8, $run->log_text);
+	};
+	$redis->cli('HDEL', key('clusters'), 'gone', 'north');
+	my ($code, $text) = $status->();
+	is($code, 1, 'nobody publishes: status 1') or diag($text);
+	like($text, qr/^slot +itemize +not read .*\n +-> start the global sidecar$/m, 'the slot, and what to do');
+	like($text, qr/^stream +\S+ +(?:ok|standing) .* entries/m, 'the stream');
+	my $global = launch_sidecar('global', postgres => $node, redis => $redis, flags => [ '--heartbeat-seconds', 3600 ]);
+	$global->wait_ready;
+	my $local = start_sidecar('local', flags => [ '--global-redis', $redis->url, '--local-redis', start_redis()->url, '--cluster', 'south' ]);
+	lines(1);
+	published();
+	caught_up('south');
+	($code, $text) = $status->();
+	is($code, 0, 'all is well: status 0') or diag($text);
+	like($text, qr/^cluster +south +ok .*, 0 B behind/m, 'a cluster');
+
+	# The same in the database, as of the last report.
+	my $sql = sub { return sql("SELECT string_agg(part || ' ' || state, ', ' ORDER BY part) FROM itemize.status() WHERE part <> 'group'") };
+	ok(eval { poll_until(sub { $sql->() eq 'cluster ok, slot ok, stream ok' }, 'the report') }, 'itemize.status() says it, too') or diag($sql->());
+	is(sql(q{SELECT name FROM itemize.status() WHERE part = 'stream'}), $redis->cli('GET', 'itemize:epoch'), 'with the epoch');
+	is(sql(q{SELECT count(*) FROM itemize.status() WHERE todo IS NOT NULL}), 0, 'and nothing to do');
+	my $silent = ($redis->cli('TIME') =~ /^(\d+)/)[0] * 1000 - 11 * 60_000;
+	$redis->cli('HSET', key('clusters'), 'gone', "1-1 $silent 1 x");
+	($code, $text) = $status->();
+	is($code, 1, 'a cluster is silent: status 1');
+	like($text, qr/^cluster +gone +silent .*\n +-> start its local sidecar/m, 'with what to do');
+	ok(eval { poll_until(sub { sql(q{SELECT todo ~ '^start its local sidecar' FROM itemize.status() WHERE name = 'gone' AND state = 'silent'}) eq 't' }, 'the report') }, 'and in SQL');
+	is($_->stop, 0, 'status 0') for $local, $global;
+};
+
 subtest 'limits of bytes and of age' => sub {
 	my $global = launch_sidecar('global', postgres => $node, redis => $redis, flags => [ '--stream-max-bytes', 300_000, '--heartbeat-seconds', 3600 ]);
 	$global->wait_ready;

@@ -3,6 +3,7 @@
 #include "base/backoff.hpp"
 #include "base/clock.hpp"
 #include "global/piece_cut.hpp"
+#include "postgres/refusals.hpp"
 #include "redis/endpoint.hpp"
 
 namespace itemize::sidecar {
@@ -84,7 +85,9 @@ PublishSession::PublishSession(const Options &options, Services &services, Publi
       pause_(database_, services), report_(options, services, stop),
       check_interval_(std::min(kOwnershipCheckInterval, std::chrono::milliseconds(options.lease) / 3)) {
   ReadDefinitions(database_); // before a slot holds WAL back for a database that is not set up
-  stream_ = OpenStream(options, stop);
+  CheckExtension(database_);
+  stream_ = OpenStream(options, database_, stop);
+  CheckOneServer(database_, *stream_);
   const AcquiredSlot slot = AcquireSlot(*stream_, writer_, options, services, careful);
   if (careful) services.log.Warning("encoding_with_care", {{"slot", options.slot}});
   DecideEpoch(slot);

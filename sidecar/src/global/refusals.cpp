@@ -7,9 +7,6 @@ namespace {
 
 // SQLSTATEs, PostgreSQL's errcodes.txt
 constexpr std::string_view kInsufficientPrivilege = "42501";
-constexpr std::string_view kInvalidAuthorization = "28000";
-constexpr std::string_view kInvalidPassword = "28P01";
-constexpr std::string_view kUndefinedDatabase = "3D000";
 constexpr std::string_view kUndefinedTable = "42P01";
 constexpr std::string_view kUndefinedFile = "58P01";
 constexpr std::string_view kConfigurationLimitExceeded = "53400";
@@ -18,22 +15,6 @@ constexpr std::string_view kObjectNotInPrerequisiteState = "55000";
 std::string InBrackets(const PostgresError &error) { return " (" + std::string(error.what()) + ')'; }
 
 } // namespace
-
-void ThrowRefusedConnection(const PostgresError &error, const std::string &option, const std::string &privilege) {
-  const std::string &state = error.sqlstate();
-  if (state == kInvalidPassword)
-    throw FatalError("wrong or no password for " + option + "; give it in PGPASSFILE, ~/.pgpass or a password file" +
-                     InBrackets(error));
-  if (state == kInvalidAuthorization)
-    throw FatalError("the server does not let in the role of " + option + "; CREATE ROLE, or a line of pg_hba.conf" +
-                     InBrackets(error));
-  if (state == kUndefinedDatabase)
-    throw FatalError("the database of " + option + " does not exist; correct the URL, or CREATE DATABASE" +
-                     InBrackets(error));
-  if (state == kInsufficientPrivilege)
-    throw FatalError("the role of " + option + " lacks a privilege; " + privilege + InBrackets(error));
-  throw error;
-}
 
 void ThrowCannotUseSlot(const PostgresError &error, ReplicationStream &stream, const std::string &slot) {
   const std::string refused = "cannot use replication slot \"" + slot + "\": ";

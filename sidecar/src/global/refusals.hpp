@@ -8,12 +8,8 @@
 
 namespace itemize::sidecar {
 
-/// Throws FatalError when the connection was refused for a reason that waiting does not remove (password, role,
-/// database, privilege); else throws the error as it is. `option`: the one with the URL, `privilege`: what to grant.
-[[noreturn]] void ThrowRefusedConnection(const PostgresError &error, const std::string &option,
-                                         const std::string &privilege);
-
-/// For a failed CREATE_REPLICATION_SLOT or START_REPLICATION; as above.
+/// For a failed CREATE_REPLICATION_SLOT or START_REPLICATION. Throws FatalError for a reason that waiting does not
+/// remove, else the error as it is.
 [[noreturn]] void ThrowCannotUseSlot(const PostgresError &error, ReplicationStream &stream, const std::string &slot);
 
 /// For a failed look at the definitions; as above.

@@ -2,6 +2,7 @@
 
 #include "base/backoff.hpp"
 #include "global/refusals.hpp"
+#include "postgres/refusals.hpp"
 
 namespace itemize::sidecar {
 namespace {
@@ -11,6 +12,7 @@ constexpr std::chrono::milliseconds kLongestTakeoverDelay{1000};
 
 // SQLSTATEs, PostgreSQL's errcodes.txt
 constexpr const char *kInsufficientPrivilege = "42501";
+constexpr const char *kTooManyConnections = "53300";
 constexpr const char *kObjectInUse = "55006";
 constexpr const char *kObjectNotInPrerequisiteState = "55000";
 
@@ -22,11 +24,25 @@ void CheckWalLevel(ReplicationStream &stream) {
                    "restart of PostgreSQL");
 }
 
-void CheckPlugin(const SlotState &state, const std::string &slot) {
+void CheckPlugin(const SlotState &state, const std::string &slot, const std::string &database) {
+  if (state.plugin == kOutputPlugin && state.database != database) {
+    throw FatalError("replication slot \"" + slot + "\" belongs to database " + state.database + ", not to " +
+                     database + "; correct --replication-database, or choose another name with --slot");
+  }
   if (state.plugin == kOutputPlugin) return;
   throw FatalError("replication slot \"" + slot + "\" belongs to " +
                    (state.plugin.empty() ? "physical replication" : "output plugin " + state.plugin) +
                    ", not to itemize; choose another name with --slot, or drop it");
+}
+
+/// Too many connections of another kind pass by waiting; walsenders are counted apart from them.
+void ThrowIfNoWalsenderIsFree(PostgresConnection &database) {
+  const PostgresResult result = database.Query("SELECT pg_catalog.current_setting('max_wal_senders')::int, "
+                                               "(SELECT pg_catalog.count(*) FROM pg_catalog.pg_stat_replication)");
+  const std::uint64_t most = ParseUint64(result.Text(0, 0)).value_or(0);
+  if (ParseUint64(result.Text(0, 1)).value_or(0) < most) return;
+  throw FatalError("no walsender is free; end one, or: ALTER SYSTEM SET max_wal_senders = " + std::to_string(most + 5) +
+                   "; and restart PostgreSQL");
 }
 
 /// The holder is frozen, or cut off from Redis: it publishes nothing, and the server would give it wal_sender_timeout.
@@ -60,12 +76,28 @@ bool TryStart(ReplicationStream &stream, const std::string &slot, bool careful) 
 
 } // namespace
 
-std::unique_ptr<ReplicationStream> OpenStream(const Options &options, const StopToken &stop) {
+std::unique_ptr<ReplicationStream> OpenStream(const Options &options, PostgresConnection &database,
+                                              const StopToken &stop) {
   try {
     return std::make_unique<ReplicationStream>(options.replication_database, stop);
   } catch (const PostgresError &error) {
+    if (error.sqlstate() == kTooManyConnections) ThrowIfNoWalsenderIsFree(database);
     ThrowRefusedConnection(error, "--replication-database", "ALTER ROLE … REPLICATION;");
   }
+}
+
+void CheckOneServer(PostgresConnection &database, ReplicationStream &stream) {
+  constexpr const char *kIdentity =
+      "SELECT pg_catalog.current_database(), system_identifier, pg_catalog.pg_is_in_recovery() "
+      "FROM pg_catalog.pg_control_system()";
+  const PostgresResult ordinary = database.Execute(kIdentity);
+  const PostgresResult replication = stream.connection().Execute(kIdentity);
+  if (ordinary.Text(0, 2) == "t" || replication.Text(0, 2) == "t")
+    throw Error("the server is a standby; --database and --replication-database must name the primary");
+  if (ordinary.Text(0, 0) == replication.Text(0, 0) && ordinary.Text(0, 1) == replication.Text(0, 1)) return;
+  throw FatalError("--database and --replication-database are not the same database of one server: " +
+                   std::string(ordinary.Text(0, 0)) + " of system " + std::string(ordinary.Text(0, 1)) + ", " +
+                   std::string(replication.Text(0, 0)) + " of system " + std::string(replication.Text(0, 1)));
 }
 
 PostgresConnection OpenDatabase(const Options &options, const StopToken &stop) {
@@ -81,11 +113,12 @@ AcquiredSlot AcquireSlot(ReplicationStream &stream, StreamWriter &writer, const 
   CheckWalLevel(stream);
   AcquiredSlot acquired;
   acquired.system = stream.IdentifySystem();
+  const std::string database(stream.connection().Execute("SELECT pg_catalog.current_database()").Text(0, 0));
   Backoff backoff(kBackoffFirst, kLongestTakeoverDelay);
   bool announced = false;
   while (true) {
     SlotState state = ReadSlot(stream.connection(), options.slot);
-    if (state.exists) CheckPlugin(state, options.slot);
+    if (state.exists) CheckPlugin(state, options.slot, database);
     if (state.exists && state.lost && state.active_pid == 0) {
       services.log.Error(
           "slot_lost",

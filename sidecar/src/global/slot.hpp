@@ -18,7 +18,12 @@ struct AcquiredSlot {
 };
 
 /// Connects as a walsender. Throws FatalError when the server refuses for a reason that waiting does not remove.
-std::unique_ptr<ReplicationStream> OpenStream(const Options &options, const StopToken &stop);
+std::unique_ptr<ReplicationStream> OpenStream(const Options &options, PostgresConnection &database,
+                                              const StopToken &stop);
+
+/// Throws FatalError unless both connections go to one database, and another error while it is on a standby, which may
+/// be promoted.
+void CheckOneServer(PostgresConnection &database, ReplicationStream &stream);
 
 /// Connects for queries; throws in the same way.
 PostgresConnection OpenDatabase(const Options &options, const StopToken &stop);

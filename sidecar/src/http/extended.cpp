@@ -4,6 +4,7 @@
 #include "http/routes.hpp"
 #include "http/server.hpp"
 #include "live/feed.hpp"
+#include "postgres/refusals.hpp"
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
@@ -28,6 +29,8 @@ constexpr std::chrono::milliseconds kDrainBound{2500};
 constexpr std::chrono::milliseconds kProbeInterval{1000};
 /// Until the copy is there for the first time, so that "ready" is said when it is.
 constexpr std::chrono::milliseconds kFirstProbeInterval{50};
+/// How long the start waits for a database that does not answer.
+constexpr std::chrono::milliseconds kCheckTimeout{1000};
 constexpr std::size_t kFewestWorkers = 4;
 constexpr std::size_t kMostWorkers = 32;
 constexpr const char *kPart = "extended";
@@ -75,6 +78,7 @@ public:
   }
 
   void Run(const StopToken &stop) {
+    if (!options_.RunsGlobal()) CheckDatabase(stop); // else that part does
     RaiseDescriptorLimit(services_.log, server_options_.max_connections);
     server_.Start(
         workers_, [this](auto socket, auto subscriber) { hub_.Adopt(std::move(socket), std::move(subscriber)); },
@@ -115,6 +119,23 @@ public:
   }
 
 private:
+  /// What waiting does not mend is said at start. A database that is away is no reason not to serve what is held.
+  void CheckDatabase(const StopToken &stop) {
+    PostgresSettings settings;
+    settings.connect_timeout = kCheckTimeout;
+    settings.query_timeout = kCheckTimeout;
+    try {
+      PostgresConnection database(options_.database, settings, stop);
+      CheckExtension(database);
+    } catch (const PostgresError &error) {
+      try {
+        ThrowRefusedConnection(error, "--database", "GRANT CONNECT ON DATABASE … TO …;");
+      } catch (const PostgresError &) {
+        // away: the readers try again, and say so
+      }
+    }
+  }
+
   std::unique_ptr<http::Exchange> MakeExchange() {
     auto routes = std::make_shared<http::Routes>(routes_);
     return std::make_unique<http::Exchange>(
