@@ -39,7 +39,7 @@ def round_to(digits): pow(10; digits) as $scale | . * $scale | round / $scale;
       large_transaction_applier_mb: of("large"; "applier_mb")[0],
       large_transaction_longest_step_ms: of("large"; "longest_step_ms")[0]
     }
-    + ([("none", "pgoutput", "itemize") as $kind | of("writers"; $kind) as $tps
+    + ([("none", "pgoutput", "itemize", "sidecar") as $kind | of("writers"; $kind) as $tps
         | {"writer_tps_\($kind)": $tps | median | round, "writer_tps_\($kind)_min": $tps | min | round,
            "writer_tps_\($kind)_max": $tps | max | round}] | add)
     + ([(1, 2, 4) as $n | {
@@ -52,6 +52,7 @@ def round_to(digits): pow(10; digits) as $scale | . * $scale | round / $scale;
       p50_over_notify_p50: ((of("live"; "items") | percentile(50)) / (of("live"; "notify") | percentile(50)) | round_to(2)),
       # Each round's own pair: what else the machine did weighs on both.
       writer_tps_over_pgoutput: ([of("writers"; "itemize"), of("writers"; "pgoutput")] | transpose | map(.[0] / .[1]) | median | round_to(3)),
+      writer_tps_with_sidecar_over_pgoutput: ([of("writers"; "sidecar"), of("writers"; "pgoutput")] | transpose | map(.[0] / .[1]) | median | round_to(3)),
       writer_tps_over_none: ([of("writers"; "itemize"), of("writers"; "none")] | transpose | map(.[0] / .[1]) | median | round_to(3)),
       writer_tps_over_pgoutput_rounds: ([of("writers"; "itemize"), of("writers"; "pgoutput")] | transpose | map(.[0] / .[1] | round_to(3)))
     }

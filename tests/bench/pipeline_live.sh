@@ -39,17 +39,29 @@ prepare_writers() {
     --command 'GRANT EXECUTE ON FUNCTION itemize.report_stream(text), itemize.report_clusters(json) TO itemize_global'
 }
 
-# Transactions a second while the slot of one kind is followed.
-run_writers() { # ROUND none|pgoutput|itemize
+# The same receiver for either plugin, so that what differs is the server's own work.
+follow_writers() { # DATABASE PLUGIN OPTION...
+  local database=$1 plugin=$2
+  shift 2
+  ask "$database" --command "SELECT pg_create_logical_replication_slot('writers', '$plugin')"
+  "${as_test_user[@]}" pg_recvlogical --host "$work/run/pg" --port 5432 --username postgres --dbname "$database" \
+    --slot writers --start "$@" --file - > /dev/null 2>&1 &
+  pid_of[follower]=$!
+}
+
+# Transactions a second while the slot of one kind is followed; sidecar: by a global sidecar with its Redis, which take
+# their share of the same cores.
+run_writers() { # ROUND none|pgoutput|itemize|sidecar
   local round=$1 kind=$2 database=writers_plain
   case $kind in
     pgoutput)
-      ask writers_plain --command "SELECT pg_create_logical_replication_slot('writers', 'pgoutput')"
-      "${as_test_user[@]}" pg_recvlogical --host "$work/run/pg" --port 5432 --username postgres --dbname writers_plain \
-        --slot writers --start --option proto_version=1 --option publication_names=bench --file - > /dev/null 2>&1 &
-      pid_of[follower]=$!
+      follow_writers writers_plain pgoutput --option proto_version=1 --option publication_names=bench
       ;;
     itemize)
+      database=writers_defined
+      follow_writers "$database" itemize --option version=1
+      ;;
+    sidecar)
       database=writers_defined
       start_redis global
       "${as_test_user[@]}" itemize-sidecar global --database "${database_url/bench/$database}=itemize_reader" \
@@ -65,7 +77,7 @@ run_writers() { # ROUND none|pgoutput|itemize
   printf 'writers %s %s\n' "$kind" "$(sed -n 's/^tps = \([0-9.]*\) .*/\1/p' "$work/answer")" >> "$work/measurements"
   if [ "$kind" != none ]; then
     end_process follower
-    if [ "$kind" = itemize ]; then stop_redis global; fi
+    if [ "$kind" = sidecar ]; then stop_redis global; fi
     await 'the slot is free' "$work/pgbench.log" slot_is_free writers
     ask postgres --command "SELECT pg_drop_replication_slot('writers')"
   fi
@@ -77,13 +89,13 @@ slot_is_free() { # SLOT
 }
 
 measure_writers() {
-  local round at kinds=(none pgoutput itemize)
+  local round at kinds=(none pgoutput itemize sidecar)
   prepare_writers
-  printf 'writers: pgbench, %d rounds of %d s each without a slot, with pgoutput, with itemize\n' "$writer_rounds" \
+  printf 'writers: pgbench, %d rounds of %d s each without a slot, with pgoutput, with itemize, with a sidecar\n' "$writer_rounds" \
     "$writer_seconds"
   for ((round = 1; round <= writer_rounds; round++)); do
-    for at in 0 1 2; do
-      run_writers "$round" "${kinds[(at + round) % 3]}"
+    for at in 0 1 2 3; do
+      run_writers "$round" "${kinds[(at + round) % 4]}"
     done
   done
 }
