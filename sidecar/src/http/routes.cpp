@@ -114,8 +114,8 @@ Reply Routes::Readiness() const {
   std::vector<std::pair<std::string, bool>> parts = {
       {"redis", redis}, {"local_copy", copy}, {"database", !context_.backends.database_outage.ongoing()}};
   // What else runs in this process; without it what is held can still be served.
-  for (const auto &part : context_.backends.services.readiness.Snapshot())
-    parts.push_back(part);
+  const auto others = context_.backends.services.readiness.Snapshot();
+  parts.insert(parts.end(), others.begin(), others.end());
   return ReadinessReply(redis && copy, parts);
 }
 
