@@ -163,13 +163,14 @@ WITH installed AS (
   FROM setting s WHERE s.name = 'hot_standby_feedback' AND pg_is_in_recovery()
 
   UNION ALL
-  SELECT 140, 'event_triggers', CASE WHEN t.enabled = 3 THEN 'ok' ELSE 'missing' END,
-         CASE WHEN t.enabled = 3 THEN 'definitions follow DDL' ELSE 'definitions do not follow DDL: event triggers are disabled or gone' END,
-         CASE WHEN t.enabled < 3
-              THEN 'ALTER EVENT TRIGGER itemize_ddl_command_end ENABLE; ALTER EVENT TRIGGER itemize_sql_drop ENABLE;'
-                   ' ALTER EVENT TRIGGER itemize_guard_drops ENABLE;' END, false
+  SELECT 140, 'event_triggers', CASE WHEN t.enabled = 4 THEN 'ok' ELSE 'missing' END,
+         CASE WHEN t.enabled = 4 THEN 'definitions follow DDL' ELSE 'definitions do not follow DDL: event triggers are disabled or gone' END,
+         CASE WHEN t.enabled < 4
+              THEN 'ALTER EVENT TRIGGER itemize_ddl_command_start ENABLE; ALTER EVENT TRIGGER itemize_ddl_command_end ENABLE;'
+                   ' ALTER EVENT TRIGGER itemize_sql_drop ENABLE; ALTER EVENT TRIGGER itemize_guard_drops ENABLE;' END, false
   FROM (SELECT count(*) AS enabled FROM pg_event_trigger g
-        WHERE g.evtname IN ('itemize_ddl_command_end', 'itemize_sql_drop', 'itemize_guard_drops') AND g.evtenabled IN ('O', 'A')) t
+        WHERE g.evtname IN ('itemize_ddl_command_start', 'itemize_ddl_command_end', 'itemize_sql_drop', 'itemize_guard_drops')
+          AND g.evtenabled IN ('O', 'A')) t
 
   UNION ALL
   SELECT 150, 'definitions', 'ok', 'every definition fits its table', NULL, false
