@@ -62,6 +62,17 @@ subtest 'events stand between the changes of their transaction' => sub {
 		qr/topic "brief" is not defined/, 'nor one whose making was rolled back');
 };
 
+subtest 'messages with other prefixes are not ours' => sub {
+	my $content = "1\t" . '0' x 64 . "\torders.new\t1";
+	for my $prefix ('', 'theirs', 'Itemize', 'itemiz', 'itemize2', 'itemize.x')
+	{
+		sql("SELECT pg_logical_emit_message($_, '$prefix', '$content')") for 'true', 'false';
+	}
+	sql('BEGIN', "SELECT pg_logical_emit_message(true, 'theirs', repeat('x', 1000000))", "INSERT INTO item VALUES (8, 'y')", 'COMMIT');
+	is_deeply([ map { @$_[ 0 .. 1 ] } changes() ], [ 'I', 1 ], 'they do not come, and do not count');
+	unlike(slurp($node->logfile), qr/leaves out a logical message/, 'nor does the log complain of them');
+};
+
 subtest 'nobody writes in the name of publish' => sub {
 	sql('CREATE ROLE stranger LOGIN');
 	like(error_of("SET ROLE stranger; SELECT itemize.publish('orders.new', '1')"), qr/permission denied for function publish/, 'publish is granted');

@@ -242,15 +242,38 @@ subtest 'positions' => sub {
 
 subtest 'a slot without anything to say moves on' => sub {
 	my $slot = sub { return sql("SELECT $_[0] FROM pg_replication_slots WHERE slot_name = 'itemize'") };
-	my $restart = $slot->('restart_lsn');
-	sql('INSERT INTO noise SELECT generate_series(1, 1000)');
-	my $written = sql('SELECT pg_current_wal_insert_lsn()');
-	ok(eval { poll_until(sub { $slot->("confirmed_flush_lsn >= '$written'") eq 't' }, 'the confirmed position') },
-		'the confirmed position passes what nobody has defined');
-	ok( eval {
-			poll_until(sub { sql('CHECKPOINT; INSERT INTO noise VALUES (0)'); $slot->("restart_lsn > '$restart'") eq 't' }, 'the restart position');
-		},
-		'and the server may forget the WAL');
+	sql('CREATE DATABASE elsewhere');
+	for (
+		[ 'tables that nobody has defined', 'postgres',  'INSERT INTO noise SELECT generate_series(1, 1000)' ],
+		[ 'another database',               'elsewhere', 'CREATE TABLE IF NOT EXISTS noise (n int); INSERT INTO noise SELECT generate_series(1, 1000)' ],
+		[ 'messages of others',             'postgres',  q{SELECT pg_logical_emit_message(true, 'theirs', repeat('x', 10000))} ])
+	{
+		my ($what, $database, $write) = @$_;
+		my $writes = sub { return $node->safe_psql($database, "SET client_min_messages = warning; $write; $_[0]") };
+		my $written = $writes->('SELECT pg_current_wal_insert_lsn()') =~ s/.*\n//sr;
+		ok(eval { poll_until(sub { $slot->("confirmed_flush_lsn >= '$written'") eq 't' }, 'the confirmed position') },
+			"the confirmed position passes $what");
+		ok( eval { poll_until(sub { $writes->('CHECKPOINT'); $slot->("restart_lsn >= '$written'") eq 't' }, 'the restart position') },
+			'and the server may forget the WAL');
+	}
+};
+
+subtest 'the way of an event is measured, from its commit to its client' => sub {
+	my $count = sub { return http_get($sidecar->url('/metrics'))->{body} =~ /^itemize_live_delivery_lag_seconds_$_[0] (\S+)$/m ? $1 + 0 : undef };
+	my $stream = follow('item/*');
+	my $hello  = next_of($stream, 'hello');
+	my $before = $count->('count');
+	sql("INSERT INTO item VALUES (900, 'measured', 1)");
+	next_change($stream);
+	ok(eval { poll_until(sub { $count->('count') == $before + 1 }, 'the measure') }, 'an event is one measure') or diag($count->('count'));
+	cmp_ok($count->('sum'), '>', 0, 'of more than nothing');
+	my $late = open_events($sidecar->url("/v1/live?items=item/*&last_event_id=$hello->{id}"));
+	next_change($late);
+	sql("UPDATE item SET n = 2 WHERE id = 900");
+	next_change($_) for $stream, $late;
+	ok(eval { poll_until(sub { $count->('count') >= $before + 3 }, 'the measures') }, 'a client more is a measure more');
+	is($count->('count'), $before + 3, 'what a client has missed and is told later is none');
+	$_->stop for $stream, $late;
 };
 
 is($sidecar->stop, 0, 'the sidecar ends with status 0');

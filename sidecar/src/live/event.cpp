@@ -24,8 +24,9 @@ std::shared_ptr<Event> Make(std::string subject, const Position &position, std::
   return event;
 }
 
-SharedEvent OfStream(std::shared_ptr<Event> event) {
+SharedEvent OfStream(std::shared_ptr<Event> event, std::int64_t commit_time) {
   event->of_stream = true;
+  event->commit_time = commit_time;
   return event;
 }
 
@@ -50,7 +51,7 @@ std::string Subject(std::string_view type, std::string_view key) {
 std::string WholeTypeSubject(std::string_view type) { return Subject(type, "*"); }
 
 SharedEvent ItemEvent(const Position &position, std::string_view operation, std::string_view type, std::string_view key,
-                      std::optional<std::string_view> row) {
+                      std::optional<std::string_view> row, std::int64_t commit_time) {
   std::string data = R"({"op":")";
   data += operation;
   data += R"(","type":")";
@@ -63,21 +64,23 @@ SharedEvent ItemEvent(const Position &position, std::string_view operation, std:
     data += *row;
   }
   data += '}';
-  return OfStream(Make(Subject(type, key), position, "item", data));
+  return OfStream(Make(Subject(type, key), position, "item", data), commit_time);
 }
 
-SharedEvent TruncateEvent(const Position &position, std::string_view type) {
+SharedEvent TruncateEvent(const Position &position, std::string_view type, std::int64_t commit_time) {
   return OfStream(
-      Make(WholeTypeSubject(type), position, "item", R"({"op":"truncate","type":")" + std::string(type) + R"("})"));
+      Make(WholeTypeSubject(type), position, "item", R"({"op":"truncate","type":")" + std::string(type) + R"("})"),
+      commit_time);
 }
 
-SharedEvent MessageEvent(const Position &position, std::string_view topic, std::string_view payload) {
+SharedEvent MessageEvent(const Position &position, std::string_view topic, std::string_view payload,
+                         std::int64_t commit_time) {
   std::string data = R"({"topic":")";
   data += topic;
   data += R"(","payload":)";
   data += payload;
   data += '}';
-  return OfStream(Make({}, position, "message", data));
+  return OfStream(Make({}, position, "message", data), commit_time);
 }
 
 SharedEvent HelloEvent(const std::optional<Position> &from, const Position &current) {

@@ -4,6 +4,7 @@
 #include "itemize/lsn.hpp"
 
 #include <chrono>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -19,6 +20,8 @@ struct Event {
   Version version;
   /// A change or a message of the stream: not for a client that has had everything up to its version already.
   bool of_stream = false;
+  /// Of what is told as it happens: microseconds since the Unix epoch; 0 for all else, also for what is told again.
+  std::int64_t commit_time = 0;
   /// Complete, with the empty line that ends it.
   std::string text;
 };
@@ -31,15 +34,19 @@ inline constexpr std::chrono::milliseconds kReconnectDelay{2000};
 [[nodiscard]] std::string Subject(std::string_view type, std::string_view key);
 [[nodiscard]] std::string WholeTypeSubject(std::string_view type);
 
+// `commit_time` below: Event::commit_time.
+
 /// A changed item. `operation` is insert, update or delete. Without a row the client is to ask for it.
 [[nodiscard]] SharedEvent ItemEvent(const Position &position, std::string_view operation, std::string_view type,
-                                    std::string_view key, std::optional<std::string_view> row);
+                                    std::string_view key, std::optional<std::string_view> row,
+                                    std::int64_t commit_time = 0);
 
 /// Every item of the type is gone.
-[[nodiscard]] SharedEvent TruncateEvent(const Position &position, std::string_view type);
+[[nodiscard]] SharedEvent TruncateEvent(const Position &position, std::string_view type, std::int64_t commit_time = 0);
 
 /// An application event of a topic; no other replaces it.
-[[nodiscard]] SharedEvent MessageEvent(const Position &position, std::string_view topic, std::string_view payload);
+[[nodiscard]] SharedEvent MessageEvent(const Position &position, std::string_view topic, std::string_view payload,
+                                       std::int64_t commit_time = 0);
 
 /// The first event: where the stream stands (`current`). Its id is `from`: what follows comes after it,
 /// so a client that resumes is not moved past what it has yet to receive. Without one the client stays where it is, for

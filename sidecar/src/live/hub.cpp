@@ -30,7 +30,10 @@ LiveMetrics::LiveMetrics(Metrics &metrics)
                                 "Events dropped because a newer version of their item was waiting")),
       resyncs(
           metrics.Counter("itemize_live_resyncs_total", "Times a live client was told to ask for everything again")),
-      evicted(metrics.Counter("itemize_live_evictions_total", "Live clients closed for being too slow")) {}
+      evicted(metrics.Counter("itemize_live_evictions_total", "Live clients closed for being too slow")),
+      lag(metrics.Histogram("itemize_live_delivery_lag_seconds",
+                            "Commit to the client's socket, of events as they happen",
+                            {0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0})) {}
 
 Hub::Hub(asio::io_context &loop, const HubOptions &options, Services &services)
     : loop_(loop), options_(options), metrics_(services.metrics), keepalive_(loop) {}
@@ -65,7 +68,7 @@ void Hub::Publish(const StreamEntry &entry, const RowSource &row_source) {
   if (auto piece = PieceReader::Open(entry.piece)) {
     Change change;
     while (piece->Next(change))
-      PublishChange(change, piece->header().commit_lsn, completed);
+      PublishChange(change, piece->header(), completed);
   }
   standing_->position.version = entry.id;
   MoveTo(standing_->position);
@@ -100,17 +103,18 @@ bool Hub::IsCurrent(const Change &change) const {
   return type != types_.end() && type->second.readable && type->second.generation == change.generation;
 }
 
-void Hub::PublishChange(const Change &change, Lsn commit_lsn,
+void Hub::PublishChange(const Change &change, const PieceHeader &header,
                         const std::unordered_map<std::string, std::string> &completed) {
-  const Position position{standing_->position.epoch, {commit_lsn, change.ordinal}};
+  const Position position{standing_->position.epoch, {header.commit_lsn, change.ordinal}};
   if (change.kind == LineKind::kDefinition) return PublishDefinition(change, position);
-  if (change.kind == LineKind::kMessage) return PublishMessage(change, position);
+  if (change.kind == LineKind::kMessage) return PublishMessage(change, position, header.commit_time);
   if (change.kind == LineKind::kSetAside) return; // what it means for the item is told by the change behind it
   // Access is decided here, too, not only when somebody subscribes: rules change in between.
   if (!IsCurrent(change)) return;
   if (change.kind == LineKind::kTruncate) {
     auto receivers = Alive(index_.FindType(change.type));
-    if (!receivers.empty()) Send(std::move(receivers), TruncateEvent(position, change.type), position);
+    if (!receivers.empty())
+      Send(std::move(receivers), TruncateEvent(position, change.type, header.commit_time), position);
     return;
   }
   auto receivers = Alive(index_.Find(change.type, change.key));
@@ -123,15 +127,17 @@ void Hub::PublishChange(const Change &change, Lsn commit_lsn,
       row = at->second;
     }
   }
-  Send(std::move(receivers), ItemEvent(position, OperationName(change.kind), change.type, change.key, row), position);
+  Send(std::move(receivers),
+       ItemEvent(position, OperationName(change.kind), change.type, change.key, row, header.commit_time), position);
 }
 
-void Hub::PublishMessage(const Change &change, const Position &position) {
+void Hub::PublishMessage(const Change &change, const Position &position, std::int64_t commit_time) {
   const std::string name = kTopicMark + std::string(change.topic);
   const auto access = types_.find(name);
   if (access == types_.end() || !access->second.readable) return;
   auto receivers = Alive(index_.FindType(name));
-  if (!receivers.empty()) Send(std::move(receivers), MessageEvent(position, change.topic, change.payload), position);
+  if (!receivers.empty())
+    Send(std::move(receivers), MessageEvent(position, change.topic, change.payload, commit_time), position);
 }
 
 void Hub::PublishDefinition(const Change &change, const Position &position) {

@@ -37,6 +37,8 @@ struct LiveMetrics {
   prometheus::Counter &conflated;
   prometheus::Counter &resyncs;
   prometheus::Counter &evicted;
+  /// Seconds from the commit to the moment when the client's socket has taken the event.
+  prometheus::Histogram &lag;
 };
 
 /// The row of an item as it is now, for a change that does not carry all of it.
@@ -96,10 +98,10 @@ private:
   [[nodiscard]] static Receivers Alive(const std::vector<Subscriber *> &subscribers);
   [[nodiscard]] std::unordered_map<std::string, std::string> CompleteRows(const StreamEntry &entry,
                                                                           const RowSource &row_source);
-  void PublishChange(const Change &change, Lsn commit_lsn,
+  void PublishChange(const Change &change, const PieceHeader &header,
                      const std::unordered_map<std::string, std::string> &completed);
   void PublishDefinition(const Change &change, const Position &position);
-  void PublishMessage(const Change &change, const Position &position);
+  void PublishMessage(const Change &change, const Position &position, std::int64_t commit_time);
   void Send(Receivers receivers, SharedEvent event, const Position &position);
   void Insert(const std::shared_ptr<Subscriber> &subscriber, const std::vector<SharedEvent> &first);
   [[nodiscard]] bool IsCurrent(const Change &change) const;

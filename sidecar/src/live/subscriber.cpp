@@ -1,10 +1,12 @@
 #include "live/subscriber.hpp"
 
+#include "base/clock.hpp"
 #include "live/hub.hpp"
 
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/write.hpp>
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -112,6 +114,10 @@ void Subscriber::Flush() {
     if (self->closed_) return;
     if (error) return self->Close();
     self->hub_.metrics().sent.Increment(static_cast<double>(self->in_flight_.size()));
+    for (const SharedEvent &event : self->in_flight_) {
+      // The clocks of two machines may differ by more than the lag.
+      if (event->commit_time > 0) self->hub_.metrics().lag.Observe(std::max(0.0, SecondsSince(event->commit_time)));
+    }
     self->in_flight_.clear();
     self->Flush();
   });
