@@ -18,11 +18,14 @@ $node->safe_psql('postgres', q{
 CREATE TABLE item (id int PRIMARY KEY, n int);
 SELECT itemize.define('item', 'item', fields => '{n}', read => 'everyone');
 INSERT INTO item SELECT i, 0 FROM generate_series(1, 100) i;
+CREATE TABLE long (id text PRIMARY KEY, n int);
+SELECT itemize.define('long', 'long', fields => '{n}', read => 'everyone');
 SELECT pg_create_logical_replication_slot('naive', 'test_decoding');
 });
 my $redis = start_redis();
 my $directory = PostgreSQL::Test::Utils::tempdir();
 my $local = start_redis('--dir', $directory);
+$local->cli('CONFIG', 'SET', 'maxmemory-policy', 'allkeys-lru');
 my $proxy = Itemize::Proxy->launch($node->host . '/.s.PGSQL.' . $node->port);
 my @urls = ('--global-redis', $redis->url, '--local-redis', $local->url);
 my $global = start_sidecar('global', postgres => $node, flags => \@urls);
@@ -133,6 +136,11 @@ subtest 'a commit that is in the log before it is visible' => sub {
 	return;
 };
 
+subtest 'a Redis that may evict what must stay' => sub {
+	is(join(' ', map { "$_->{level} $_->{maxmemory_policy}" } $applier->log_events('harmful_eviction')), 'warning allkeys-lru', 'the log warns');
+	return;
+};
+
 subtest 'a Redis that went back' => sub {
 	my $key = 40;
 	is(body($key), '{"n":0}', 'held');
@@ -149,9 +157,64 @@ subtest 'a Redis that went back' => sub {
 	$applier->signal('CONT');
 	poll_until(sub { my $answer = get($key); $answer->{body} eq '{"n":1}' or die "it went back\n"; !$answer->{headers}{'itemize-degraded'} }, 'a copy whose items were dropped');
 	is(scalar $applier->log_events('items_dropped'), 1, 'for that reason');
+	is(scalar $applier->log_events('harmful_eviction'), 1, 'one whose policy is harmless now');
 	$global->signal('CONT');
 	applied($token);
 	is(body($key), '{"n":1}', 'and the stream follows');
+	return;
+};
+
+# The reader has a link of its own to Redis.
+subtest 'a reader that could not reach Redis, and can again' => sub {
+	my $link = Itemize::Proxy->launch($local->port);
+	my $reader = start_sidecar('extended', postgres => $node, flags => [ '--local-redis', 'redis://127.0.0.1:' . $link->port ]);
+	my $read = sub { my ($path, @headers) = @_; return http_get($reader->url("/v1/items/$path"), @headers) };
+	my $said = sub { my $answer = $read->(@_); return "$answer->{status} " . ($answer->{headers}{'itemize-degraded'} // 'copy') . ($answer->{status} == 200 ? " $answer->{body}" : '') };
+	my $types = sub { return $local->cli('HGET', $local->cli('HGET', 'itemize:local', 'namespace') . ':local:types', 'long') };
+
+	# With more than is remembered key by key, for the last part.
+	applied(commit(q{INSERT INTO long SELECT 'b' || repeat('k', 2500) || i, 0 FROM generate_series(10000, 13999) i; INSERT INTO long VALUES ('a', 0)}));
+	is($said->($_), '200 copy {"n":0}', "$_: held") for qw(item/50 item/51 item/52 item/53 long/a);
+	my $before = $types->();
+
+	# The stream stands still, so the copy that comes back into reach has the older rows.
+	$global->signal('STOP');
+	my $token = commit('UPDATE item SET n = 1 WHERE id IN (50, 52); DELETE FROM item WHERE id = 51; UPDATE long SET n = 1 WHERE id = \'a\'');
+	my $cut = sub { $link->kill9; poll_until(sub { ($read->('item/100')->{headers}{'itemize-degraded'} // '') eq 'redis' }, 'degraded'); return };
+	$cut->();
+	is($said->('item/50'), '200 redis {"n":1}', 'without Redis the database answers');
+	is($said->('item/51'), '404 redis', 'also that there is no such item');
+	is($said->('nothing/1'), '404 redis', 'which is not told from what may not be read');
+	my $missing = $read->('item/51', "Itemize-Min-Position: $token");
+	is($missing->{headers}{'itemize-position'}, $token, 'with the position that was asked for');
+	like($read->('item?after=51&limit=1')->{body}, qr/"key":"52","item":\{"n":1\}/, 'and a page');
+	is(body(50), '{"n":0}', 'the copy has the older row: the hazard is real');
+	$link->restart;
+	my $shown = sub {
+		my ($path, $expected) = @_;
+		poll_until(sub { my $now = $said->($path); return $now eq "$expected" || ($now =~ / redis/ ? 0 : die "$path: it went back: $now\n") }, "$path from the copy");
+		return;
+	};
+	ok(eval { $shown->(@$_); 1 }, "$_->[0] does not go back") or diag($@) for [ 'item/50', '200 copy {"n":1}' ], [ 'item/51', '404 copy' ], [ 'item/52', '200 copy {"n":1}' ];
+	poll_until(sub { body(50) eq '{"n":1}' && body(51) eq '404' && body(52) eq '{"n":1}' }, 'other readers of the cluster see it, too');
+	is($said->('item/53'), '200 copy {"n":0}', 'the rest is held as before');
+	is($types->(), $before, 'and of another type all');
+
+	$cut->();
+	my ($after, $pages) = ('', 0);
+	while (defined $after)
+	{
+		my $page = $read->('long?limit=1000' . ($after eq '' ? '' : "&after=$after"))->{json} // die "no page\n";
+		($after, $pages) = ($page->{next}, $pages + 1);
+	}
+	is($pages, 5, 'so much was shown that the keys are not remembered');
+	$link->restart;
+	ok(eval { $shown->('long/a', '200 copy {"n":1}'); 1 }, 'nor does any of these go back') or diag($@);
+	isnt($types->(), $before, 'as all items of the type are put out of reach');
+	$global->signal('CONT');
+	applied($token);
+	is($said->('item/50') . $said->('long/a'), '200 copy {"n":1}200 copy {"n":1}', 'and the stream follows');
+	is($reader->stop, 0, 'status 0');
 	return;
 };
 

@@ -159,10 +159,12 @@ Reply Items::One(const FramedRequest &request, std::string_view type, std::strin
   const std::string name(type);
   auto read = reader_.Read(name, {*key}, demand);
   Reply reply;
-  // A missing item says no more than an unreadable one: not even a position.
+  // A missing item says no more than an unreadable one: not even a position, but that which was asked for.
   if (read.status == Status::kOk && !read.rows.front()) read.status = Status::kUnreadable;
   if (read.status != Status::kOk) {
     reply = WithoutContent(read.status, read.position, demand, name, *key);
+    if (read.status == Status::kUnreadable && read.without_redis)
+      Describe(reply, demand.at_least, read.without_redis, false);
   } else {
     reply = Content(request.head, std::move(*read.rows.front()));
     Describe(reply, read.position, read.without_redis, read.stale);

@@ -42,6 +42,13 @@ ApplySession::ApplySession(const Options &options, Services &services, ApplyMetr
       local_(ParseRedisUrl(options.local_redis), options) {}
 
 void ApplySession::Run(const std::function<void()> &working) {
+  const std::string policy = local_.HarmfulEviction();
+  if (!policy.empty()) {
+    services_.log.Warning("harmful_eviction",
+                          {{"maxmemory_policy", policy},
+                           {"consequence", "clients may miss changes once Redis evicts keys that have no expiry"},
+                           {"hint", "in the local Redis: CONFIG SET maxmemory-policy volatile-lru"}});
+  }
   tip_ = WaitForTip().last;
   if (const auto state = local_.ReadState()) {
     state_ = *state;

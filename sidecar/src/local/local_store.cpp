@@ -150,6 +150,22 @@ return redis.status_reply('OK')
   script.Run(connection_, {state_key_}, {name, LocalNamespace::kTypes});
 }
 
+std::string LocalStore::HarmfulEviction() {
+  // Not CONFIG GET, which more access lists and hosted servers refuse.
+  constexpr std::string_view kField = "maxmemory_policy:";
+  try {
+    const Reply reply = connection_.Command({"INFO", "memory"});
+    const std::string_view text = reply.Text();
+    const std::size_t at = text.find(kField);
+    if (at == std::string_view::npos) return {};
+    const std::size_t begin = at + kField.size();
+    std::string policy(text.substr(begin, text.find_first_of("\r\n", begin) - begin));
+    return policy.rfind("allkeys-", 0) == 0 ? policy : std::string();
+  } catch (const RedisReplyError &) {
+    return {};
+  }
+}
+
 void LocalStore::Release() { connection_.Command({"HSET", state_key_, LocalField::kServer, connection_.RunId()}); }
 
 bool LocalStore::Sweep() {

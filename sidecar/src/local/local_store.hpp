@@ -62,6 +62,10 @@ public:
   /// Takes in what is under way, whatever it says.
   void Settle();
 
+  /// The eviction policy of this Redis when it takes keys without an expiry, of which the copy does not stay true; else
+  /// empty, also when Redis does not tell.
+  std::string HarmfulEviction();
+
   /// Longest piece that this Redis takes, in bytes.
   [[nodiscard]] std::size_t longest_piece() const { return longest_piece_; }
 

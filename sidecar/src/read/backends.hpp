@@ -8,6 +8,7 @@
 #include "read/lazy_connection.hpp"
 #include "read/local_copy.hpp"
 #include "read/position_floor.hpp"
+#include "read/shown_uncached.hpp"
 
 #include <memory>
 #include <string>
@@ -35,6 +36,7 @@ struct ReadBackends {
   RedisEndpoint redis_endpoint;
   LocalCopy local;
   PositionFloor floor;
+  ShownUncached shown_uncached;
   /// In the order of the options.
   std::vector<std::unique_ptr<Replica>> replicas;
   Outage redis_outage;

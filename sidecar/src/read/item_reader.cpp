@@ -45,6 +45,14 @@ std::vector<std::optional<std::string>> RowsOf(std::vector<HeldItem> items) {
   return rows;
 }
 
+std::vector<std::string> KeysOf(const std::vector<PageItem> &items) {
+  std::vector<std::string> keys;
+  keys.reserve(items.size());
+  for (const PageItem &item : items)
+    keys.push_back(item.key);
+  return keys;
+}
+
 ReadResult::Status StatusOf(LocalRead::Access access) {
   using Status = ReadResult::Status;
   switch (access) {
@@ -75,9 +83,19 @@ ItemReader::ItemReader(ReadBackends &backends)
   }
 }
 
+void ItemReader::Forget(RedisConnection &redis, const ShownUncached::Due &due) {
+  if (due.whole) backends_.local.ForgetType(redis, due.type);
+  if (!due.keys.empty()) backends_.local.Forget(redis, due.type, due.keys);
+  backends_.shown_uncached.Forgotten(due);
+}
+
 bool ItemReader::ReadLocal(const std::string &type, const std::vector<std::string> &keys, LocalRead &local) {
   const auto floor = backends_.floor.Get();
-  if (!WithRedis([&](RedisConnection &redis) { local = backends_.local.Read(redis, type, keys); })) return false;
+  const auto read = [&](RedisConnection &redis) {
+    if (const auto due = backends_.shown_uncached.DueOf(type, keys)) Forget(redis, *due);
+    local = backends_.local.Read(redis, type, keys);
+  };
+  if (!WithRedis(read)) return false;
   if (!local.position) return true;
   if (local.behind) return false;
   if (floor && PositionFloor::IsBelow(*local.position, *floor)) return false;
@@ -207,6 +225,7 @@ void ItemReader::CompleteWithoutStoring(const Question &question, const std::vec
   }
   result.without_redis =
       !forget || !WithRedis([&](RedisConnection &redis) { backends_.local.Forget(redis, question.type, unknown); });
+  if (result.without_redis) backends_.shown_uncached.Add(question.type, unknown);
 }
 
 ReadResult ItemReader::ReadWithoutCopy(const std::string &type, const std::vector<std::string> &keys,
@@ -234,6 +253,7 @@ ReadResult ItemReader::ReadWithoutCopy(const std::string &type, const std::vecto
     result.status = Status::kUnreadable;
     return result;
   }
+  backends_.shown_uncached.Add(type, keys);
   result.rows = RowsOf(std::move(items));
   return result;
 }
@@ -268,7 +288,11 @@ PageResult ItemReader::Page(const std::string &type, std::size_t limit, const st
     }
     // A full page may be the last one; the client then finds the next one empty.
     if (result.items.size() == limit) result.next = result.items.back().key;
-    if (!result.without_redis) TakeRowsFromCopy(type, result, demand);
+    if (result.without_redis) {
+      backends_.shown_uncached.Add(type, KeysOf(result.items));
+    } else {
+      TakeRowsFromCopy(type, result, demand);
+    }
   } catch (const UnknownType &) {
     result.status = Status::kUnreadable;
   } catch (const DatabaseRefused &) {
@@ -285,10 +309,7 @@ PageResult ItemReader::Page(const std::string &type, std::size_t limit, const st
 }
 
 void ItemReader::TakeRowsFromCopy(const std::string &type, PageResult &page, const ReadDemand &demand) {
-  std::vector<std::string> keys;
-  keys.reserve(page.items.size());
-  for (const PageItem &item : page.items)
-    keys.push_back(item.key);
+  std::vector<std::string> keys = KeysOf(page.items);
   ReadDemand of_rows;
   of_rows.at_least = demand.at_least;
   ReadResult read = Read(type, keys, of_rows);

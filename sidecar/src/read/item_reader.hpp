@@ -59,7 +59,7 @@ public:
   /// Whether everyone may read the type now.
   ReadResult::Status Access(const std::string &type);
 
-  /// Asks both servers something small, and notes whether they answer.
+  /// Asks both servers something small, and notes whether they answer; catches up on what the copy is to forget.
   void Probe();
 
   /// Runs `use(RedisConnection &)`, which may be called twice; false when Redis is gone. Throws no RedisError but that
@@ -142,6 +142,8 @@ private:
   void NoteDatabase(const char *error);
   void NoteReplica(Replica &replica, const char *error);
 
+  /// After this the copy shows nothing older of `due`.
+  void Forget(RedisConnection &redis, const ShownUncached::Due &due);
   /// False when Redis is gone, or behind what this process has shown.
   bool ReadLocal(const std::string &type, const std::vector<std::string> &keys, LocalRead &local);
   ReadResult ReadThrough(const std::string &type, const std::vector<std::string> &keys, const ReadDemand &demand);

@@ -131,6 +131,10 @@ void LocalCopy::Forget(RedisConnection &redis, const std::string &type, const st
   kForgetScript.Run(redis, {state_key_}, arguments);
 }
 
+void LocalCopy::ForgetType(RedisConnection &redis, const std::string &type) const {
+  kForgetTypeScript.Run(redis, {state_key_}, {type});
+}
+
 void LocalCopy::AbandonFill(RedisConnection &redis, const std::string &type, const FillLease &lease,
                             const std::vector<std::string> &keys) const {
   RedisArguments arguments{type, lease.name_space, lease.gen, lease.token};

@@ -94,6 +94,8 @@ public:
                        const std::vector<FetchedItem> &fetched) const;
   /// Before an answer that could not be stored is given.
   void Forget(RedisConnection &redis, const std::string &type, const std::vector<std::string> &keys) const;
+  /// The same for all that is held of the type.
+  void ForgetType(RedisConnection &redis, const std::string &type) const;
   void AbandonFill(RedisConnection &redis, const std::string &type, const FillLease &lease,
                    const std::vector<std::string> &keys) const;
 

@@ -3,6 +3,13 @@
 
 namespace itemize::sidecar::read {
 
+namespace {
+
+/// Keys in one step: about a millisecond of Redis.
+constexpr std::size_t kForgottenAtOnce = 500;
+
+} // namespace
+
 bool ItemReader::IsAboutTheQuestion(const PostgresError &error) {
   constexpr std::string_view kClassDataException = "22";
   return error.sqlstate().compare(0, kClassDataException.size(), kClassDataException) == 0;
@@ -78,7 +85,13 @@ void ItemReader::NoteReplica(Replica &replica, const char *error) {
 }
 
 void ItemReader::Probe() {
-  WithRedis([](RedisConnection &redis) { redis.Command({"PING"}); });
+  WithRedis([this](RedisConnection &redis) {
+    redis.Command({"PING"});
+    while (const auto due = backends_.shown_uncached.DueOfAny(kForgottenAtOnce)) {
+      if (backends_.stop.stopped()) return;
+      Forget(redis, *due);
+    }
+  });
   WithDatabase([](PostgresConnection &database) { database.Query("SELECT 1"); });
 }
 

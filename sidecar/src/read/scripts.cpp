@@ -194,6 +194,21 @@ redis.call('HDEL', KEYS[1], 'ahead')
 return redis.status_reply('OK')
 )lua";
 
+/// Items are found by their type's generation and truncations.
+const std::string kForgetTypeBody = R"lua(
+local namespace = local_copy()
+if not namespace then return redis.status_reply('OK') end
+local value = redis.call('HGET', namespace .. ':local:types', ARGV[1])
+local definition, truncations = string.match(value or '', '^(%d+ %S+) ?(%d*)$')
+-- First: a script that has written is not refused for want of memory.
+redis.call('HDEL', KEYS[1], 'ahead')
+if definition then
+  redis.call('HSET', namespace .. ':local:types', ARGV[1],
+    string.format('%s %d', definition, (tonumber(truncations) or 0) + 1))
+end
+return redis.status_reply('OK')
+)lua";
+
 const std::string kFillAbandonBody = R"lua(
 local room = ARGV[2] .. ':fill:' .. ARGV[1] .. ':' .. ARGV[3] .. ':'
 for i = 5, #ARGV do
@@ -208,6 +223,7 @@ const RedisScript kReadScript(kPrelude + kReadBody);
 const RedisScript kFillBeginScript(kPrelude + kFillBeginBody);
 const RedisScript kFillStoreScript(kLuaPrelude + kPrelude + kOwnMarker + kFillStoreBody);
 const RedisScript kForgetScript(kPrelude + kForgetBody);
+const RedisScript kForgetTypeScript(kPrelude + kForgetTypeBody);
 const RedisScript kFillAbandonScript(kOwnMarker + kFillAbandonBody);
 
 } // namespace itemize::sidecar::read

@@ -30,6 +30,9 @@ extern const RedisScript kFillStoreScript;
 /// not be shown after it. Needs no memory.
 extern const RedisScript kForgetScript;
 
+/// ARGV: type. The same for all keys of the type. Needs no memory.
+extern const RedisScript kForgetTypeScript;
+
 /// ARGV: type, namespace, GEN, token, keys. Gives markers back after a failed fill.
 extern const RedisScript kFillAbandonScript;
 
