@@ -92,6 +92,15 @@ TEST(WithoutChangesUpTo, LeavesOutWhatTheStreamHas) {
             "B\t1\t0/10\t7\t1\t\nU\t4\titem\t1\ta\t{\"n\":2}\t5\nD\t5\titem\t1\ta\nC\t0/10\t5\n");
 }
 
+TEST(WithoutChangesUpTo, IsNeededOnlyFromTheFirstChangeOn) {
+  EXPECT_FALSE(BeginsUpTo(kPiece, 2));
+  EXPECT_TRUE(BeginsUpTo(kPiece, 3));
+  EXPECT_TRUE(BeginsUpTo(kPiece, 9));
+  EXPECT_TRUE(BeginsUpTo("B\t1\t0/10\t7\t1\t\nC\t0/10\t5\n", 1)) << "no change";
+  EXPECT_TRUE(BeginsUpTo("B\t1\t0/10\t7\t1\t\n", 1)) << "no line";
+  EXPECT_TRUE(BeginsUpTo("B", 1));
+}
+
 TEST(WithoutChangesUpTo, GivesAPieceThatCanBeRead) {
   const std::string cut = WithoutChangesUpTo(kPiece, 4);
   auto reader = PieceReader::Open(cut);

@@ -215,7 +215,7 @@ void PublishSession::TakePiece(std::string_view piece) {
   // After a crash the slot repeats what it was not told is safe; the stream has it already.
   if (bounds->version <= published_) return;
   std::string cut;
-  if (bounds->version.commit_lsn == published_.commit_lsn) {
+  if (bounds->version.commit_lsn == published_.commit_lsn && BeginsUpTo(piece, published_.ordinal)) {
     // Sent again with other bounds, its beginning may be there already.
     cut = WithoutChangesUpTo(piece, published_.ordinal);
     piece = cut;
