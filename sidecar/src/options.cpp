@@ -127,8 +127,8 @@ Mode ParseMode(const std::string &name) {
   for (std::size_t i = 0; i < kModeNames.size(); ++i) {
     if (name == kModeNames.at(i)) return static_cast<Mode>(i);
   }
-  throw ConfigError("MODE must be absolute, global, local, extended, status, check-config or verify, not \"" + name +
-                    "\"");
+  throw ConfigError("MODE must be absolute, global, local, extended, or one of the commands that --help lists, not \"" +
+                    name + "\"");
 }
 
 void ParseListen(const char *name, const std::string &listen, std::string &address, std::uint16_t &port) {

@@ -58,7 +58,7 @@ subtest 'asked for information' => sub {
 my $occupied = IO::Socket::INET->new(Listen => 1, LocalAddr => '127.0.0.1', LocalPort => 0);
 my @refused = (
 	[ 'no mode', [], qr/MODE/ ],
-	[ 'an unknown mode', ['relative'], qr/MODE must be absolute, global, local, extended, status, check-config or verify, not "relative"/ ],
+	[ 'an unknown mode', ['relative'], qr/MODE must be absolute, global, local, extended, or one of the commands that --help lists, not "relative"/ ],
 	[ 'an unknown flag', [ 'absolute', flags('--colour', 'red') ], qr/--colour/ ],
 	[ 'a flag without its value', [ 'absolute', flags(), '--slot' ], qr/--slot/ ],
 	[ 'a flag given twice', [ 'absolute', flags(), '--slot', 'a', '--slot', 'b' ], qr/--slot/ ],

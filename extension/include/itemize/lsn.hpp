@@ -39,8 +39,8 @@ inline constexpr std::size_t kMaxPgLsnBytes = 2 * 8 + 1;
 
 /// Writes PostgreSQL's own form, `16/B374D848`, at `out`, which has room for kMaxPgLsnBytes.
 inline char *WritePgLsn(char *out, Lsn lsn) {
-  constexpr char kHex[] = "0123456789ABCDEF";
-  const auto write_half = [&out, &kHex](std::uint32_t half) {
+  static constexpr char kHex[] = "0123456789ABCDEF";
+  const auto write_half = [&out](std::uint32_t half) {
     int shift = 28;
     while (shift > 0 && (half >> static_cast<unsigned>(shift)) == 0)
       shift -= 4;

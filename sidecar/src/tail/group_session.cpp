@@ -175,8 +175,11 @@ void GroupSession::ReadBatch(StreamReader &reader) {
     const ReplyView entry = batch.entry(i);
     const auto version = ParseVersion(entry[0].Text());
     const ReplyView fields = entry[1];
-    if (!version || fields.size() != 2) throw ResyncNeeded("malformed_piece");
-    TakePiece(*version, fields[1].Text());
+    if (!version || fields.size() != 2 || !TakePiece(*version, fields[1].Text())) {
+      // Forgotten too: a member that came back would meet the same entry again, for ever.
+      store_->Forget();
+      throw ResyncNeeded("malformed_piece");
+    }
     if (options_.tail.limit > 0 && printed_ >= options_.tail.limit) break;
   }
   writer_.Flush();
@@ -186,9 +189,9 @@ void GroupSession::ReadBatch(StreamReader &reader) {
   }
 }
 
-void GroupSession::TakePiece(const Version &version, std::string_view piece) {
+bool GroupSession::TakePiece(const Version &version, std::string_view piece) {
   auto reader = PieceReader::Open(piece);
-  if (!reader) throw ResyncNeeded("malformed_piece");
+  if (!reader) return false;
   const PieceHeader &header = reader->header();
   const bool contained = snapshot_ && header.commit_lsn <= horizon_ && snapshot_->Contains(header.xid);
   Change change;
@@ -200,12 +203,13 @@ void GroupSession::TakePiece(const Version &version, std::string_view piece) {
       for (unsigned partition = 0; partition < kPartitions; ++partition)
         Print(header, change, partition);
     }
-    if (options_.tail.limit > 0 && printed_ >= options_.tail.limit) return;
+    if (options_.tail.limit > 0 && printed_ >= options_.tail.limit) return true;
   }
-  if (!reader->ok()) throw ResyncNeeded("malformed_piece");
+  if (!reader->ok()) return false;
   for (auto &[number, partition] : partitions_) {
     if (!partition.leaving && partition.delivered < version) partition.delivered = version;
   }
+  return true;
 }
 
 void GroupSession::Print(const PieceHeader &header, const Change &change, unsigned partition) {

@@ -44,7 +44,8 @@ private:
   void CopyRows(StreamReader &reader, StreamTip tip);
   void Follow(StreamReader &reader);
   void ReadBatch(StreamReader &reader);
-  void TakePiece(const Version &version, std::string_view piece);
+  /// False when the piece is malformed.
+  [[nodiscard]] bool TakePiece(const Version &version, std::string_view piece);
   void Print(const PieceHeader &header, const Change &change, unsigned partition);
   void ReadAcknowledgements();
   void WaitForCopyAcknowledged(const Version &position);
