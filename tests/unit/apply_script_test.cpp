@@ -1,6 +1,7 @@
 // What a batch of pieces does to the local copy, in a real Redis of the test's own.
 #include "itemize/row_members.hpp"
 #include "local/local_store.hpp"
+#include "read/local_copy.hpp"
 #include "redis/keys.hpp"
 
 #include <gtest/gtest.h>
@@ -286,6 +287,29 @@ TEST_F(ApplyScriptTest, ADamagedCopyIsReported) {
   EXPECT_THROW(Apply(200, 7, "U\t1\tt\t5\ta\t{\"id\":2}\t6\n"), CopyDamaged);
 }
 
+TEST_F(ApplyScriptTest, ARedisThatDoesNotTakeWritesIsNoDamage) {
+  const auto refused = [&](const std::string &code, const std::string &setting, const std::string &value) {
+    Hold("a", R"({"id":1})", "6");
+    const std::string before = std::string(redis_->Command({"CONFIG", "GET", setting})[1].Text());
+    redis_->Command({"CONFIG", "SET", setting, value});
+    std::string problem;
+    try {
+      Apply(200, 7, "U\t1\tt\t5\ta\t{\"id\":2}\t6\n");
+    } catch (const RedisReplyError &error) {
+      if (error.Is(code)) problem = code;
+    } catch (const CopyDamaged &error) {
+      problem = std::string("damage: ") + error.what();
+    }
+    redis_->Command({"CONFIG", "SET", setting, before});
+    EXPECT_EQ(problem, code);
+    EXPECT_EQ(Field("a", "r"), R"({"id":1})");
+    EXPECT_EQ(Get({"HGET", "itemize:local", "applied"}), "100-0");
+  };
+  refused("OOM", "maxmemory", "1");
+  refused("NOREPLICAS", "min-replicas-to-write", "1");
+  EXPECT_EQ(Apply(200, 7, "U\t1\tt\t5\ta\t{\"id\":2}\t6\n"), 1) << "as soon as it does";
+}
+
 TEST_F(ApplyScriptTest, ABatchAfterOneThatFailedChangesNothing) {
   Hold("a", R"({"id":1})", "6");
   ApplyBatch batch;
@@ -328,6 +352,35 @@ TEST_F(ApplyScriptTest, ALargePieceIsAppliedInStepsAndThePositionMovesLast) {
   EXPECT_EQ(Get({"HGET", "itemize:local", "step"}), "(nil)");
   EXPECT_EQ(Field("1", "r"), R"({"o":1247})");
   EXPECT_EQ(Count({"XLEN", LocalNamespace(state_.name).Stream()}), 1);
+}
+
+TEST_F(ApplyScriptTest, ARowFromBeforeAStepIsNotStoredBehindIt) {
+  const std::string begin = "B\t1\t0/C8\t7\t1000\t\n";
+  const std::string piece = begin + "U\t1\tt\t5\tcold\t{\"o\":1}\t5\n" + LargePiece(600, 2).substr(begin.size());
+  redis_->Command({"HSET", "itemize:local", LocalField::kAhead, "100 - " + state_.name});
+  const read::LocalCopy copy(options_);
+  const auto store = [&](const read::FillLease &lease, Lsn replayed) {
+    const read::RowsAsOf as_of{"", 0, replayed};
+    return copy.StoreFill(*redis_, "t", lease, as_of, {"cold"}, lease.markers, {{true, R"({"o":0})", "5", "5"}})
+        .outcome;
+  };
+  using Outcome = read::StoredFill::Outcome;
+  ApplyBatch batch;
+  ASSERT_EQ(batch.Add("200-600", piece), ApplyBatch::Added::kPart);
+  Apply(state_.name, batch);
+  const Version after = batch.reached();
+  batch.Clear();
+  const auto lease = copy.BeginFill(*redis_, "t", "token", {"cold"});
+  ASSERT_TRUE(lease.has_value());
+  EXPECT_EQ(lease->markers, std::vector<std::string>{"token"});
+  EXPECT_EQ(store(*lease, 100), Outcome::kOld) << "of the position applied";
+  EXPECT_EQ(store(*lease, 200), Outcome::kEarly) << "the transaction's own";
+  ASSERT_EQ(batch.Add("200-600", piece), ApplyBatch::Added::kWhole);
+  Apply(state_.name, batch, after);
+  EXPECT_EQ(store(*lease, 150), Outcome::kOld);
+  EXPECT_EQ(Count({"EXISTS", Item("cold")}), 0);
+  EXPECT_EQ(store(*lease, 200), Outcome::kDone);
+  EXPECT_EQ(Count({"EXISTS", Item("cold")}), 1);
 }
 
 TEST_F(ApplyScriptTest, AStepMayBeginInTheBatchInWhichAnotherPieceEnds) {

@@ -172,7 +172,13 @@ if pieces > 0 then
   call('HSET', KEYS[1], 'applied', applied)
   if fine and complete ~= '' then call('HSET', KEYS[1], 'complete', complete) end
 end
-if not fine then return {err = type(problem) == 'table' and problem.err or 'ERR ' .. tostring(problem)} end
+if not fine then
+  -- Redis 7.0 gives the text of its errors, others a table. Those of Redis begin with a code, which tells what passes by
+  -- waiting (OOM, READONLY, MISCONF, …); those of Lua itself do not.
+  local text = type(problem) == 'table' and problem.err or tostring(problem)
+  if not string.find(text, '^%u+ ') then text = 'ERR ' .. text end
+  return {err = text}
+end
 return {pieces, touched, merged, unmerged}
 )lua");
   return script;

@@ -48,8 +48,11 @@ return answer
 )lua";
 
 const std::string kFillBeginBody = R"lua(
-local namespace, epoch, applied = local_copy()
+local namespace, epoch, since_now = local_copy()
 if not namespace then return {} end
+-- Of a piece that is applied in steps, those before this one have passed: a row from before it would miss them.
+local step = redis.call('HGET', KEYS[1], 'step')
+if step and id_less(since_now, step) then since_now = step end
 local type, ttl, lease, token = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4]
 local value, _, gen = type_of(namespace, type)
 if not value then return {} end
@@ -65,7 +68,7 @@ for i = 5, #ARGV do
   if not owner then
     -- Only then: once a script has written, Redis does not tell it any more that there is no memory.
     if first then redis.call('DEL', marker) end
-    redis.call('RPUSH', marker, string.format('%s %.0f %s', applied, now, token))
+    redis.call('RPUSH', marker, string.format('%s %.0f %s', since_now, now, token))
     grant = token
   else
     -- Ours from a request whose answer was lost; or one whose owner is late. It has collected all that passed since it
@@ -133,8 +136,8 @@ end
 if replayed ~= '' and current then
   if not ahead_lsn or less(replayed, ahead_lsn) then return 'old' end
   for i = first_key, #ARGV, per_key do
-    local applied = string.match(redis.call('LINDEX', marker_of(ARGV[i]), 0) or '', '^(%d+)-')
-    if applied and less(replayed, applied) then return 'old' end
+    local since = string.match(redis.call('LINDEX', marker_of(ARGV[i]), 0) or '', '^(%d+)-')
+    if since and less(replayed, since) then return 'old' end
     if ARGV[i + 2] ~= '' and ARGV[i + 4] ~= generation then return 'old' end
   end
   -- The standby may show a commit that the primary does not show yet. What the stream has brought, it shows.
@@ -220,7 +223,7 @@ return redis.status_reply('OK')
 } // namespace
 
 const RedisScript kReadScript(kPrelude + kReadBody);
-const RedisScript kFillBeginScript(kPrelude + kFillBeginBody);
+const RedisScript kFillBeginScript(kLuaPrelude + kPrelude + kFillBeginBody);
 const RedisScript kFillStoreScript(kLuaPrelude + kPrelude + kOwnMarker + kFillStoreBody);
 const RedisScript kForgetScript(kPrelude + kForgetBody);
 const RedisScript kForgetTypeScript(kPrelude + kForgetTypeBody);
