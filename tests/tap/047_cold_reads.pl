@@ -29,7 +29,7 @@ my ($redis, $local) = (start_redis(), start_redis());
 my $proxy = Itemize::Proxy->launch($node->host . '/.s.PGSQL.' . $node->port);
 my @urls = ('--global-redis', $redis->url, '--local-redis', $local->url);
 my $global = start_sidecar('global', postgres => $node, flags => \@urls);
-my $applier = start_sidecar('local', flags => \@urls);
+my $applier = start_sidecar('local', flags => [ @urls, '--metrics-listen', '127.0.0.1:0' ]);
 my $sidecar = start_sidecar('extended', flags => [ @urls, '--database', "postgresql://itemize_reader\@127.0.0.1:$proxy->{port}/postgres" ]);
 
 sub get { my ($key, $from) = @_; return http_get(($from // $sidecar)->url("/v1/items/item/$key")) }
@@ -95,6 +95,9 @@ $proxy->signal('CONT');
 $sidecar = $other;
 
 # No memory: what is held is served, what is not comes from the database, and nothing goes wrong later.
+my $applier_metrics = 'http://127.0.0.1:' . $applier->wait_for_log('metrics_listening')->{port} . '/metrics';
+sub applier_count { my ($name) = @_; my ($count, $metrics) = (0, http_get($applier_metrics)->{body}); $count += $1 while $metrics =~ /^\Q$name\E\S* (\d+)/mg; return $count }
+my ($resyncs, $waits) = map { applier_count($_) } 'itemize_resyncs_total', 'itemize_reconnects_total';
 $local->cli('CONFIG', 'SET', 'maxmemory', 1);
 is(join(' ', map { get($_)->{status} . ($_ == 18001 ? '' : ' ' . get($_)->{body}) } 18001), '200', 'held: served');
 my $answer = get(18002);
@@ -107,8 +110,10 @@ is($local->cli('HGET', 'itemize:local', 'ahead'), '', 'how far rows were shown i
 $node->safe_psql('postgres', q{UPDATE item SET n = 'new' WHERE id IN (18001, 18003)});
 is(get(18003)->{body}, '{"n":"new"}', 'a row that is newer than the copy');
 is(get(18003)->{body}, '{"n":"new"}', 'is not followed by an older one');
+poll_until(sub { applier_count('itemize_reconnects_total') > $waits + 1 || applier_count('itemize_resyncs_total') > $resyncs }, 'the applier has tried, and again');
 $local->cli('CONFIG', 'SET', 'maxmemory', 0);
 poll_until(sub { get(18001)->{body} eq '{"n":"new"}' }, 'with room again changes are applied');
+is(applier_count('itemize_resyncs_total'), $resyncs, 'to the same copy, which was not begun anew');
 poll_until(sub { get(18002)->{body} eq row(18002) && $local->cli('KEYS', '*:item:item:*:18002') ne '' }, 'and items held');
 ok(scalar $sidecar->log_events('redis_has_room'), 'which the log tells as well');
 
