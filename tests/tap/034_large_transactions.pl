@@ -130,6 +130,22 @@ subtest 'rows of 10 MB' => sub {
 	note(sprintf 'memory: publisher %.1f MB, applier %.1f MB; longest step %.1f ms', memory_peak($publisher), memory_peak($applier), longest_step());
 };
 
+subtest 'rows of 5 MB that have piled up' => sub {
+	is($applier->stop, 0, 'the applier ends');
+	sql("INSERT INTO item SELECT i, 'small', 0 FROM generate_series(1001, 1010) i");
+	sql("UPDATE item SET name = repeat('01234', 1000000) || $_, n = 7 WHERE id = 2") for 1 .. 40;
+	my $large = sql('SELECT pg_current_wal_insert_lsn() - $$0/0$$::pg_lsn');
+	sql('UPDATE item SET n = 7 WHERE id = 4');
+	my $stream = 'itemize:{' . $global_redis->cli('GET', 'itemize:epoch') . '}:stream';
+	my $last = q{return redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)[1][1]};
+	poll_until(sub { $global_redis->cli('EVAL', $last, 1, $stream) =~ /^(\d+)/ && $1 > $large }, 'all of them in the stream');
+	$applier = start_sidecar('local', flags => \@local);
+	poll_until(sub { n(4) == 7 }, 'all of them applied');
+	is(large(2), 5_000_002, 'the last one is held');
+	note(sprintf 'memory: applier %.1f MB, server %.1f MB', memory_peak($applier), memory_peak($server));
+	cmp_ok(memory_peak($applier), '<', MEMORY_MB, 'the applier stays small');
+};
+
 subtest 'a piece that the local Redis does not take' => sub {
 	$local_redis->cli('CONFIG', 'SET', 'proto-max-bulk-len', 2 * 1024 * 1024);
 	is($applier->stop, 0, 'the applier ends');

@@ -84,5 +84,27 @@ TEST(ReplayCheck, WhatWasTrimmedIsNotCompared) {
   EXPECT_FALSE(check.Repeats(Header(600, 11)));
 }
 
+TEST(ReplayCheck, TheRestOfATransactionIsNotRead) {
+  std::vector<StreamedPiece> stream{Piece(200, 1, 7)};
+  for (std::uint64_t ordinal = 1; ordinal <= 1000; ++ordinal)
+    stream.push_back(Piece(300, ordinal, 8));
+  stream.push_back(Piece(500, 1, 9));
+  int questions = 0;
+  ReplayCheck check(
+      [&](const Version &after) {
+        ++questions;
+        std::vector<StreamedPiece> some;
+        for (const StreamedPiece &piece : stream) {
+          if (after < piece.version && some.size() < 2) some.push_back(piece);
+        }
+        return some;
+      },
+      {200, 1}, 200);
+  EXPECT_TRUE(check.Repeats(Header(300, 8)));
+  EXPECT_TRUE(check.Repeats(Header(500, 9)));
+  EXPECT_TRUE(check.Complete());
+  EXPECT_EQ(questions, 3);
+}
+
 } // namespace
 } // namespace itemize::sidecar

@@ -16,6 +16,8 @@ const StreamedPiece *ReplayCheck::Next() {
       ahead_.pop_front();
     if (!ahead_.empty()) return &ahead_.front();
     if (ended_) return nullptr;
+    // The rest of a transaction that was repeated may be long, and none of it needs to be read.
+    read_ = std::max(read_, Version{agreed_, UINT64_MAX});
     for (StreamedPiece &piece : source_(read_)) {
       read_ = piece.version;
       ahead_.push_back(piece);

@@ -1,6 +1,7 @@
 #include "global/stream_writer.hpp"
 
 #include "itemize/change_event.hpp"
+#include "redis/stream_pieces.hpp"
 
 #include <random>
 
@@ -29,19 +30,6 @@ for i = 1, #info, 2 do
   if info[i] == 'first-entry' then first = info[i + 1] and info[i + 1][1] end
 end
 return {epoch, last, first}
-)lua");
-  return script;
-}
-
-const RedisScript &HeadersScript() {
-  static const RedisScript script(R"lua(
--- KEYS: stream; ARGV: id before the first one, most entries. Returns id and first line of the piece, one after the other.
-local answer = {}
-for _, entry in ipairs(redis.call('XRANGE', KEYS[1], '(' .. ARGV[1], '+', 'COUNT', ARGV[2])) do
-  answer[#answer + 1] = entry[1]
-  answer[#answer + 1] = string.match(entry[2][2] or '', '^[^\n]*') .. '\n'
-end
-return answer
 )lua");
   return script;
 }
@@ -216,16 +204,21 @@ void StreamWriter::Publish(const std::vector<StreamEntry> &entries) {
 }
 
 std::vector<StreamedPiece> StreamWriter::HeadersAfter(const Version &after) {
-  constexpr const char *kMostEntries = "1000";
-  const std::string id = FormatVersion(after);
-  const Reply reply = HeadersScript().Run(connection_, {stream_key_}, {id, kMostEntries});
   std::vector<StreamedPiece> pieces;
-  for (std::size_t i = 0; i + 1 < reply.size(); i += 2) {
-    const auto version = ParseVersion(reply[i].Text());
-    const auto piece = PieceReader::Open(reply[i + 1].Text());
-    if (!version || !piece) continue;
-    pieces.push_back({*version, piece->header()});
-    pieces.back().header.origin = {}; // a view of the reply
+  std::string id = FormatVersion(after);
+  while (pieces.empty()) {
+    const Reply reply = StreamPiecesScript().Run(connection_, {stream_key_}, {id, "+", "head"});
+    if (reply.size() == 0) break;
+    for (std::size_t i = 0; i < reply.size(); ++i) {
+      const ReplyView entry = reply[i];
+      id = entry[0].Text();
+      const auto version = ParseVersion(id);
+      if (!version || entry[1].size() < 2) continue;
+      const auto piece = PieceReader::Open(entry[1][1].Text());
+      if (!piece) continue;
+      pieces.push_back({*version, piece->header()});
+      pieces.back().header.origin = {}; // a view of the reply
+    }
   }
   return pieces;
 }

@@ -2,6 +2,7 @@
 
 #include "redis/keys.hpp"
 #include "redis/script.hpp"
+#include "redis/stream_pieces.hpp"
 
 namespace itemize::sidecar::live {
 
@@ -43,6 +44,13 @@ std::vector<StreamEntry> EntriesOf(const ReplyView &reply) {
     }
   }
   return entries;
+}
+
+std::vector<StreamEntry> EntriesAfter(RedisConnection &redis, const std::string &name_space, const Version &after,
+                                      const std::string &last) {
+  const std::string stream = LocalNamespace(name_space).Stream();
+  const std::string id = FormatVersion(after);
+  return EntriesOf(StreamPiecesScript().Run(redis, {stream}, {id, last}));
 }
 
 } // namespace
@@ -87,9 +95,10 @@ std::string LocalStream::ReadNamespace(RedisConnection &redis) const {
 
 std::vector<StreamEntry> LocalStream::Await(RedisConnection &redis, const std::string &name_space, const Version &after,
                                             std::chrono::milliseconds block) {
-  const std::string count = std::to_string(kChunk);
+  auto entries = EntriesAfter(redis, name_space, after, "+");
+  if (!entries.empty()) return entries;
   const std::string milliseconds = std::to_string(block.count());
-  const Reply reply = redis.Command({"XREAD", "COUNT", count, "BLOCK", milliseconds, "STREAMS",
+  const Reply reply = redis.Command({"XREAD", "COUNT", "1", "BLOCK", milliseconds, "STREAMS",
                                      LocalNamespace(name_space).Stream(), FormatVersion(after)});
   if (reply.size() == 0) return {};
   return EntriesOf(reply[0][1]);
@@ -97,10 +106,7 @@ std::vector<StreamEntry> LocalStream::Await(RedisConnection &redis, const std::s
 
 std::vector<StreamEntry> LocalStream::Range(RedisConnection &redis, const std::string &name_space, const Version &after,
                                             const Version &last) {
-  const std::string from = '(' + FormatVersion(after);
-  const std::string count = std::to_string(kChunk);
-  return EntriesOf(
-      redis.Command({"XRANGE", LocalNamespace(name_space).Stream(), from, FormatVersion(last), "COUNT", count}));
+  return EntriesAfter(redis, name_space, after, FormatVersion(last));
 }
 
 } // namespace itemize::sidecar::live

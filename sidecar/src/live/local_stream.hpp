@@ -56,12 +56,9 @@ public:
   /// Waits up to `block` for entries after `after`; empty when none came.
   static std::vector<StreamEntry> Await(RedisConnection &redis, const std::string &name_space, const Version &after,
                                         std::chrono::milliseconds block);
-  /// Entries after `after` up to `last`, at most kChunk of them.
+  /// Entries after `after` up to `last`, as many as StreamPiecesScript() gives; empty when there are none.
   static std::vector<StreamEntry> Range(RedisConnection &redis, const std::string &name_space, const Version &after,
                                         const Version &last);
-
-  /// Entries at once: one is up to 256 KB.
-  static constexpr std::size_t kChunk = 64;
 
 private:
   std::string state_key_;

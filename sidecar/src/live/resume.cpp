@@ -143,7 +143,7 @@ std::optional<std::string_view> Subscribe::Resume(const std::shared_ptr<Subscrib
     for (const StreamEntry &entry : entries) {
       if (!replay.Add(entry, row_source)) return replay.failure();
     }
-    reached = entries.size() < LocalStream::kChunk ? standing->position.version : entries.back().id;
+    reached = entries.empty() ? standing->position.version : entries.back().id;
   }
   return "window";
 }

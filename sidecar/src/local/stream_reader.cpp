@@ -3,17 +3,10 @@
 #include "itemize/change_event.hpp"
 #include "redis/lua_prelude.hpp"
 #include "redis/script.hpp"
-
-#include <algorithm>
+#include "redis/stream_pieces.hpp"
 
 namespace itemize::sidecar {
 namespace {
-
-/// Entries asked for at once, so many that they make about this many bytes. Their sizes are taken from the answer
-/// before; when small ones are followed by pieces of 256 KB, the most makes an answer of some tens of megabytes.
-constexpr std::size_t kAnswerBytes = std::size_t{1} << 20U;
-constexpr std::size_t kFewestEntries = 4;
-constexpr std::size_t kMostEntries = 200;
 
 const RedisScript &TipScript() {
   static const RedisScript script(R"lua(
@@ -82,7 +75,8 @@ constexpr const char *kOtherCopyMilliseconds = "5000";
 } // namespace
 
 StreamReader::StreamReader(const RedisEndpoint &endpoint, const std::string &prefix)
-    : connection_(endpoint), keys_(prefix), count_(kMostEntries) {
+    : connection_(endpoint), keys_(prefix) {
+  StreamPiecesScript().Load(connection_);
   BoundsScript().Load(connection_);
 }
 
@@ -108,8 +102,14 @@ std::optional<StreamTip> StreamReader::ReadTip() {
 
 void StreamReader::Ask(const Epoch &epoch, const Version &after, std::chrono::milliseconds longest_wait) {
   const std::string stream = keys_.Stream(FormatEpoch(epoch));
-  connection_.Append({"XREAD", "COUNT", std::to_string(count_), "BLOCK", std::to_string(longest_wait.count()),
-                      "STREAMS", stream, FormatVersion(after)});
+  const std::string id = FormatVersion(after);
+  // A script cannot wait. What was waited for comes once more with those behind it; when it is known that there are
+  // some, nothing is waited for.
+  waits_ = !last_ || *last_ <= after;
+  if (waits_) {
+    connection_.Append({"XREAD", "COUNT", "1", "BLOCK", std::to_string(longest_wait.count()), "STREAMS", stream, id});
+  }
+  connection_.Append({"EVALSHA", StreamPiecesScript().sha1(), "1", stream, id, "+"});
   // What the stream holds, as of after the entries were read: Redis answers in order.
   connection_.Append({"EVALSHA", BoundsScript().sha1(), "2", keys_.Epoch(), stream});
   connection_.Flush();
@@ -117,6 +117,7 @@ void StreamReader::Ask(const Epoch &epoch, const Version &after, std::chrono::mi
 }
 
 StreamReader::Batch StreamReader::Receive() {
+  if (waits_) connection_.NextReply().ThrowIfError();
   Batch batch{*asked_, connection_.NextReply(), {}, {}, {}};
   const Reply bounds = connection_.NextReply();
   asked_.reset();
@@ -126,10 +127,7 @@ StreamReader::Batch StreamReader::Receive() {
   if (bounds.size() > 0 && !bounds[0].IsNil()) batch.epoch = ParseEpoch(bounds[0].Text());
   if (bounds.size() > 1) batch.first = version(bounds[1]);
   if (bounds.size() > 2) batch.last = version(bounds[2]);
-  std::size_t bytes = 0;
-  for (std::size_t i = 0; i < batch.size(); ++i)
-    bytes += batch.entry(i)[1].size() > 1 ? batch.entry(i)[1][1].Text().size() : 0;
-  if (bytes > 0) count_ = std::clamp(kAnswerBytes * batch.size() / bytes, kFewestEntries, kMostEntries);
+  last_ = batch.last;
   return batch;
 }
 

@@ -39,10 +39,11 @@ public:
     std::optional<Version> first;
     std::optional<Version> last;
 
-    [[nodiscard]] std::size_t size() const { return reply.size() == 0 ? 0 : reply[0][1].size(); }
-    [[nodiscard]] ReplyView entry(std::size_t index) const { return reply[0][1][index]; }
+    [[nodiscard]] std::size_t size() const { return reply.size(); }
+    [[nodiscard]] ReplyView entry(std::size_t index) const { return reply[index]; }
   };
-  /// Asks for entries after `after`; Redis waits for some up to `longest_wait`. One question at a time.
+  /// Asks for entries after `after`, as many as StreamPiecesScript() gives; Redis waits for some up to `longest_wait`.
+  /// One question at a time.
   void Ask(const Epoch &epoch, const Version &after, std::chrono::milliseconds longest_wait);
   /// Whether the answer has come, or begins to.
   [[nodiscard]] bool AnswerWaits() const { return connection_.AnswerWaits(); }
@@ -59,8 +60,10 @@ private:
   RedisConnection connection_;
   GlobalKeys keys_;
   std::optional<Version> asked_;
-  /// Entries in one answer: adapted to how large they are.
-  std::size_t count_;
+  /// Of the stream, as of the last answer.
+  std::optional<Version> last_;
+  /// The question that is asked waits for an entry first: one answer more.
+  bool waits_ = false;
 };
 
 } // namespace itemize::sidecar
