@@ -106,6 +106,9 @@ subtest 'a table that cannot be read at all takes no other down' => sub {
 	sql("UPDATE pg_type SET typoutput = 0 WHERE typname = 'odd'", 'INSERT INTO strange SELECT 1, odd FROM odds', 'INSERT INTO strange SELECT 2, odd FROM odds', "INSERT INTO item VALUES (20, 'fine')",
 		"UPDATE pg_type SET typoutput = 'enum_out'::regproc WHERE typname = 'odd'", 'INSERT INTO strange SELECT 3, odd FROM odds');
 	is_deeply([ map { "$_->[0] $_->[2]" } changes() ], [ 'X strange', 'T strange', 'X strange', 'T strange', 'I item', 'I strange' ], 'each change of it is set aside while it lasts');
+
+	sql("UPDATE pg_type SET typoutput = 0 WHERE typname = 'odd'", 'TRUNCATE strange, item', 'INSERT INTO item VALUES (21, \'fine\')', "UPDATE pg_type SET typoutput = 'enum_out'::regproc WHERE typname = 'odd'");
+	is_deeply([ map { "$_->[0] $_->[2]" } changes() ], [ 'X strange', 'T strange', 'T item', 'I item' ], 'a TRUNCATE too');
 };
 
 subtest 'rows of many kinds are the same with care as without' => sub {

@@ -32,7 +32,7 @@ struct UnplannedItems {
   const char *reason;
 };
 
-/// GetRelationPlan for the same; null, and `unplanned`, when none can be made.
+/// GetRelationPlan for the same; null, and `unplanned`, when none can be made. `change`: for the log only.
 const RelationPlan *GetRelationPlanCarefully(Session &session, Relation relation, const ReorderBufferChange *change,
                                              UnplannedItems &unplanned);
 

@@ -201,14 +201,22 @@ void ChangeRow(LogicalDecodingContext *ctx, ReorderBufferTXN *txn, Relation rela
   MemoryContextReset(session.change_context);
 }
 
-void Truncate(LogicalDecodingContext *ctx, ReorderBufferTXN *txn, int relation_count, Relation relations[]) {
+void Truncate(LogicalDecodingContext *ctx, ReorderBufferTXN *txn, int relation_count, Relation relations[],
+              const ReorderBufferChange *change) {
   Session &session = GetSession(ctx);
   MemoryContext const caller = MemoryContextSwitchTo(session.change_context);
   for (int i = 0; i < relation_count; ++i) {
-    const RelationPlan &plan = GetRelationPlan(session.plans, relations[i]);
-    if (plan.kind != RelationKind::kItems) continue;
-    EnsureBegun(session, ctx, txn);
-    WriteTruncate(session, ctx, plan);
+    UnplannedItems unplanned{};
+    const RelationPlan *const plan = unlikely(session.careful_transactions > 0)
+                                         ? GetRelationPlanCarefully(session, relations[i], change, unplanned)
+                                         : &GetRelationPlan(session.plans, relations[i]);
+    if (plan == nullptr) {
+      EnsureBegun(session, ctx, txn);
+      WriteUnplanned(session, ctx, unplanned);
+    } else if (plan->kind == RelationKind::kItems) {
+      EnsureBegun(session, ctx, txn);
+      WriteTruncate(session, ctx, *plan);
+    }
   }
   MemoryContextSwitchTo(caller);
   MemoryContextReset(session.change_context);
@@ -287,8 +295,8 @@ static void ChangeCallback(LogicalDecodingContext *ctx, ReorderBufferTXN *txn, R
 }
 
 static void TruncateCallback(LogicalDecodingContext *ctx, ReorderBufferTXN *txn, int relation_count,
-                             Relation relations[], ReorderBufferChange * /*change*/) {
-  itemize::Entry([&] { itemize::Truncate(ctx, txn, relation_count, relations); });
+                             Relation relations[], ReorderBufferChange *change) {
+  itemize::Entry([&] { itemize::Truncate(ctx, txn, relation_count, relations, change); });
 }
 
 static void MessageCallback(LogicalDecodingContext *ctx, ReorderBufferTXN *txn, XLogRecPtr /*message_lsn*/,
