@@ -8,6 +8,8 @@ CREATE TABLE @extschema@.stream (
 CREATE UNIQUE INDEX stream_single_row ON @extschema@.stream ((true));
 COMMENT ON TABLE @extschema@.stream IS 'the running epoch of the change stream, as the global sidecar reported it';
 REVOKE ALL ON @extschema@.stream FROM PUBLIC;
+-- It is in every token; the global sidecar asks for it when its Redis has lost it.
+GRANT SELECT (epoch) ON @extschema@.stream TO PUBLIC;
 
 -- Written every few seconds while something happens, and worth nothing after a crash.
 CREATE UNLOGGED TABLE @extschema@.report (

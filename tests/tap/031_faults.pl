@@ -327,6 +327,21 @@ subtest 'a piece that cannot be read is set aside' => sub {
 	sql(q{SELECT pg_drop_replication_slot('poison')});
 };
 
+subtest 'the end of a transaction that cannot be read does not hold the log' => sub {
+	my $stream_redis = start_redis();
+	my $network = Itemize::Proxy->launch($node->host . '/.s.PGSQL.' . $node->port, 'POISON', "\nC\t", "\nQ\t");
+	my $replication = sprintf('postgresql://itemize_global@127.0.0.1:%d/postgres?sslmode=disable&gssencmode=disable', $network->port);
+	my $publisher = start_sidecar('global', redis => $stream_redis, flags => [ '--slot', 'unended', '--heartbeat-seconds', 1, '--database', database_url($node, user => 'itemize_reader'), '--replication-database', $replication ]);
+	sql(q{BEGIN; UPDATE item SET t = repeat('x', 200000) WHERE id IN (7, 8, 9); UPDATE item SET t = 'POISON' WHERE id = 10; COMMIT});
+	$publisher->wait_for_log('malformed_piece');
+	ok($stream_redis->cli('XLEN', 'itemize:{' . ($publisher->log_events('epoch_begun'))[0]{epoch} . '}:stream') > 0, 'its beginning was published');
+	sql('CREATE TABLE unrelated ()');
+	my $end = sql('SELECT pg_current_wal_lsn()');
+	ok(eval { poll_until(sub { sql("SELECT confirmed_flush_lsn >= '$end' FROM pg_replication_slots WHERE slot_name = 'unended'") eq 't' }, 'the slot', 60) }, 'the slot moves on, though no item changes');
+	is($publisher->stop, 0, 'status 0');
+	sql(q{SELECT pg_drop_replication_slot('unended'); DROP TABLE unrelated; UPDATE item SET t = 'short' WHERE id BETWEEN 7 AND 10});
+};
+
 subtest 'a local Redis that comes back from an older snapshot' => sub {
 	my ($stream_redis, $local) = (start_redis(), start_durable_redis());
 	my @flags = ('--slot', 'snapshot', '--global-redis', $stream_redis->url, '--local-redis', $local->url);

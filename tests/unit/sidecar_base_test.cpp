@@ -139,6 +139,25 @@ TEST(EpochRules, GenerationsOnlyRise) {
   EXPECT_EQ(NextEpoch(Healthy(), 100), (Epoch{7, 1, 101}));
 }
 
+TEST(EpochRules, TheDatabaseRemembersWhatRedisHasLost) {
+  StreamStart lost = Healthy();
+  lost.epoch.reset();
+  EXPECT_EQ(NextEpoch(lost, 99), (Epoch{7, 1, 99}));
+  lost.reported = Epoch{7, 1, 100};
+  EXPECT_EQ(NextEpoch(lost, 99), (Epoch{7, 1, 101}));
+  EXPECT_EQ(NextEpoch(lost, 100), (Epoch{7, 1, 101}));
+  EXPECT_EQ(NextEpoch(lost, 1000), (Epoch{7, 1, 1000}));
+  lost.epoch = Epoch{7, 1, 200}; // Redis knows more, the report having failed
+  EXPECT_EQ(NextEpoch(lost, 99), (Epoch{7, 1, 201}));
+  lost.epoch = Epoch{7, 1, 50}; // or less, as it came back from a snapshot
+  EXPECT_EQ(NextEpoch(lost, 99), (Epoch{7, 1, 101}));
+  lost.epoch.reset();
+  lost.reported = Epoch{7, 2, 100};
+  EXPECT_EQ(NextEpoch(lost, 99), (Epoch{7, 1, 99})) << "of another timeline";
+  lost.reported = Epoch{8, 1, 100};
+  EXPECT_EQ(NextEpoch(lost, 99), (Epoch{7, 1, 99})) << "of another system";
+}
+
 TEST(Keys, AreSpelledAsDocumented) {
   const GlobalKeys global("p");
   EXPECT_EQ(global.Stream("1.2.3"), "p:{1.2.3}:stream");

@@ -17,6 +17,8 @@ struct StreamStart {
   std::optional<Version> last;
   std::uint64_t system_identifier = 0;
   std::uint32_t timeline = 0;
+  /// The epoch that the database was told last, for when Redis has lost it.
+  std::optional<Epoch> reported;
   /// The slot's confirmed position and the server's flush position, read after the stream's last id.
   Lsn confirmed = 0;
   Lsn flushed = 0;
@@ -36,9 +38,13 @@ inline std::optional<std::string_view> ReasonForNewEpoch(const StreamStart &star
   return std::nullopt;
 }
 
-/// Rises even when the clock went back.
+/// Rises even when the clock went back, and when Redis has forgotten the epoch before.
 inline Epoch NextEpoch(const StreamStart &start, std::uint64_t now_unix_seconds) {
-  const std::uint64_t least = start.epoch ? start.epoch->slot_generation + 1 : 0;
+  std::uint64_t least = start.epoch ? start.epoch->slot_generation + 1 : 0;
+  if (start.reported && start.reported->system_identifier == start.system_identifier &&
+      start.reported->timeline == start.timeline) {
+    least = std::max(least, start.reported->slot_generation + 1);
+  }
   return {start.system_identifier, start.timeline, std::max(now_unix_seconds, least)};
 }
 

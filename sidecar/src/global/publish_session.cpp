@@ -101,6 +101,7 @@ void PublishSession::DecideEpoch(const AcquiredSlot &slot) {
   start.system_identifier = slot.system.system_identifier;
   start.timeline = slot.system.timeline;
   start.slot_is_new = slot.is_new;
+  start.reported = ReadReportedEpoch(database_);
   // Over the other connection, because the walsender streams by now, and after the claim, because until
   // then the previous owner may have moved both.
   const SlotState state = ReadSlot(database_, options_.slot);
@@ -293,6 +294,9 @@ void PublishSession::SetAside(std::string_view why, std::size_t bytes) {
 /// Everything before the gap is published. The transaction that fell into it is visible (the plugin ships nothing
 /// earlier), so items that are filled from now on contain it.
 void PublishSession::BridgeGap() {
+  // The end of a transaction may have been in what was left out, and so may what the stream repeats.
+  inside_transaction_ = false;
+  replay_ = ReplayCheck();
   StreamStart start;
   start.epoch = epoch_;
   start.system_identifier = epoch_.system_identifier;

@@ -145,6 +145,21 @@ AcquiredSlot AcquireSlot(ReplicationStream &stream, StreamWriter &writer, const 
   }
 }
 
+std::optional<Epoch> ReadReportedEpoch(PostgresConnection &database) {
+  try {
+    // Asked first: what is refused would stand in the server's log.
+    const PostgresResult allowed =
+        database.Query("SELECT pg_catalog.has_column_privilege(c.oid, 'epoch', 'SELECT') FROM pg_catalog.pg_class c "
+                       "WHERE c.oid = pg_catalog.to_regclass('itemize.stream')");
+    if (allowed.rows() == 0 || allowed.Text(0, 0) != "t") return std::nullopt;
+    const PostgresResult result = database.Query("SELECT epoch FROM itemize.stream");
+    if (result.rows() > 0) return ParseEpoch(result.Text(0, 0));
+  } catch (const PostgresError &error) {
+    if (error.sqlstate().empty()) throw; // the connection is gone
+  }
+  return std::nullopt;
+}
+
 std::vector<TypeState> ReadDefinitions(PostgresConnection &database) {
   std::vector<TypeState> types;
   try {

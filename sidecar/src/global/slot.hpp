@@ -8,6 +8,7 @@
 #include "postgres/replication.hpp"
 
 #include <memory>
+#include <optional>
 #include <vector>
 
 namespace itemize::sidecar {
@@ -33,6 +34,9 @@ PostgresConnection OpenDatabase(const Options &options, const StopToken &stop);
 /// the server refuses for a reason that waiting does not remove.
 AcquiredSlot AcquireSlot(ReplicationStream &stream, StreamWriter &writer, const Options &options, Services &services,
                          bool careful);
+
+/// The epoch that the database was told last (DatabaseReport); nothing when it was told none, or will not say.
+std::optional<Epoch> ReadReportedEpoch(PostgresConnection &database);
 
 /// The definitions that are visible now. Throws FatalError when the extension or a privilege is missing.
 std::vector<TypeState> ReadDefinitions(PostgresConnection &database);
