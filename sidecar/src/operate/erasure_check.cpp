@@ -77,8 +77,8 @@ public:
   int Run() {
     const bool row_gone = CheckRow();
     // Whatever was committed before this moment is behind us once the stream is here.
-    const std::string_view text = database_.Query("SELECT pg_catalog.pg_current_wal_flush_lsn()").Text(0, 0);
-    passed_ = ParsePgLsn(text).value_or(0);
+    const PostgresResult flushed = database_.Query("SELECT pg_catalog.pg_current_wal_flush_lsn()");
+    passed_ = ParsePgLsn(flushed.Text(0, 0)).value_or(0);
     if (options_.erasure.scrub && row_gone) Scrub();
     bool clean = row_gone;
     if (!StreamHasPassed()) {
