@@ -2,7 +2,7 @@
 
 #include <cstring>
 
-#include "boundary/entry.hpp"
+#include "boundary/subtransaction.hpp"
 
 #include "boundary/prelude.hpp"
 
@@ -205,23 +205,8 @@ bool ParseKeyValue(Oid column_type, const char *text, Datum &value) {
   }
   // The input functions of this server raise for what is no value of their type. A key that a client
   // made up is no error but a key without an item: raise within a subtransaction, and roll that back.
-  MemoryContext const caller_context = CurrentMemoryContext;
-  ResourceOwner const caller_owner = CurrentResourceOwner;
-  BeginInternalSubTransaction(nullptr);
-  MemoryContextSwitchTo(caller_context);
-  ErrorData *error = nullptr;
-  try {
-    value = CallPg([&] { return OidInputFunctionCall(input_function, const_cast<char *>(text), parameter, -1); });
-  } catch (const PgError &raised) {
-    error = raised.data();
-  }
-  if (error == nullptr) {
-    ReleaseCurrentSubTransaction();
-  } else {
-    RollbackAndReleaseCurrentSubTransaction();
-  }
-  MemoryContextSwitchTo(caller_context);
-  CurrentResourceOwner = caller_owner;
+  ErrorData *const error = TryInSubtransaction(
+      [&] { value = OidInputFunctionCall(input_function, const_cast<char *>(text), parameter, -1); });
   if (error == nullptr) return true;
   // Data that is wrong for the type (class 22); everything else, a cancelled query say, goes on.
   if (ERRCODE_TO_CATEGORY(error->sqlerrcode) != ERRCODE_DATA_EXCEPTION) ReThrowError(error);

@@ -1,6 +1,8 @@
 // How an item gets into the copy: marker, question, store; see docs/explanations/freshness.md.
 #include "read/item_reader.hpp"
 
+#include "read/unknown_keys.hpp"
+
 namespace itemize::sidecar::read {
 
 namespace {
@@ -20,17 +22,12 @@ HeldItem HeldFrom(FetchedItem item) {
 ItemReader::FillOutcome ItemReader::FillUnknown(const Question &question, const std::vector<std::string> &keys,
                                                 std::vector<HeldItem> &items) {
   const std::string &type = question.type;
-  std::vector<std::string> unknown;
-  std::vector<std::size_t> places;
-  for (std::size_t i = 0; i < items.size(); ++i) {
-    if (items[i].state != HeldItem::State::kUnknown) continue;
-    unknown.push_back(keys[i]);
-    places.push_back(i);
-  }
+  const UnknownKeys unknown = FindUnknown(keys, items);
   const std::string token = LocalCopy::MakeToken();
   std::optional<FillLease> lease;
   try {
-    if (!WithRedis([&](RedisConnection &redis) { lease = backends_.local.BeginFill(redis, type, token, unknown); })) {
+    if (!WithRedis(
+            [&](RedisConnection &redis) { lease = backends_.local.BeginFill(redis, type, token, unknown.keys); })) {
       return FillOutcome::kRedisGone;
     }
   } catch (const RedisReplyError &error) {
@@ -40,15 +37,15 @@ ItemReader::FillOutcome ItemReader::FillUnknown(const Question &question, const 
   if (!lease) return FillOutcome::kTried;
   Granted granted;
   std::vector<std::string> own; // to be given back when nothing comes of it
-  for (std::size_t i = 0; i < unknown.size(); ++i) {
+  for (std::size_t i = 0; i < unknown.keys.size(); ++i) {
     const std::string &marker = lease->markers[i];
     if (marker.empty()) continue;
-    if (marker == lease->token) own.push_back(unknown[i]);
-    granted.keys.push_back(unknown[i]);
+    if (marker == lease->token) own.push_back(unknown.keys[i]);
+    granted.keys.push_back(unknown.keys[i]);
     granted.markers.push_back(marker);
-    granted.places.push_back(places[i]);
+    granted.places.push_back(unknown.places[i]);
   }
-  backends_.lease_waits.Increment(static_cast<double>(unknown.size() - granted.keys.size()));
+  backends_.lease_waits.Increment(static_cast<double>(unknown.keys.size() - granted.keys.size()));
   if (granted.keys.empty()) return FillOutcome::kTried; // others fill them all
   const auto put = [&](std::vector<HeldItem> stored) {
     for (std::size_t i = 0; i < stored.size(); ++i) {
@@ -179,19 +176,13 @@ std::optional<Fetched> ItemReader::FetchFromReplica(std::size_t index, const std
 
 bool ItemReader::FetchUncached(const std::string &type, const std::vector<std::string> &keys,
                                std::vector<HeldItem> &items) {
-  std::vector<std::string> unknown;
-  std::vector<std::size_t> places;
-  for (std::size_t i = 0; i < items.size(); ++i) {
-    if (items[i].state != HeldItem::State::kUnknown) continue;
-    unknown.push_back(keys[i]);
-    places.push_back(i);
-  }
+  const UnknownKeys unknown = FindUnknown(keys, items);
   Fetched fetched;
   try {
-    if (!FetchRows(type, unknown, fetched)) return false;
+    if (!FetchRows(type, unknown.keys, fetched)) return false;
   } catch (const PostgresError &) {
     // Which one is it?
-    for (const std::string &key : unknown) {
+    for (const std::string &key : unknown.keys) {
       Fetched one;
       try {
         if (!FetchRows(type, {key}, one)) return false;
@@ -201,9 +192,9 @@ bool ItemReader::FetchUncached(const std::string &type, const std::vector<std::s
       fetched.items.push_back(std::move(one.items.front()));
     }
   }
-  backends_.uncached.Increment(static_cast<double>(unknown.size()));
-  for (std::size_t i = 0; i < places.size(); ++i)
-    items[places[i]] = HeldFrom(std::move(fetched.items[i]));
+  backends_.uncached.Increment(static_cast<double>(unknown.keys.size()));
+  for (std::size_t i = 0; i < unknown.places.size(); ++i)
+    items[unknown.places[i]] = HeldFrom(std::move(fetched.items[i]));
   return true;
 }
 

@@ -1,5 +1,7 @@
 #include "read/item_reader.hpp"
 
+#include "read/unknown_keys.hpp"
+
 #include <algorithm>
 
 namespace itemize::sidecar::read {
@@ -19,22 +21,6 @@ constexpr std::chrono::milliseconds kReplicaTimeout{1000};
 
 /// Short: without Redis there is the database, and a stop waits for whoever waits here.
 const RedisTimeouts kRedisTimeouts{std::chrono::milliseconds(1000), std::chrono::milliseconds(1500)};
-
-/// The keys whose item is not known, and where they are.
-struct UnknownKeys {
-  std::vector<std::string> keys;
-  std::vector<std::size_t> places;
-};
-
-UnknownKeys FindUnknown(const std::vector<std::string> &keys, const std::vector<HeldItem> &items) {
-  UnknownKeys unknown;
-  for (std::size_t i = 0; i < items.size(); ++i) {
-    if (items[i].state != HeldItem::State::kUnknown) continue;
-    unknown.keys.push_back(keys[i]);
-    unknown.places.push_back(i);
-  }
-  return unknown;
-}
 
 std::vector<std::optional<std::string>> RowsOf(std::vector<HeldItem> items) {
   std::vector<std::optional<std::string>> rows;
