@@ -118,7 +118,8 @@ protected:
 void RunReader(Workload &workload, const Place &place, int number) {
   Client client(workload, place, "reader" + std::to_string(number));
   if (number % 2 == 1) client.AskWithPosition();
-  std::mt19937_64 random(workload.seed * 1000 + 100 + static_cast<unsigned>(number) + place.cluster.front());
+  std::mt19937_64 random(workload.seed * 1000 + 100 + static_cast<unsigned>(number) +
+                         static_cast<unsigned char>(place.cluster.front()));
   const auto pick = [&random](int least, int most) { return std::uniform_int_distribution<int>(least, most)(random); };
   while (workload.running) {
     std::vector<int> keys = {pick(1, kKeys)};
@@ -136,7 +137,8 @@ class Follower : public Client {
 public:
   Follower(Workload &workload, const Place &place, int number)
       : Client(workload, place, "follower" + std::to_string(number)), stream_(place.port),
-        random_(workload.seed * 1000 + 200 + static_cast<unsigned>(number) + place.cluster.front()) {
+        random_(workload.seed * 1000 + 200 + static_cast<unsigned>(number) +
+                static_cast<unsigned char>(place.cluster.front())) {
     for (int key = 1; key <= kKeys; ++key)
       all_.push_back(key);
   }
