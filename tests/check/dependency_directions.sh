@@ -16,8 +16,10 @@ extension/src/definition/         | itemize/ boundary/ serializer/ definition/mo
 extension/src/decoding/           | itemize/ boundary/ serializer/ definition/model.hpp publish/sealed_message.hpp
 extension/src/fetch/              | itemize/ boundary/ serializer/ definition/model.hpp
 extension/src/publish/            | itemize/ boundary/ serializer/ definition/model.hpp
+extension/src/search/text/        | itemize/ boundary/ definition/model.hpp definition/search_model.hpp
+extension/src/search/             | itemize/ boundary/ serializer/ definition/model.hpp definition/search_model.hpp
 extension/src/leaving/            | itemize/ boundary/
-extension/src/                    | itemize/ boundary/ serializer/ definition/ decoding/ fetch/ publish/ leaving/
+extension/src/                    | itemize/ boundary/ serializer/ definition/ decoding/ fetch/ publish/ search/ leaving/
 sidecar/src/base/                 | itemize/
 sidecar/src/redis/                | itemize/ base/
 sidecar/src/postgres/             | itemize/ base/
@@ -48,7 +50,7 @@ includes() {
     sed -nE 's/^([^:]+):([0-9]+):[^"<]*["<]([^">]+)[">].*/\1 \2 \3/p'
 }
 
-houses='^(itemize|boundary|serializer|definition|decoding|fetch|publish|leaving|base|redis|postgres|global|local|read|coherence|live|http|tail|operate)/'
+houses='^(itemize|boundary|serializer|definition|decoding|fetch|publish|search|leaving|base|redis|postgres|global|local|read|coherence|live|http|tail|operate)/'
 
 allowed_by_rule() { # FILE TARGET: the first row whose path the file lies under decides
   local path allowed prefix

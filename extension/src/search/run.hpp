@@ -1,0 +1,44 @@
+// Running a question's statement: as whom, planned how, and with what said about missing indexes.
+#pragma once
+
+#include "search/question.hpp"
+#include "search/statement.hpp"
+
+#include "boundary/prelude.hpp"
+
+extern "C" {
+#include "executor/spi.h"
+}
+
+namespace itemize {
+
+/// As whom the rows of an item type are read, by the claims of the request, the definition's rule and the current user.
+/// Raises 42501 where the rule lets nobody.
+enum class ReadAs : uint8 { kOwner, kCaller };
+ReadAs DecideReadAs(const SearchDefinition &definition);
+
+/// Rows of a statement, in the memory context of RunQuestion's caller's SPI connection.
+struct Rows {
+  uint64 count;
+  SPITupleTable *table;
+};
+
+/// Plans the statement for its parameters' values, runs it and calls `visit(state, rows)` while SPI is connected and
+/// the identity and the settings are still those of the statement. Memory that is to outlive the call is allocated in
+/// `room`, which is the current memory context during `visit`.
+using VisitRows = void (*)(void *state, const Rows &rows);
+void RunQuestion(const SearchDefinition &definition, const Statement &statement, MemoryContext room, VisitRows visit,
+                 void *state);
+
+/// `visit(rows)` may throw C++ exceptions and calls what may raise through CallPg where it holds C++ objects.
+template <typename Visit>
+void RunQuestion(const SearchDefinition &definition, const Statement &statement, Visit visit) {
+  RunQuestion(
+      definition, statement, CurrentMemoryContext,
+      [](void *state, const Rows &rows) { (*static_cast<Visit *>(state))(rows); }, &visit);
+}
+
+/// A NOTICE for each index that the question needs and the table has not.
+void NoticeMissingIndexes(const SearchDefinition &definition, const Question &question);
+
+} // namespace itemize

@@ -1,0 +1,20 @@
+// FROM and WHERE of a question: which rows it finds, for whatever is then done with them.
+#pragma once
+
+#include "search/question.hpp"
+#include "search/statement.hpp"
+
+#include "boundary/prelude.hpp"
+
+namespace itemize {
+
+/// Whether all words of the query must match, or any.
+enum class Matching : uint8 { kStrict, kRelaxed };
+
+/// Whether a question that found nothing strictly is asked again with Matching::kRelaxed: once, by everyone who asks.
+bool CanRelax(const Question &question);
+
+/// Appends ` FROM table AS t [JOIN ...] WHERE ...`.
+void AppendScope(Statement &statement, const Question &question, const SearchDefinition &definition, Matching matching);
+
+} // namespace itemize
