@@ -40,7 +40,7 @@ make_workspace() {
     PATH="$stage_bin:$work/stage/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
     HOME="$work/run/home" TMPDIR="$work/run/tmp" LC_ALL=C.UTF-8 TZ=UTC TERM=dumb
     PERL5LIB="$work/src/tests/tap/lib:$pgxs_test/perl" PG_REGRESS="$pgxs_test/regress/pg_regress"
-    ITEMIZE_SOURCE="$work/src" ITEMIZE_STAGE="$work/stage"
+    ITEMIZE_SOURCE="$work/src" ITEMIZE_STAGE="$work/stage" ITEMIZE_DATA="$work/data"
   )
 }
 
@@ -50,6 +50,11 @@ fill_workspace() {
   "$root/tests/stage.sh" "$work/stage" > /dev/null
   (cd "$root" && tar -c --exclude=./build --exclude=./.git .) | tar -x --no-same-owner -C "$work/src"
   chmod -R a+rX "$work/src" "$work/stage"
+  # Collections of others that tests read where they are present, beside the repository; they are no part of it.
+  if [ -d "$root/../shared/data" ]; then
+    cp -rL --no-preserve=mode "$root/../shared/data" "$work/data"
+    chmod -R a+rX "$work/data"
+  fi
   if [ "$(id -u)" -eq 0 ]; then chown -R "$test_user:" "$work/run"; fi
 }
 
