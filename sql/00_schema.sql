@@ -26,13 +26,16 @@ COMMENT ON TABLE @extschema@.item_type IS 'item types: one row per table registe
 
 CREATE TABLE @extschema@.item_column (
   item_type   text     COLLATE "C" NOT NULL,
-  purpose     text     COLLATE "C" NOT NULL CHECK (purpose IN ('key', 'field')),
+  purpose     text     COLLATE "C" NOT NULL CHECK (purpose IN ('key', 'field', 'text', 'language', 'location', 'price',
+                                                               'currency', 'facet', 'owner', 'parent', 'changed')),
   ordinal     smallint NOT NULL CHECK (ordinal > 0),
-  column_name text     NOT NULL,
+  column_name text,
   attnum      smallint NOT NULL,
+  -- The weight of a text column; or, without a column, the language or currency that all rows have.
+  detail      text     COLLATE "C" CHECK (detail IS NOT NULL OR (column_name IS NOT NULL AND purpose <> 'text')),
   CONSTRAINT item_column_pkey PRIMARY KEY (item_type, purpose, ordinal)
 ) WITH (user_catalog_table = true);
-COMMENT ON TABLE @extschema@.item_column IS 'columns of item types, by purpose and order';
+COMMENT ON TABLE @extschema@.item_column IS 'columns of item types, by purpose and order: keys and fields are what items are made of, the others are for search';
 
 REVOKE ALL ON @extschema@.item_type, @extschema@.item_column FROM PUBLIC;
 REVOKE ALL ON SEQUENCE @extschema@.definition_generation FROM PUBLIC;

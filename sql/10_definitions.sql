@@ -15,10 +15,12 @@ CREATE FUNCTION @extschema@.define(
   facets   text[]  DEFAULT NULL,
   owner    text    DEFAULT NULL,
   parent   text    DEFAULT NULL,
-  url      text    DEFAULT NULL
+  url      text    DEFAULT NULL,
+  changed  text    DEFAULT NULL,
+  build    boolean DEFAULT false
 ) RETURNS void
 LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'itemize_define';
-COMMENT ON FUNCTION @extschema@.define(text, text, text, text[], text, boolean, jsonb, text, text, text, text, text[], text, text, text)
+COMMENT ON FUNCTION @extschema@.define(text, text, text, text[], text, boolean, jsonb, text, text, text, text, text[], text, text, text, text, boolean)
   IS 'registers a table of the caller''s as an item type';
 
 CREATE FUNCTION @extschema@.undefine(name text, if_exists boolean DEFAULT false) RETURNS boolean
@@ -42,11 +44,30 @@ SELECT d.name AS type,
              WHERE f.item_type OPERATOR(pg_catalog.=) d.name AND f.purpose OPERATOR(pg_catalog.=) 'field'
              ORDER BY f.ordinal) AS fields,
        d.read,
-       d.generation
+       d.generation,
+       (SELECT pg_catalog.jsonb_object_agg(s.column_name, s.detail) FROM @extschema@.item_column s
+        WHERE s.item_type OPERATOR(pg_catalog.=) d.name AND s.purpose OPERATOR(pg_catalog.=) 'text') AS text,
+       (SELECT coalesce(s.column_name, s.detail) FROM @extschema@.item_column s
+        WHERE s.item_type OPERATOR(pg_catalog.=) d.name AND s.purpose OPERATOR(pg_catalog.=) 'language') AS language,
+       (SELECT s.column_name FROM @extschema@.item_column s
+        WHERE s.item_type OPERATOR(pg_catalog.=) d.name AND s.purpose OPERATOR(pg_catalog.=) 'location') AS location,
+       (SELECT s.column_name FROM @extschema@.item_column s
+        WHERE s.item_type OPERATOR(pg_catalog.=) d.name AND s.purpose OPERATOR(pg_catalog.=) 'price') AS price,
+       (SELECT coalesce(s.column_name, s.detail) FROM @extschema@.item_column s
+        WHERE s.item_type OPERATOR(pg_catalog.=) d.name AND s.purpose OPERATOR(pg_catalog.=) 'currency') AS currency,
+       ARRAY(SELECT s.column_name FROM @extschema@.item_column s
+             WHERE s.item_type OPERATOR(pg_catalog.=) d.name AND s.purpose OPERATOR(pg_catalog.=) 'facet'
+             ORDER BY s.ordinal) AS facets,
+       (SELECT s.column_name FROM @extschema@.item_column s
+        WHERE s.item_type OPERATOR(pg_catalog.=) d.name AND s.purpose OPERATOR(pg_catalog.=) 'owner') AS owner,
+       (SELECT s.column_name FROM @extschema@.item_column s
+        WHERE s.item_type OPERATOR(pg_catalog.=) d.name AND s.purpose OPERATOR(pg_catalog.=) 'parent') AS parent,
+       (SELECT s.column_name FROM @extschema@.item_column s
+        WHERE s.item_type OPERATOR(pg_catalog.=) d.name AND s.purpose OPERATOR(pg_catalog.=) 'changed') AS changed
 FROM @extschema@.item_type d
 LEFT JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) d.source
 LEFT JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace;
-COMMENT ON VIEW @extschema@.definitions IS 'item types: their tables, keys, fields and who may read them';
+COMMENT ON VIEW @extschema@.definitions IS 'item types: their tables, keys, fields, who may read them, and what is searched of them';
 REVOKE ALL ON @extschema@.definitions FROM PUBLIC;
 
 CREATE FUNCTION @extschema@.definition_problems(OUT type text, OUT problem text, OUT hint text) RETURNS SETOF record

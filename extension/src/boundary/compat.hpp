@@ -11,10 +11,12 @@ extern "C" {
 #if PG_VERSION_NUM >= 140000
 #include "common/hmac.h"
 #endif
+#include "catalog/partition.h"
 #include "common/sha2.h"
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "nodes/parsenodes.h"
+#include "parser/parser.h"
 #include "replication/logical.h"
 #include "replication/message.h"
 #include "replication/output_plugin.h"
@@ -71,6 +73,24 @@ inline bool ChangesValues(AlterTableType subcommand) {
   if (subcommand == AT_SetExpression) return true;
 #endif
   return subcommand == AT_AlterColumnType;
+}
+
+/// 14 gave the parser modes.
+inline List *ParseSql(const char *statements) {
+#if PG_VERSION_NUM >= 140000
+  return raw_parser(statements, RAW_PARSE_DEFAULT);
+#else
+  return raw_parser(statements);
+#endif
+}
+
+/// 14 let the caller choose whether a table counts that is being detached.
+inline Oid PartitionParent(Oid relation) {
+#if PG_VERSION_NUM >= 140000
+  return get_partition_parent(relation, false);
+#else
+  return get_partition_parent(relation);
+#endif
 }
 
 /// 14 brought DETACH PARTITION ... CONCURRENTLY.

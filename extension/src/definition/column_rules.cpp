@@ -16,33 +16,6 @@ namespace itemize {
 
 namespace {
 
-constexpr int32 kGeoJsonSrid = 4326;
-
-enum class PostgisType { kNone, kGeometry, kGeography, kRaster };
-
-PostgisType PostgisTypeOf(Oid type) {
-  if (type < FirstNormalObjectId) return PostgisType::kNone;
-  Oid const extension = getExtensionOfObject(TypeRelationId, type);
-  if (!OidIsValid(extension)) return PostgisType::kNone;
-  if (extension != get_extension_oid("postgis", true) && extension != get_extension_oid("postgis_raster", true)) {
-    return PostgisType::kNone;
-  }
-  HeapTuple tuple = SearchSysCache1(TYPEOID, ObjectIdGetDatum(type));
-  if (!HeapTupleIsValid(tuple)) return PostgisType::kNone;
-  NameData const name = reinterpret_cast<Form_pg_type>(GETSTRUCT(tuple))->typname;
-  ReleaseSysCache(tuple);
-  if (std::strcmp(NameStr(name), "geometry") == 0) return PostgisType::kGeometry;
-  if (std::strcmp(NameStr(name), "geography") == 0) return PostgisType::kGeography;
-  if (std::strcmp(NameStr(name), "raster") == 0) return PostgisType::kRaster;
-  return PostgisType::kNone;
-}
-
-/// The SRID in a type modifier of PostGIS's (liblwgeom.h.in, TYPMOD_GET_SRID): 21 bits with sign; 0 is unknown.
-int32 SridOf(int32 typmod) {
-  if (typmod < 0) return 0;
-  return ((typmod & 0x0FFFFF00) - (typmod & 0x10000000)) >> 8;
-}
-
 const char *ColumnLabel(Relation table, AttrNumber column) {
   return psprintf(
       "column \"%s\" of table %s", NameStr(TupleDescAttr(RelationGetDescr(table), column - 1)->attname),
@@ -124,6 +97,29 @@ bool HasCanonicalText(Oid type, int32 typmod, Oid collation) {
 }
 
 } // namespace
+
+PostgisType PostgisTypeOf(Oid type) {
+  if (type < FirstNormalObjectId) return PostgisType::kNone;
+  Oid const extension = getExtensionOfObject(TypeRelationId, type);
+  if (!OidIsValid(extension)) return PostgisType::kNone;
+  if (extension != get_extension_oid("postgis", true) && extension != get_extension_oid("postgis_raster", true)) {
+    return PostgisType::kNone;
+  }
+  HeapTuple tuple = SearchSysCache1(TYPEOID, ObjectIdGetDatum(type));
+  if (!HeapTupleIsValid(tuple)) return PostgisType::kNone;
+  NameData const name = reinterpret_cast<Form_pg_type>(GETSTRUCT(tuple))->typname;
+  ReleaseSysCache(tuple);
+  if (std::strcmp(NameStr(name), "geometry") == 0) return PostgisType::kGeometry;
+  if (std::strcmp(NameStr(name), "geography") == 0) return PostgisType::kGeography;
+  if (std::strcmp(NameStr(name), "raster") == 0) return PostgisType::kRaster;
+  return PostgisType::kNone;
+}
+
+// The SRID in a type modifier (liblwgeom.h.in, TYPMOD_GET_SRID): 21 bits with sign; 0 is unknown.
+int32 SridOf(int32 typmod) {
+  if (typmod < 0) return 0;
+  return ((typmod & 0x0FFFFF00) - (typmod & 0x10000000)) >> 8;
+}
 
 void RaiseProblem(const Problem &problem, int sqlstate) {
   if (!problem.Found()) return;

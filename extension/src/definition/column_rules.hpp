@@ -16,6 +16,15 @@ Problem FindFieldProblem(Relation table, AttrNumber column);
 /// text everywhere outside of the database.
 Problem FindKeyColumnProblem(Relation table, AttrNumber column);
 
+/// PostGIS's types, by the extension that they belong to and not by a name that anybody can give.
+enum class PostgisType : uint8 { kNone, kGeometry, kGeography, kRaster };
+PostgisType PostgisTypeOf(Oid type);
+
+inline constexpr int32 kGeoJsonSrid = 4326;
+
+/// The SRID in a type modifier of PostGIS's; 0 is unknown.
+int32 SridOf(int32 typmod);
+
 /// Whether values of `type` hold values of `part`: as itself, a domain, an array, a range or a composite of it.
 bool TypeContains(Oid type, Oid part);
 

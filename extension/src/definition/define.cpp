@@ -5,11 +5,14 @@
 
 #include "boundary/entry.hpp"
 #include "boundary/version_check.hpp"
+#include "definition/column_arguments.hpp"
 #include "definition/column_rules.hpp"
 #include "definition/definition_store.hpp"
 #include "definition/names.hpp"
 #include "definition/partitions.hpp"
 #include "definition/read_access.hpp"
+#include "definition/search_columns.hpp"
+#include "definition/search_index.hpp"
 #include "definition/source_table.hpp"
 
 #include "boundary/prelude.hpp"
@@ -23,21 +26,14 @@ namespace itemize {
 
 namespace {
 
-/// Arguments of itemize.define in the order sql/10_definitions.sql declares them.
-enum Argument { kName, kSource, kKey, kFields, kRead, kReplace, kFirstUnbuilt };
-constexpr const char *kUnbuilt[] = {"text",   "language", "location", "price", "currency",
-                                    "facets", "owner",    "parent",   "url"};
-
-void RefuseUnbuiltArguments(FunctionCallInfo fcinfo) {
-  for (int i = 0; i < static_cast<int>(lengthof(kUnbuilt)); ++i) {
-    if (PG_ARGISNULL(kFirstUnbuilt + i)) continue;
-    ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-                    errmsg("argument \"%s\" of itemize.define has no effect in this version", kUnbuilt[i]),
-                    errhint("Leave it out: itemize stores nothing that it does not act on.")));
-  }
+void RefuseUnbuiltArgument(FunctionCallInfo fcinfo, DefineArgument argument, const char *argument_name) {
+  if (PG_ARGISNULL(argument)) return;
+  ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                  errmsg("argument \"%s\" of itemize.define has no effect in this version", argument_name),
+                  errhint("Leave it out: itemize stores nothing that it does not act on.")));
 }
 
-const char *RequiredText(FunctionCallInfo fcinfo, Argument argument, const char *argument_name) {
+const char *RequiredText(FunctionCallInfo fcinfo, DefineArgument argument, const char *argument_name) {
   if (PG_ARGISNULL(argument)) {
     ereport(ERROR,
             (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("argument \"%s\" must not be null", argument_name)));
@@ -54,74 +50,17 @@ void CheckTypeName(const char *name) {
                    static_cast<int>(kMaxTypeNameBytes))));
 }
 
-struct Names {
-  char **names;
-  int count;
-};
-
-Names NamesOfArray(ArrayType *array, const char *argument_name) {
-  Datum *elements = nullptr;
-  bool *nulls = nullptr;
-  Names result = {nullptr, 0};
-  if (ARR_NDIM(array) > 1) {
-    ereport(ERROR, (errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
-                    errmsg("argument \"%s\" must be a list of columns", argument_name)));
-  }
-  deconstruct_array(array, TEXTOID, -1, false, TYPALIGN_INT, &elements, &nulls, &result.count);
-  result.names = static_cast<char **>(palloc(sizeof(char *) * static_cast<Size>(result.count + 1)));
-  for (int i = 0; i < result.count; ++i) {
-    if (nulls[i]) {
-      ereport(ERROR,
-              (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("a column in argument \"%s\" is null", argument_name)));
-    }
-    result.names[i] = TextDatumGetCString(elements[i]);
-  }
-  return result;
-}
-
 /// `a,b` is read as the array `{a,b}`, so that both are written and quoted alike.
-Names NamesOfKey(const char *key) {
+ColumnNames NamesOfKey(const char *key) {
   const char *const literal = key[std::strspn(key, " ")] == '{' ? key : psprintf("{%s}", key);
   Datum const array = OidInputFunctionCall(F_ARRAY_IN, pstrdup(literal), TEXTOID, -1);
   return NamesOfArray(DatumGetArrayTypeP(array), "key");
 }
 
-DefinitionColumn *ResolveColumns(Relation table, const Names &names, const char *argument_name, int limit) {
-  if (names.count == 0 || names.count > limit) {
-    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-                    errmsg("argument \"%s\" names %d columns", argument_name, names.count),
-                    errhint("Name 1 to %d columns.", limit)));
-  }
-  auto *const columns =
-      static_cast<DefinitionColumn *>(palloc0(sizeof(DefinitionColumn) * static_cast<Size>(names.count)));
-  for (int i = 0; i < names.count; ++i) {
-    AttrNumber const attnum = get_attnum(RelationGetRelid(table), names.names[i]);
-    if (attnum == InvalidAttrNumber) {
-      ereport(ERROR,
-              (errcode(ERRCODE_UNDEFINED_COLUMN),
-               errmsg("column \"%s\" of table %s does not exist", names.names[i], TableLabel(table)),
-               errhint("Argument \"%s\" takes the columns' exact names, in which capitals count.", argument_name)));
-    }
-    if (attnum < 0) {
-      ereport(ERROR,
-              (errcode(ERRCODE_INVALID_COLUMN_REFERENCE), errmsg("column \"%s\" is a system column", names.names[i]),
-               errhint("Name columns of the table's own.")));
-    }
-    for (int j = 0; j < i; ++j) {
-      if (columns[j].attnum != attnum) continue;
-      ereport(ERROR, (errcode(ERRCODE_DUPLICATE_COLUMN),
-                      errmsg("column \"%s\" is named twice in argument \"%s\"", names.names[i], argument_name)));
-    }
-    namestrcpy(&columns[i].name, names.names[i]);
-    columns[i].attnum = attnum;
-  }
-  return columns;
-}
-
 void ResolveKey(FunctionCallInfo fcinfo, Relation table, ItemDefinition &definition) {
-  Names names = {nullptr, 0};
-  if (!PG_ARGISNULL(kKey)) {
-    names = NamesOfKey(text_to_cstring(PG_GETARG_TEXT_PP(kKey)));
+  ColumnNames names = {nullptr, 0};
+  if (!PG_ARGISNULL(kDefineKey)) {
+    names = NamesOfKey(text_to_cstring(PG_GETARG_TEXT_PP(kDefineKey)));
   } else {
     AttrNumber columns[INDEX_MAX_KEYS];
     names.count = PrimaryKeyColumns(table, columns);
@@ -145,25 +84,25 @@ void ResolveKey(FunctionCallInfo fcinfo, Relation table, ItemDefinition &definit
 }
 
 void ResolveFields(FunctionCallInfo fcinfo, Relation table, ItemDefinition &definition) {
-  if (PG_ARGISNULL(kFields)) {
+  if (PG_ARGISNULL(kDefineFields)) {
     ereport(ERROR,
             (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("argument \"fields\" is required"),
              errhint("Name the columns that readers of the item get. SELECT itemize.suggest_definition(%s) proposes "
                      "a whole call.",
                      quote_literal_cstr(TableLabel(table)))));
   }
-  Names const names = NamesOfArray(PG_GETARG_ARRAYTYPE_P(kFields), "fields");
+  ColumnNames const names = NamesOfArray(PG_GETARG_ARRAYTYPE_P(kDefineFields), "fields");
   definition.fields = ResolveColumns(table, names, "fields", kMaxFields);
   definition.field_count = names.count;
   for (int i = 0; i < names.count; ++i)
     RaiseProblem(FindFieldProblem(table, definition.fields[i].attnum));
 }
 
-const char *OldColumns(const StoredDefinition &old, bool keys) {
+const char *OldColumns(const StoredDefinition &old, ColumnPurpose purpose) {
   StringInfoData list;
   initStringInfo(&list);
   for (int i = 0; i < old.column_count; ++i) {
-    if (old.columns[i].is_key != keys) continue;
+    if (old.columns[i].purpose != purpose) continue;
     appendStringInfo(&list, "%s%s", list.len == 0 ? "" : ", ", quote_identifier(NameStr(old.columns[i].name)));
   }
   return psprintf("(%s)", list.data);
@@ -183,16 +122,54 @@ void AppendDifference(StringInfo list, const char *what, const char *old_value, 
   appendStringInfo(list, "%s%s %s, asked for %s", list->len == 0 ? "" : "; ", what, old_value, new_value);
 }
 
-/// In which the old definition differs from the new one; empty when they are the same.
-const char *Differences(const StoredDefinition &old, const ItemDefinition &definition) {
+/// In which the items of the old definition differ from those of the new one; empty when they are the same.
+const char *ItemDifferences(const StoredDefinition &old, const ItemDefinition &definition) {
   StringInfoData list;
   initStringInfo(&list);
   if (old.source != definition.source) {
     AppendDifference(&list, "source", LabelOfTable(old.source), LabelOfTable(definition.source));
   }
-  AppendDifference(&list, "key", OldColumns(old, true), NewColumns(definition.keys, definition.key_count));
-  AppendDifference(&list, "fields", OldColumns(old, false), NewColumns(definition.fields, definition.field_count));
+  AppendDifference(&list, "key", OldColumns(old, ColumnPurpose::kKey),
+                   NewColumns(definition.keys, definition.key_count));
+  AppendDifference(&list, "fields", OldColumns(old, ColumnPurpose::kField),
+                   NewColumns(definition.fields, definition.field_count));
   AppendDifference(&list, "read", NameStr(old.read), NameStr(definition.read));
+  return list.data;
+}
+
+/// A column as its argument could have it: `name A`, `lang`, `'en'`.
+void AppendSearchColumn(StringInfo list, const NameData &name, const char *detail) {
+  bool const is_constant = NameStr(name)[0] == '\0';
+  appendStringInfo(list, "%s%s", list->len == 0 ? "" : ", ",
+                   is_constant ? quote_literal_cstr(detail) : quote_identifier(NameStr(name)));
+  if (!is_constant && detail != nullptr) appendStringInfo(list, " %s", detail);
+}
+
+/// In which the old definition is searched otherwise than the new one.
+const char *SearchDifferences(const StoredDefinition &old, const SearchColumns &search) {
+  StringInfoData list;
+  initStringInfo(&list);
+  for (int p = 0; p < kColumnPurposes; ++p) {
+    auto const purpose = static_cast<ColumnPurpose>(p);
+    if (purpose == ColumnPurpose::kKey || purpose == ColumnPurpose::kField) continue;
+    StringInfoData before;
+    StringInfoData after;
+    initStringInfo(&before);
+    initStringInfo(&after);
+    for (int i = 0; i < old.column_count; ++i) {
+      const StoredColumn &column = old.columns[i];
+      if (column.purpose == purpose) AppendSearchColumn(&before, column.name, column.detail);
+    }
+    for (int i = 0; i < old.constant_count; ++i) {
+      const StoredColumn &constant = old.constants[i];
+      if (constant.purpose == purpose) AppendSearchColumn(&before, constant.name, constant.detail);
+    }
+    for (int i = 0; i < search.count; ++i) {
+      const SearchColumn &column = search.items[i];
+      if (column.purpose == purpose) AppendSearchColumn(&after, column.name, column.detail);
+    }
+    AppendDifference(&list, ArgumentOf(purpose), psprintf("(%s)", before.data), psprintf("(%s)", after.data));
+  }
   return list.data;
 }
 
@@ -220,7 +197,7 @@ void RefuseSecondTypeOfTable(const StoredDefinitions &definitions, const ItemDef
   }
 }
 
-void Write(const ItemDefinition &definition, bool replace) {
+void Write(const ItemDefinition &definition, const SearchColumns &search, bool replace) {
   DefinitionCatalog catalog;
   if (!LookUpDefinitionCatalog(catalog)) elog(ERROR, "the tables of the extension itemize are missing");
   LockDefinitions(catalog);
@@ -228,34 +205,42 @@ void Write(const ItemDefinition &definition, bool replace) {
   RefuseSecondTypeOfTable(definitions, definition);
   const StoredDefinition *const old = FindStored(definitions, NameStr(definition.type));
   if (old == nullptr) {
-    InsertDefinition(catalog, definition);
+    InsertDefinition(catalog, definition, search);
     return;
   }
-  const char *const differences = Differences(*old, definition);
-  if (differences[0] == '\0') return; // so that migrations can be run again
+  const char *const item_differences = ItemDifferences(*old, definition);
+  const char *const search_differences = SearchDifferences(*old, search);
+  bool const same_items = item_differences[0] == '\0';
+  bool const same_search = search_differences[0] == '\0';
+  if (same_items && same_search) return; // so that migrations can be run again
   if (!replace) {
-    ereport(ERROR, (errcode(ERRCODE_DUPLICATE_OBJECT),
-                    errmsg("item type \"%s\" is defined already, and differently", NameStr(definition.type)),
-                    errdetail("It has %s.", differences),
-                    errhint("Add replace => true to put this definition in its place.")));
+    ereport(ERROR,
+            (errcode(ERRCODE_DUPLICATE_OBJECT),
+             errmsg("item type \"%s\" is defined already, and differently", NameStr(definition.type)),
+             errdetail("It has %s%s%s.", item_differences, same_items || same_search ? "" : "; ", search_differences),
+             errhint("Add replace => true to put this definition in its place.")));
   }
   if (old->source != definition.source) {
     CheckOwner(*old, catalog);
     LockTableTree(old->source, ShareRowExclusiveLock); // its writers in progress end under the old definition
   }
-  ReplaceDefinition(catalog, *old, definition);
+  if (same_items) {
+    ReplaceSearch(catalog, *old, search);
+  } else {
+    ReplaceDefinition(catalog, *old, definition, search);
+  }
 }
 
 void Define(FunctionCallInfo fcinfo) {
   PreventCommandIfReadOnly("itemize.define()");
   CheckLibraryVersion();
-  const char *const name = RequiredText(fcinfo, kName, "name");
-  const char *const source = RequiredText(fcinfo, kSource, "source");
-  const char *const read = RequiredText(fcinfo, kRead, "read");
-  bool const replace = !PG_ARGISNULL(kReplace) && PG_GETARG_BOOL(kReplace);
+  const char *const name = RequiredText(fcinfo, kDefineName, "name");
+  const char *const source = RequiredText(fcinfo, kDefineSource, "source");
+  const char *const read = RequiredText(fcinfo, kDefineRead, "read");
+  bool const replace = !PG_ARGISNULL(kDefineReplace) && PG_GETARG_BOOL(kDefineReplace);
   CheckTypeName(name);
   CheckRead(read);
-  RefuseUnbuiltArguments(fcinfo);
+  RefuseUnbuiltArgument(fcinfo, kDefineUrl, "url");
   if (GetDatabaseEncoding() != PG_UTF8) {
     ereport(ERROR,
             (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
@@ -272,8 +257,9 @@ void Define(FunctionCallInfo fcinfo) {
   RaiseProblem(FindPartitionsProblem(table));
   ResolveKey(fcinfo, table, definition);
   ResolveFields(fcinfo, table, definition);
-  Write(definition, replace);
+  Write(definition, ResolveSearch(fcinfo, table), replace);
   table_close(table, NoLock); // the lock is held to the end of the transaction
+  OfferIndexes(name, !PG_ARGISNULL(kDefineBuild) && PG_GETARG_BOOL(kDefineBuild));
 }
 
 /// The stored definition of that name, with its table and all definitions locked; null when there is none.
@@ -293,7 +279,7 @@ const StoredDefinition *LockStored(const DefinitionCatalog &catalog, const char 
 bool Undefine(FunctionCallInfo fcinfo) {
   PreventCommandIfReadOnly("itemize.undefine()");
   CheckLibraryVersion();
-  const char *const name = RequiredText(fcinfo, kName, "name");
+  const char *const name = RequiredText(fcinfo, kDefineName, "name");
   bool const if_exists = !PG_ARGISNULL(1) && PG_GETARG_BOOL(1);
   DefinitionCatalog catalog;
   const StoredDefinition *definition = nullptr;

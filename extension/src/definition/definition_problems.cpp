@@ -4,6 +4,7 @@
 #include "definition/column_rules.hpp"
 #include "definition/definition_store.hpp"
 #include "definition/partitions.hpp"
+#include "definition/search_columns.hpp"
 #include "definition/source_table.hpp"
 
 #include "boundary/prelude.hpp"
@@ -73,12 +74,14 @@ void CheckDefinition(const Output &output, const StoredDefinitions &definitions,
     const StoredColumn &column = definition.columns[i];
     AttrNumber const attnum = get_attnum(definition.source, NameStr(column.name));
     if (attnum <= 0) {
-      key_complete = key_complete && !column.is_key;
+      key_complete = key_complete && !column.IsKey();
       Put(output, definition,
           psprintf("column %s of table %s is gone", quote_identifier(NameStr(column.name)), TableLabel(table)),
           "define it anew with replace => true and the columns that are left");
-    } else if (!column.is_key) {
+    } else if (column.IsField()) {
       PutProblem(output, definition, FindFieldProblem(table, attnum));
+    } else if (column.IsForSearch()) {
+      PutProblem(output, definition, FindSearchColumnProblem(table, attnum, column.purpose));
     } else if (key_count < INDEX_MAX_KEYS) {
       key[key_count++] = attnum;
     }

@@ -16,8 +16,9 @@ namespace itemize {
 
 namespace {
 
-constexpr char kKeyPurpose[] = "key";
-constexpr char kFieldPurpose[] = "field";
+/// In the order of ColumnPurpose.
+constexpr const char *kPurposes[kColumnPurposes] = {"key",      "field", "text",  "language", "location", "price",
+                                                    "currency", "facet", "owner", "parent",   "changed"};
 
 NameData ReadName(HeapTuple tuple, AttrNumber column, TupleDesc description) {
   bool is_null = false;
@@ -45,7 +46,7 @@ void MakeRoom(Element *&elements, int count) {
 int CompareColumns(const void *left, const void *right) {
   const auto *const a = static_cast<const StoredColumn *>(left);
   const auto *const b = static_cast<const StoredColumn *>(right);
-  if (a->is_key != b->is_key) return a->is_key ? -1 : 1;
+  if (a->purpose != b->purpose) return a->purpose < b->purpose ? -1 : 1;
   return static_cast<int>(a->ordinal) - static_cast<int>(b->ordinal);
 }
 
@@ -61,33 +62,47 @@ HeapTuple FormItemType(const DefinitionCatalog &catalog, Relation item_type, con
   return heap_form_tuple(RelationGetDescr(item_type), values, nulls);
 }
 
-HeapTuple FormItemColumn(Relation item_column, const char *type, const char *purpose, int16 ordinal, const char *name,
-                         AttrNumber attnum) {
-  Datum values[kItemColumnAttnum];
-  bool nulls[kItemColumnAttnum] = {};
+HeapTuple FormItemColumn(Relation item_column, const char *type, int16 ordinal, const SearchColumn &column) {
+  Datum values[kItemColumnDetail];
+  bool nulls[kItemColumnDetail] = {};
   values[kItemColumnItemType - 1] = CStringGetTextDatum(type);
-  values[kItemColumnPurpose - 1] = CStringGetTextDatum(purpose);
+  values[kItemColumnPurpose - 1] = CStringGetTextDatum(PurposeName(column.purpose));
   values[kItemColumnOrdinal - 1] = Int16GetDatum(ordinal);
-  values[kItemColumnName - 1] = CStringGetTextDatum(name);
-  values[kItemColumnAttnum - 1] = Int16GetDatum(attnum);
+  nulls[kItemColumnName - 1] = NameStr(column.name)[0] == '\0';
+  values[kItemColumnName - 1] = CStringGetTextDatum(NameStr(column.name));
+  values[kItemColumnAttnum - 1] = Int16GetDatum(column.attnum);
+  nulls[kItemColumnDetail - 1] = column.detail == nullptr;
+  values[kItemColumnDetail - 1] = column.detail != nullptr ? CStringGetTextDatum(column.detail) : Datum{0};
   return heap_form_tuple(RelationGetDescr(item_column), values, nulls);
 }
 
-void InsertColumns(const DefinitionCatalog &catalog, const char *type, const char *purpose,
+void InsertColumns(const DefinitionCatalog &catalog, const char *type, ColumnPurpose purpose,
                    const DefinitionColumn *columns, int count) {
   Relation item_column = table_open(catalog.item_column, RowExclusiveLock);
   for (int i = 0; i < count; ++i) {
-    CatalogTupleInsert(item_column, FormItemColumn(item_column, type, purpose, static_cast<int16>(i + 1),
-                                                   NameStr(columns[i].name), columns[i].attnum));
+    SearchColumn const column = {purpose, columns[i].name, columns[i].attnum, nullptr};
+    CatalogTupleInsert(item_column, FormItemColumn(item_column, type, static_cast<int16>(i + 1), column));
   }
   table_close(item_column, NoLock);
 }
 
-void InsertAllColumns(const DefinitionCatalog &catalog, const ItemDefinition &definition) {
-  const char *const type = NameStr(definition.type);
-  InsertColumns(catalog, type, kKeyPurpose, definition.keys, definition.key_count);
-  InsertColumns(catalog, type, kFieldPurpose, definition.fields, definition.field_count);
+void InsertSearchColumns(const DefinitionCatalog &catalog, const char *type, const SearchColumns &search) {
+  Relation item_column = table_open(catalog.item_column, RowExclusiveLock);
+  int16 ordinals[kColumnPurposes] = {};
+  for (int i = 0; i < search.count; ++i) {
+    const SearchColumn &column = search.items[i];
+    CatalogTupleInsert(item_column,
+                       FormItemColumn(item_column, type, ++ordinals[static_cast<int>(column.purpose)], column));
+  }
+  table_close(item_column, NoLock);
   CommandCounterIncrement();
+}
+
+void InsertAllColumns(const DefinitionCatalog &catalog, const ItemDefinition &definition, const SearchColumns &search) {
+  const char *const type = NameStr(definition.type);
+  InsertColumns(catalog, type, ColumnPurpose::kKey, definition.keys, definition.key_count);
+  InsertColumns(catalog, type, ColumnPurpose::kField, definition.fields, definition.field_count);
+  InsertSearchColumns(catalog, type, search);
 }
 
 void UpdateItemType(const DefinitionCatalog &catalog, const StoredDefinition &old, Oid source, const char *read) {
@@ -99,11 +114,22 @@ void UpdateItemType(const DefinitionCatalog &catalog, const StoredDefinition &ol
 }
 
 void DeleteAllColumns(const DefinitionCatalog &catalog, const StoredDefinition &definition) {
+  for (int i = definition.constant_count - 1; i >= 0; --i)
+    DeleteColumn(catalog, definition.constants[i]);
   for (int i = definition.column_count - 1; i >= 0; --i)
     DeleteColumn(catalog, definition.columns[i]);
 }
 
 } // namespace
+
+const char *PurposeName(ColumnPurpose purpose) { return kPurposes[static_cast<int>(purpose)]; }
+
+ColumnPurpose PurposeOf(const char *name) {
+  for (int i = 0; i < kColumnPurposes; ++i) {
+    if (std::strcmp(kPurposes[i], name) == 0) return static_cast<ColumnPurpose>(i);
+  }
+  elog(ERROR, "itemize.item_column has a column for \"%s\"", name);
+}
 
 int64 NextGeneration(const DefinitionCatalog &catalog) {
   Oid const sequence = get_relname_relid("definition_generation", catalog.schema);
@@ -138,14 +164,22 @@ StoredDefinitions ReadStoredDefinitions(const DefinitionCatalog &catalog) {
     NameData const type = ReadName(tuple, kItemColumnItemType, description);
     StoredDefinition *const definition = FindStored(definitions, NameStr(type));
     if (definition == nullptr) continue;
-    MakeRoom(definition->columns, definition->column_count);
-    StoredColumn &column = definition->columns[definition->column_count++];
-    NameData const purpose = ReadName(tuple, kItemColumnPurpose, description);
-    column.is_key = std::strcmp(NameStr(purpose), kKeyPurpose) == 0;
+    bool is_null = false;
+    Datum const detail = heap_getattr(tuple, kItemColumnDetail, description, &is_null);
+    StoredColumn column = {};
+    column.purpose = PurposeOf(NameStr(ReadName(tuple, kItemColumnPurpose, description)));
     column.ordinal = DatumGetInt16(ReadValue(tuple, kItemColumnOrdinal, description));
     column.name = ReadName(tuple, kItemColumnName, description);
     column.attnum = DatumGetInt16(ReadValue(tuple, kItemColumnAttnum, description));
+    column.detail = is_null ? nullptr : TextDatumGetCString(detail);
     column.row = tuple->t_self;
+    if (NameStr(column.name)[0] == '\0') {
+      MakeRoom(definition->constants, definition->constant_count);
+      definition->constants[definition->constant_count++] = column;
+    } else {
+      MakeRoom(definition->columns, definition->column_count);
+      definition->columns[definition->column_count++] = column;
+    }
   }
   systable_endscan(scan);
   table_close(item_column, AccessShareLock);
@@ -198,8 +232,8 @@ Problem FindOverlap(const StoredDefinition &other, Oid table) {
 
 void LockDefinitions(const DefinitionCatalog &catalog) { LockRelationOid(catalog.item_type, ShareRowExclusiveLock); }
 
-void InsertDefinition(const DefinitionCatalog &catalog, const ItemDefinition &definition) {
-  InsertAllColumns(catalog, definition);
+void InsertDefinition(const DefinitionCatalog &catalog, const ItemDefinition &definition, const SearchColumns &search) {
+  InsertAllColumns(catalog, definition, search);
   Relation item_type = table_open(catalog.item_type, RowExclusiveLock);
   CatalogTupleInsert(item_type, FormItemType(catalog, item_type, NameStr(definition.type), definition.source,
                                              NameStr(definition.read)));
@@ -208,14 +242,25 @@ void InsertDefinition(const DefinitionCatalog &catalog, const ItemDefinition &de
   InvalidateTableTree(definition.source);
 }
 
-void ReplaceDefinition(const DefinitionCatalog &catalog, const StoredDefinition &old,
-                       const ItemDefinition &definition) {
+void ReplaceDefinition(const DefinitionCatalog &catalog, const StoredDefinition &old, const ItemDefinition &definition,
+                       const SearchColumns &search) {
   DeleteAllColumns(catalog, old);
   CommandCounterIncrement();
-  InsertAllColumns(catalog, definition);
+  InsertAllColumns(catalog, definition, search);
   UpdateItemType(catalog, old, definition.source, NameStr(definition.read));
   InvalidateTableTree(old.source);
   InvalidateTableTree(definition.source);
+}
+
+void ReplaceSearch(const DefinitionCatalog &catalog, const StoredDefinition &old, const SearchColumns &search) {
+  for (int i = 0; i < old.constant_count; ++i)
+    DeleteColumn(catalog, old.constants[i]);
+  for (int i = 0; i < old.column_count; ++i) {
+    if (old.columns[i].IsForSearch()) DeleteColumn(catalog, old.columns[i]);
+  }
+  CommandCounterIncrement();
+  InsertSearchColumns(catalog, NameStr(old.type), search);
+  InvalidateTableTree(old.source);
 }
 
 void DeleteDefinition(const DefinitionCatalog &catalog, const StoredDefinition &definition) {
@@ -244,9 +289,8 @@ void RenewGeneration(const DefinitionCatalog &catalog, const StoredDefinition &d
 void UpdateColumn(const DefinitionCatalog &catalog, const StoredDefinition &definition, const StoredColumn &column) {
   Relation item_column = table_open(catalog.item_column, RowExclusiveLock);
   ItemPointerData row = column.row;
-  CatalogTupleUpdate(item_column, &row,
-                     FormItemColumn(item_column, NameStr(definition.type), column.is_key ? kKeyPurpose : kFieldPurpose,
-                                    column.ordinal, NameStr(column.name), column.attnum));
+  SearchColumn const values = {column.purpose, column.name, column.attnum, column.detail};
+  CatalogTupleUpdate(item_column, &row, FormItemColumn(item_column, NameStr(definition.type), column.ordinal, values));
   table_close(item_column, NoLock);
   CommandCounterIncrement();
 }

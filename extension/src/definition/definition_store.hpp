@@ -16,12 +16,38 @@
 
 namespace itemize {
 
+/// What a definition has a column for. Keys and fields make the item's bytes; the others are for search alone, and
+/// nothing of the stream reads them.
+enum class ColumnPurpose : uint8 {
+  kKey,
+  kField,
+  kText,
+  kLanguage,
+  kLocation,
+  kPrice,
+  kCurrency,
+  kFacet,
+  kOwner,
+  kParent,
+  kChanged
+};
+inline constexpr int kColumnPurposes = static_cast<int>(ColumnPurpose::kChanged) + 1;
+
+/// The word for it in itemize.item_column.
+const char *PurposeName(ColumnPurpose purpose);
+ColumnPurpose PurposeOf(const char *name);
+
 struct StoredColumn {
-  bool is_key; ///< else a field
+  ColumnPurpose purpose;
   int16 ordinal;
   NameData name;
-  AttrNumber attnum; ///< as stored: what the column was when its name was last seen; 0 unknown
+  AttrNumber attnum;  ///< as stored: what the column was when its name was last seen; 0 unknown
+  const char *detail; ///< of a text column: its weight; of a constant, which has no name: its value; else null
   ItemPointerData row;
+
+  [[nodiscard]] bool IsKey() const { return purpose == ColumnPurpose::kKey; }
+  [[nodiscard]] bool IsField() const { return purpose == ColumnPurpose::kField; }
+  [[nodiscard]] bool IsForSearch() const { return !IsKey() && !IsField(); }
 };
 
 /// A definition as its rows have it: columns are not resolved against the source table.
@@ -32,7 +58,22 @@ struct StoredDefinition {
   int64 generation;
   ItemPointerData row;
   int column_count;
-  StoredColumn *columns; ///< keys in order, then fields in order
+  StoredColumn *columns; ///< keys in order, then fields in order, then those for search by purpose
+  int constant_count;
+  StoredColumn *constants; ///< a language or a currency that all rows have
+};
+
+/// A column, or a constant (without a name), for search, as define writes it: in order within each purpose.
+struct SearchColumn {
+  ColumnPurpose purpose;
+  NameData name;
+  AttrNumber attnum;
+  const char *detail;
+};
+
+struct SearchColumns {
+  int count;
+  SearchColumn *items;
 };
 
 struct StoredDefinitions {
@@ -62,11 +103,16 @@ void LockDefinitions(const DefinitionCatalog &catalog);
 int64 NextGeneration(const DefinitionCatalog &catalog);
 
 /// Writes a new definition, with a new generation.
-void InsertDefinition(const DefinitionCatalog &catalog, const ItemDefinition &definition);
+void InsertDefinition(const DefinitionCatalog &catalog, const ItemDefinition &definition, const SearchColumns &search);
 
 /// Puts a new one, with a new generation, in the place of an old one of the same name. Its item_type row is updated,
 /// not written anew: that is one change of the type to the stream's readers.
-void ReplaceDefinition(const DefinitionCatalog &catalog, const StoredDefinition &old, const ItemDefinition &definition);
+void ReplaceDefinition(const DefinitionCatalog &catalog, const StoredDefinition &old, const ItemDefinition &definition,
+                       const SearchColumns &search);
+
+/// Replaces what is searched of a definition. Its items' bytes are the same, and so are its generation and its
+/// item_type row: the stream's readers hear nothing of it.
+void ReplaceSearch(const DefinitionCatalog &catalog, const StoredDefinition &old, const SearchColumns &search);
 
 void DeleteDefinition(const DefinitionCatalog &catalog, const StoredDefinition &definition);
 

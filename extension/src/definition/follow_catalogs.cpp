@@ -2,6 +2,8 @@
 #include "definition/follow_ddl.hpp"
 
 #include "definition/column_rules.hpp"
+#include "definition/partitions.hpp"
+#include "definition/search_columns.hpp"
 #include "definition/source_table.hpp"
 
 #include "boundary/prelude.hpp"
@@ -83,7 +85,7 @@ bool IsCurrent(const StoredDefinition &definition, DroppedObjects *dropped) {
   for (int i = 0; i < definition.column_count; ++i) {
     const StoredColumn &column = definition.columns[i];
     Found const found = FindColumn(definition.source, column);
-    if (found.attnum == InvalidAttrNumber && column.is_key) {
+    if (found.attnum == InvalidAttrNumber && column.IsKey()) {
       if (dropped != nullptr && dropped->HasColumn(definition.source, column.attnum)) return false;
     } else if (found.new_name != nullptr || found.attnum != column.attnum) {
       return false;
@@ -105,41 +107,72 @@ void Undefine(const DefinitionCatalog &catalog, const StoredDefinition &definiti
   ereport(NOTICE, (errmsg("item type \"%s\" is no longer defined: %s", NameStr(definition.type), reason)));
 }
 
+void ForgetColumn(const DefinitionCatalog &catalog, const StoredDefinition &definition, const StoredColumn &column) {
+  DeleteColumn(catalog, column);
+  if (column.IsField()) {
+    ereport(NOTICE, (errmsg("column \"%s\" is no longer a field of item type \"%s\"", NameStr(column.name),
+                            NameStr(definition.type))));
+  } else {
+    ereport(NOTICE, (errmsg("column \"%s\" is no longer used for \"%s\" of item type \"%s\"", NameStr(column.name),
+                            ArgumentOf(column.purpose), NameStr(definition.type))));
+  }
+}
+
+/// What means nothing by itself, when columns are gone: a price without its currency, a currency without prices, a
+/// language without text. `has` tells of which purposes there is a column or a constant left.
+bool IsAlone(ColumnPurpose purpose, const bool (&has)[kColumnPurposes]) {
+  auto const is_left = [&](ColumnPurpose other) { return has[static_cast<int>(other)]; };
+  switch (purpose) {
+  case ColumnPurpose::kPrice: return !is_left(ColumnPurpose::kCurrency);
+  case ColumnPurpose::kCurrency: return !is_left(ColumnPurpose::kPrice);
+  case ColumnPurpose::kLanguage: return !is_left(ColumnPurpose::kText);
+  default: return false;
+  }
+}
+
 void FollowColumns(const DefinitionCatalog &catalog, StoredDefinition &definition, DroppedObjects *dropped) {
-  int fields_left = 0;
+  bool has[kColumnPurposes] = {};
+  for (int i = 0; i < definition.constant_count; ++i)
+    has[static_cast<int>(definition.constants[i].purpose)] = true;
   for (int i = 0; i < definition.column_count; ++i) {
     const StoredColumn &column = definition.columns[i];
     if (FindColumn(definition.source, column).attnum != InvalidAttrNumber) {
-      fields_left += column.is_key ? 0 : 1;
-    } else if (column.is_key && dropped != nullptr && dropped->HasColumn(definition.source, column.attnum)) {
+      has[static_cast<int>(column.purpose)] = true;
+    } else if (column.IsKey() && dropped != nullptr && dropped->HasColumn(definition.source, column.attnum)) {
       RefuseDrop(definition, psprintf("column %s of table %s", quote_identifier(NameStr(column.name)),
                                       LabelOfTable(definition.source)));
     }
   }
-  if (fields_left == 0) {
+  if (!has[static_cast<int>(ColumnPurpose::kField)]) {
     Undefine(catalog, definition, "its last field was dropped");
     return;
+  }
+  for (int i = 0; i < definition.constant_count; ++i) {
+    if (IsAlone(definition.constants[i].purpose, has)) DeleteColumn(catalog, definition.constants[i]);
   }
   bool reads_differently = false;
   for (int i = 0; i < definition.column_count; ++i) {
     StoredColumn &column = definition.columns[i];
     Found const found = FindColumn(definition.source, column);
-    if (found.attnum == InvalidAttrNumber) {
-      if (column.is_key) continue;
-      DeleteColumn(catalog, column);
-      reads_differently = true;
-      ereport(NOTICE, (errmsg("column \"%s\" is no longer a field of item type \"%s\"", NameStr(column.name),
-                              NameStr(definition.type))));
+    if (found.attnum == InvalidAttrNumber || IsAlone(column.purpose, has)) {
+      if (column.IsKey()) continue;
+      ForgetColumn(catalog, definition, column);
+      reads_differently = reads_differently || column.IsField();
       continue;
     }
     if (found.new_name == nullptr && found.attnum == column.attnum) continue;
     // A number that was open (0) is filled in after a restore: nothing reads differently by that.
-    reads_differently = reads_differently || found.new_name != nullptr || column.attnum != InvalidAttrNumber;
+    bool const is_another = found.new_name != nullptr || column.attnum != InvalidAttrNumber;
+    reads_differently = reads_differently || (is_another && !column.IsForSearch());
     if (found.new_name != nullptr) namestrcpy(&column.name, found.new_name);
     column.attnum = found.attnum;
     UpdateColumn(catalog, definition, column);
   }
-  if (reads_differently) RenewGeneration(catalog, definition);
+  if (reads_differently) {
+    RenewGeneration(catalog, definition);
+  } else {
+    InvalidateTableTree(definition.source);
+  }
 }
 
 } // namespace
@@ -193,7 +226,7 @@ List *DroppedObjects::TablesThatLost(Kind kind) {
 int CurrentKey(const StoredDefinition &definition, AttrNumber (&key)[INDEX_MAX_KEYS]) {
   int count = 0;
   for (int i = 0; i < definition.column_count && count < INDEX_MAX_KEYS; ++i) {
-    if (!definition.columns[i].is_key) continue;
+    if (!definition.columns[i].IsKey()) continue;
     key[count] = FindColumn(definition.source, definition.columns[i]).attnum;
     if (key[count] == InvalidAttrNumber) return 0;
     ++count;

@@ -8,6 +8,7 @@
 
 #include "definition/column_rules.hpp"
 #include "definition/partitions.hpp"
+#include "definition/search_columns.hpp"
 #include "definition/source_table.hpp"
 
 #include "boundary/prelude.hpp"
@@ -25,10 +26,10 @@ namespace itemize {
 
 namespace {
 
-const StoredColumn *FindColumnByName(const StoredDefinition &definition, bool keys, const char *name) {
+const StoredColumn *FindColumnByName(const StoredDefinition &definition, ColumnPurpose purpose, const char *name) {
   for (int i = 0; i < definition.column_count; ++i) {
     const StoredColumn &column = definition.columns[i];
-    if (column.is_key == keys && std::strcmp(NameStr(column.name), name) == 0) return &column;
+    if (column.purpose == purpose && std::strcmp(NameStr(column.name), name) == 0) return &column;
   }
   return nullptr;
 }
@@ -44,7 +45,7 @@ bool FollowSubcommand(const StoredDefinition &definition, Relation table, const 
       AttrNumber key[INDEX_MAX_KEYS];
       int key_count = 0;
       for (int i = 0; i < definition.column_count && key_count < INDEX_MAX_KEYS; ++i) {
-        if (!definition.columns[i].is_key) continue;
+        if (!definition.columns[i].IsKey()) continue;
         AttrNumber const attnum = get_attnum(RelationGetRelid(table), NameStr(definition.columns[i].name));
         if (attnum > 0) key[key_count++] = attnum;
       }
@@ -52,20 +53,26 @@ bool FollowSubcommand(const StoredDefinition &definition, Relation table, const 
     }
     return false;
   case AT_DropNotNull:
-    if (const StoredColumn *const column = FindColumnByName(definition, true, subcommand->name)) {
+    if (const StoredColumn *const column = FindColumnByName(definition, ColumnPurpose::kKey, subcommand->name)) {
       Refuse(definition, FindKeyColumnProblem(table, get_attnum(RelationGetRelid(table), NameStr(column->name))));
     }
     return false;
   default: break;
   }
   if (!compat::ChangesValues(subcommand->subtype) || subcommand->name == nullptr) return false;
-  const StoredColumn *const key = FindColumnByName(definition, true, subcommand->name);
-  const StoredColumn *const field = FindColumnByName(definition, false, subcommand->name);
+  const StoredColumn *const key = FindColumnByName(definition, ColumnPurpose::kKey, subcommand->name);
+  const StoredColumn *const field = FindColumnByName(definition, ColumnPurpose::kField, subcommand->name);
   if (key != nullptr) {
     Refuse(definition, FindKeyColumnProblem(table, get_attnum(RelationGetRelid(table), NameStr(key->name))));
   }
   if (field != nullptr) {
     Refuse(definition, FindFieldProblem(table, get_attnum(RelationGetRelid(table), NameStr(field->name))));
+  }
+  for (int i = 0; i < definition.column_count; ++i) {
+    const StoredColumn &column = definition.columns[i];
+    if (!column.IsForSearch() || std::strcmp(NameStr(column.name), subcommand->name) != 0) continue;
+    Refuse(definition,
+           FindSearchColumnProblem(table, get_attnum(RelationGetRelid(table), NameStr(column.name)), column.purpose));
   }
   return key != nullptr || field != nullptr;
 }
@@ -98,7 +105,7 @@ void RenewUsersOf(const DefinitionCatalog &catalog, const StoredDefinitions &def
   for (int i = 0; i < definitions.count; ++i) {
     const StoredDefinition &definition = definitions.items[i];
     bool uses = false;
-    for (int j = 0; j < definition.column_count && !uses; ++j) {
+    for (int j = 0; j < definition.column_count && !uses && !definition.columns[j].IsForSearch(); ++j) {
       AttrNumber const attnum = get_attnum(definition.source, NameStr(definition.columns[j].name));
       Oid const column_type = attnum > 0 ? get_atttype(definition.source, attnum) : InvalidOid;
       uses = OidIsValid(column_type) && TypeContains(column_type, type);

@@ -51,7 +51,8 @@ enum ItemColumnColumn : AttrNumber {
   kItemColumnPurpose,
   kItemColumnOrdinal,
   kItemColumnName,
-  kItemColumnAttnum
+  kItemColumnAttnum,
+  kItemColumnDetail
 };
 /// The same for itemize.topic (sql/40_publish.sql).
 enum TopicColumn : AttrNumber { kTopicName = 1, kTopicGeneration, kTopicRead };
