@@ -2,12 +2,15 @@
 use strict;
 use warnings;
 
-use File::Basename qw(dirname);
+use File::Basename qw(basename dirname);
 use File::Spec;
 use TAP::Harness;
 
 # Seconds that one file may take; its own deadlines are shorter, so this ends only what hangs.
 use constant FILE_TIMEOUT => 420;
+
+# How much of the log of a failed file is shown.
+use constant LOG_LINES => 40;
 
 my ($prefix, $results, @names) = @ARGV;
 my $directory = File::Spec->rel2abs(dirname(__FILE__) . '/../tap');
@@ -42,6 +45,18 @@ $harness->callback(
 
 my $aggregate = $harness->runtests(map { [ "$directory/$_", $_ ] } @names);
 
+# What a test said before it died stands in its log only, which goes with the workspace.
+sub print_end_of_log
+{
+	my ($name) = @_;
+	my $log = "$ENV{TESTDIR}/tmp_check/log/regress_log_" . basename($name, '.pl');
+	open(my $in, '<', $log) or return;
+	my @said = <$in>;
+	splice(@said, 0, -LOG_LINES) if @said > LOG_LINES;
+	print "\n== the end of $name\'s log\n", map { substr($_, 0, 500) =~ s/\n?\z/\n/r } @said;
+	return;
+}
+
 my @lines;
 for my $name ($aggregate->descriptions)
 {
@@ -60,6 +75,7 @@ for my $name ($aggregate->descriptions)
 	push @lines,
 	  [ 'fail', 1, "$prefix: $name: " . join('; ', "exit status " . $parser->exit, $parser->parse_errors) ]
 	  if $parser->has_problems && !$parser->failed;
+	print_end_of_log($name) if $parser->has_problems;
 }
 push @lines, map { [ 'skip', 1, $_ ] } @skips;
 
