@@ -21,7 +21,7 @@ WERROR ?= -Werror
 PG_CXXFLAGS := -std=c++17 -O2 -fvisibility=hidden -fvisibility-inlines-hidden \
                -Wall -Wextra -Wshadow -Wconversion $(WERROR) -MMD -MP
 PG_CPPFLAGS := -DITEMIZE_VERSION=\"$(VERSION)\"
-SHLIB_LINK := -lstdc++
+SHLIB_LINK := -lstdc++ -licuuc
 NO_INSTALLCHECK := 1
 # Makefile.global would switch bitcode on, whose rule knows nothing of our C++ flags.
 override with_llvm := no
