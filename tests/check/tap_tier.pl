@@ -19,15 +19,25 @@ my $directory = File::Spec->rel2abs(dirname(__FILE__) . '/../tap');
 $ENV{TESTDIR} = File::Spec->rel2abs($prefix);
 mkdir $ENV{TESTDIR};
 
+# What a test says on standard error goes to ours directly. Where TAP::Harness reads it, it then waits for the next result of
+# the same file: meanwhile nobody looks after the other one, whose time runs on, and none is begun.
+my $errors;
+{
+	local $^F = 1000;    # it stays open in the programs that are started
+	open($errors, '>&', \*STDERR) or die "standard error: $!\n";
+}
+my $script = sprintf('exec "$@" 2>&%1$d %1$d>&-', fileno $errors);
+
 my $harness = TAP::Harness->new(
 	{
 		jobs      => 2,
 		timer     => 1,
 		verbosity => 0,
 		color     => 0,
+		merge     => 1,    # one pipe for each file; its standard error is another one by then, see above
 		exec      => sub {
 			my ($self, $file) = @_;
-			return [ 'timeout', '--kill-after=20', FILE_TIMEOUT, $^X, '-w', $file ];
+			return [ 'bash', '-c', $script, 'bash', 'timeout', '--kill-after=20', FILE_TIMEOUT, $^X, '-w', $file ];
 		},
 	});
 
