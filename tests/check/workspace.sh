@@ -100,7 +100,7 @@ keep_logs() {
   rm -rf "$root/build/check"
   mkdir -p "$root/build/check"
   (cd "$work/run" && find . \( -name '*.diffs' -o -name '*.out' -o -name '*.log' -o -name 'regress_log_*' \
-    -o -name '*.json' -o -name '*.png' \) -type f -size -20M -print0 | tar -c --null -T -) | tar -x --no-same-owner -C "$root/build/check"
+    -o -name '*.json' -o -name '*.png' \) -type f -size -20M -print0 -o -name 'history_*.gz' -print0 | tar -c --null -T -) | tar -x --no-same-owner -C "$root/build/check"
 }
 
 end_workspace() {

@@ -1,11 +1,14 @@
 // What all threads of the workload share: the file of the history, the random numbers' seed, and when to stop.
 #pragma once
 
+#include "itemize/lsn.hpp"
+
 #include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 
@@ -53,8 +56,9 @@ struct Workload {
   Recorder record;
   std::string database;
   std::uint64_t seed;
-  std::atomic<std::uint64_t> version{0};       ///< the last one taken
-  std::atomic<std::uint64_t> final_version{0}; ///< that of the last transaction of all, which changed every key
+  std::atomic<std::uint64_t> version{0}; ///< the last one taken
+  std::uint64_t final_version = 0;       ///< that of the last transaction of all, which changed every key
+  std::optional<Position> last_position; ///< of its last change; both are set before `running` ends
   std::atomic<bool> writing{true};
   std::atomic<bool> running{true};
 };

@@ -24,6 +24,7 @@ constexpr int kFollowersPerCluster = 2;
 constexpr int kLongestReadPause = 12; // milliseconds
 /// How long a live client is given to see the last transaction of all: then its history tells what it misses.
 constexpr std::int64_t kLastPatience = 60'000'000; // microseconds
+constexpr std::int64_t kLoadInterval = 100'000;    // microseconds between two tries to load what is followed
 
 /// `"NAME":number` from a place on; 0 when it is not there.
 std::uint64_t Member(std::string_view text, std::string_view name) {
@@ -153,11 +154,11 @@ public:
       if (!stream_.connected()) Connect();
       if (!stream_.connected()) continue;
       const auto block = stream_.NextBlock(100);
-      if (block) {
-        Take(*block);
-      } else if (must_load_ && Read(all_)) {
-        must_load_ = false;
-        Note(states_);
+      if (block) Take(*block);
+      if (must_load_ && Now() >= load_again_) {
+        must_load_ = !Read(all_);
+        if (!must_load_) Note(states_);
+        load_again_ = Now() + kLoadInterval;
       }
       // Some lose their connection now and then, and come back where they were.
       if (std::uniform_int_distribution<int>(0, 3000)(random_) == 0) stream_.Close();
@@ -173,11 +174,19 @@ private:
     }
   }
 
-  /// Whether it has seen the last transaction of all.
+  /// Whether it has seen the last transaction of all. The rows alone do not tell: an event that came without the large
+  /// value is completed from the copy, whose row may be newer, and so the last rows are seen before the last events.
   [[nodiscard]] bool HasAll() const {
-    if (must_load_ || newest_.size() < static_cast<std::size_t>(kKeys)) return false;
+    if (must_load_ || newest_.size() < static_cast<std::size_t>(kKeys) || !HasCome()) return false;
     return std::all_of(newest_.begin(), newest_.end(),
                        [this](const auto &entry) { return entry.second >= workload_.final_version; });
+  }
+
+  /// Whether its last event is as late as the last change.
+  [[nodiscard]] bool HasCome() const {
+    const auto position = ParsePosition(last_id_);
+    return workload_.last_position && position && position->version >= workload_.last_position->version &&
+           position->epoch.slot_generation >= workload_.last_position->epoch.slot_generation;
   }
 
   void Connect() {
@@ -237,6 +246,7 @@ private:
   std::map<std::string, std::uint64_t> newest_;
   std::string last_id_ = "-";
   bool must_load_ = false;
+  std::int64_t load_again_ = 0; ///< not before
   bool loaded_once_ = false;
 };
 
@@ -276,7 +286,9 @@ int Run(int argc, char **argv) {
     if (signal == SIGUSR1 && !finished) {
       for (std::thread &thread : writers)
         thread.join();
-      workload.final_version = WriteAll(workload);
+      const Written last = WriteAll(workload);
+      workload.final_version = last.version;
+      workload.last_position = last.last_change;
       std::printf("finished\n");
       std::fflush(stdout);
       finished = true;

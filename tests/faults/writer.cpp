@@ -37,12 +37,7 @@ public:
   bool Connect() {
     if (connection_ && PQstatus(connection_.get()) == CONNECTION_OK) return true;
     connection_.reset(PQconnectdb(workload_.database.c_str()));
-    if (PQstatus(connection_.get()) == CONNECTION_OK) {
-      if (Execute("SELECT pg_catalog.to_regprocedure('itemize.token()') IS NOT NULL") == Answer::kDone) {
-        has_token_ = *PQgetvalue(last_.get(), 0, 0) == 't';
-      }
-      return true;
-    }
+    if (PQstatus(connection_.get()) == CONNECTION_OK) return true;
     connection_.reset();
     Pause(kPauseAfterFailure);
     return false;
@@ -62,8 +57,7 @@ public:
     const bool roll_back = kind == kRollBack;
     statements_ += roll_back ? "ROLLBACK" : "COMMIT";
     const Answer answer = Execute(statements_);
-    std::string lsn = "0";
-    if (answer == Answer::kDone && !roll_back) lsn = PositionAfterCommit();
+    const std::string lsn = answer == Answer::kDone && !roll_back ? LsnAfterCommit() : "0";
     const char *const outcome = answer == Answer::kBroken && !roll_back ? "unknown"
                                 : answer == Answer::kDone && !roll_back ? "committed"
                                                                         : "rolled_back";
@@ -98,6 +92,9 @@ public:
   }
 
   enum Kind { kUpdate, kUpdateLarge, kToggle, kMove, kSavepoint, kRollBack };
+
+  /// Of the last transaction, as the database told it.
+  [[nodiscard]] const std::optional<Position> &position() const { return position_; }
 
 private:
   int Random(int least, int most) { return std::uniform_int_distribution<int>(least, most)(random_); }
@@ -191,21 +188,20 @@ private:
     Note(to, 'i', base);
   }
 
-  /// At least the end of the commit record.
-  std::string PositionAfterCommit() {
-    if (Execute(has_token_ ? "SELECT pg_catalog.split_part(pg_catalog.split_part(itemize.token(), ':', 2), '-', 1)"
-                           : "SELECT pg_catalog.pg_current_wal_insert_lsn() - '0/0'") != Answer::kDone) {
-      return "0";
-    }
-    const std::string text = PQgetvalue(last_.get(), 0, 0);
-    return text.empty() ? "0" : text;
+  /// At least the end of the commit record. Without a stream there are no tokens.
+  std::string LsnAfterCommit() {
+    position_.reset();
+    if (Execute("SELECT itemize.token()") == Answer::kDone) position_ = ParsePosition(PQgetvalue(last_.get(), 0, 0));
+    if (position_) return std::to_string(position_->version.commit_lsn);
+    if (Execute("SELECT pg_catalog.pg_current_wal_insert_lsn() - '0/0'") != Answer::kDone) return "0";
+    return PQgetvalue(last_.get(), 0, 0);
   }
 
   Workload &workload_;
   std::mt19937_64 random_;
   std::unique_ptr<PGconn, CloseConnection> connection_;
   Result last_;
-  bool has_token_ = false;
+  std::optional<Position> position_;
   std::map<int, Row> rows_;
   std::uint64_t version_ = 0;
   std::string statements_;
@@ -214,14 +210,20 @@ private:
 
 } // namespace
 
-std::uint64_t WriteAll(Workload &workload) {
+Written WriteAll(Workload &workload) {
   Writer writer(workload, 0);
   std::vector<int> keys;
   for (int key = 1; key <= kKeys; ++key)
     keys.push_back(key);
-  while (workload.running && !(writer.Connect() && writer.Transact(keys, Writer::kUpdate)))
+  while (workload.running) {
+    if (writer.Connect() && writer.Transact(keys, Writer::kUpdate) && writer.position()) {
+      Position last = *writer.position();
+      last.version.ordinal = keys.size();
+      return {workload.version, last};
+    }
     Pause(kPauseAfterFailure);
-  return workload.version;
+  }
+  return {};
 }
 
 void RunWriter(Workload &workload, int number) {

@@ -3,10 +3,19 @@
 
 #include "recorder.hpp"
 
+#include "itemize/lsn.hpp"
+
+#include <optional>
+
 namespace itemize::faults {
 
-/// Changes every key in one transaction; until that has succeeded. Returns its version.
-std::uint64_t WriteAll(Workload &workload);
+struct Written {
+  std::uint64_t version = 0;
+  std::optional<Position> last_change; ///< nothing when the workload ended before
+};
+
+/// Changes every key in one transaction; until that has succeeded and has a position.
+Written WriteAll(Workload &workload);
 
 /// Until writing stops. Connects again whenever the connection breaks.
 void RunWriter(Workload &workload, int number);

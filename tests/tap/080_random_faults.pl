@@ -41,6 +41,9 @@ sub next_kind
 }
 
 my $world = Itemize::World->new($seed);
+
+sub kept { return "its history is kept with the logs, for judge_history: " . join(' ', $world->keep_history(@_)) . "\n" }
+
 $world->start_workload;
 $world->converge;
 
@@ -60,10 +63,12 @@ for (my $count = 0; $soak ? time() - $begun < $soak : $count < SHORT; $count++)
 }
 is($stuck, undef, 'everything came back by itself');
 
-my ($findings, $report) = $world->judge;
+my ($findings, $report) = eval { $world->judge };
+my $died = $@;
+die $died . kept() if !defined $findings;
 note($_) for grep { !/^FOUND/ } split /\n/, $report;
 note("epochs begun: " . $world->count_log('epoch_begun') . ", copies begun anew: " . $world->count_log('resynced'));
-is_deeply([ @$findings[ 0 .. ($#$findings < 9 ? $#$findings : 9) ] ], [], 'no promise was broken (' . @$findings . ' findings)');
+is(scalar(@$findings), 0, 'no promise was broken');
 cmp_ok(($report =~ /^reads: (\d+)/m)[0], '>', 500, 'and clients were looking');
 
 my $bar = $soak ? BAR : SLACK;
@@ -74,5 +79,12 @@ for my $kind (sort keys %seconds)
 	note(sprintf('%-55s %5d %6.2f s %6.2f s', $kind, scalar @sorted, $sorted[ $#sorted / 2 ], $sorted[-1]));
 	cmp_ok($sorted[-1], '<', $bar, "$kind: convergence");
 }
+
+if (!Test::More->builder->is_passing)
+{
+	diag("FOUND $_") for @$findings[ 0 .. ($#$findings < 49 ? $#$findings : 49) ];
+	diag(kept(@$findings));
+}
+else { $world->drop_history }
 
 done_testing();

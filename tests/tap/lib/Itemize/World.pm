@@ -26,7 +26,10 @@ use constant KEYS => 40;
 # Seconds in which everything has to have come to rest before it is called stuck.
 use constant PATIENCE => 120;
 
-my $nodes = 0;
+# Changes and sights of a key that an excerpt has: its last ones.
+use constant EXCERPT => 5000;
+
+my ($nodes, $worlds) = (0, 0);
 
 sub microseconds { return int(clock_gettime(CLOCK_MONOTONIC) * 1e6) }
 
@@ -37,7 +40,7 @@ sub new
 	my $self = bless {
 		seed     => $seed,
 		dir      => PostgreSQL::Test::Utils::tempdir_short(),
-		history  => "$PostgreSQL::Test::Utils::log_path/history",
+		history  => "$PostgreSQL::Test::Utils::log_path/history_" . ++$worlds,
 		redis    => {},
 		sidecars => {},
 		backs    => 0,
@@ -308,6 +311,44 @@ sub judge
 	die "the judge cannot judge: $out" if $out !~ /^writes: \d+$/m;
 	return ([ $out =~ /^FOUND (.*)$/mg ], $out);
 }
+
+# What explains a failure: the whole history, for judge_history, and for each key that a finding names what happened to it.
+# Returns the names of the files, which are among the logs.
+sub keep_history
+{
+	my ($self, @findings) = @_;
+	my %named = map { $_ => 1 } map { /\bkey (\d+)/g } @findings;
+	my @kept;
+	for my $key ((sort { $a <=> $b } keys %named)[ 0 .. (keys %named > 5 ? 4 : keys(%named) - 1) ])
+	{
+		my @lines;
+		for my $part (qw(clients servers))
+		{
+			open(my $in, '<', "$self->{history}.$part") or next;
+			while (my $line = <$in>)
+			{
+				next if $line !~ /\t$key[:=]/ && $line !~ /^[SG]\t/ && $line !~ /^E(?:\t[^\t]*){3}\t(?!item|keepalive)/;
+				# Of a transaction or read, only this key.
+				$line =~ s/\t(?!$key[:=])\d+[:=][^\t\n]*//g if $line =~ /^[RWZ]/;
+				push @lines, $line;
+				shift @lines if @lines > EXCERPT;
+			}
+		}
+		push @kept, "$self->{history}_key_$key.log";
+		open(my $out, '>', $kept[-1]) or die "$kept[-1]: $!\n";
+		print $out map { $_->[1] } sort { $a->[0] <=> $b->[0] } map { [ /^[GAZ]/ ? 0 : (split /\t/)[1], $_ ] } @lines;
+		close($out) or die;
+	}
+	for my $part (grep { -e } map { "$self->{history}.$_" } qw(clients servers))
+	{
+		system_or_bail('gzip', '--force', '--fast', $part);
+		push @kept, "$part.gz";
+	}
+	return map { s{.*/}{}r } @kept;
+}
+
+# Nothing needs explaining.
+sub drop_history { my ($self) = @_; unlink map { "$self->{history}.$_" } qw(clients servers); return }
 
 # How often an event stands in the logs of all sidecars that have ever run.
 sub count_log
