@@ -215,13 +215,13 @@ tier_containers() {
   fi
 }
 
-# The randomized fault test for as long as SOAK_SECONDS says, with the choices of SEED.
+# The randomized fault test for as long as SOAK_SECONDS says, with the choices of SEED (or ITEMIZE_SEED).
 tier_soak() {
   local status=0
   fill_workspace
   mkdir -p "$work/run/soak"
   if [ "$(id -u)" -eq 0 ]; then chown "$test_user:" "$work/run/soak"; fi
-  run_child "${as_test_user[@]}" TESTDIR="$work/run/soak" ITEMIZE_SEED="${SEED-}" SOAK_SECONDS="${SOAK_SECONDS:-600}" \
+  run_child "${as_test_user[@]}" TESTDIR="$work/run/soak" ITEMIZE_SEED="${SEED:-${ITEMIZE_SEED-}}" SOAK_SECONDS="${SOAK_SECONDS:-600}" \
     FAULTS="${FAULTS-}" perl -w "$work/src/tests/tap/080_random_faults.pl" || status=$?
   if [ "$status" -eq 0 ]; then report pass 1 soak; else report fail 1 "soak: status $status"; fi
 }

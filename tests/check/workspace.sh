@@ -42,6 +42,7 @@ make_workspace() {
     PERL5LIB="$work/src/tests/tap/lib:$pgxs_test/perl" PG_REGRESS="$pgxs_test/regress/pg_regress"
     ITEMIZE_SOURCE="$work/src" ITEMIZE_STAGE="$work/stage" ITEMIZE_DATA="$work/data"
   )
+  if [ -n "${ITEMIZE_SEED-}" ]; then as_test_user+=("ITEMIZE_SEED=$ITEMIZE_SEED"); fi
 }
 
 # Server tree and tests, readable for the test user wherever the repository lies.

@@ -1,5 +1,5 @@
 # Partitions come and go, and definitions change, while others write: the stream never has a row of another generation than
-# the one that was told last, and who follows it ends with what the database has. The seed can be given: SEED=number.
+# the one that was told last, and who follows it ends with what the database has. ITEMIZE_SEED repeats the choices of an earlier run.
 use strict;
 use warnings;
 
@@ -10,8 +10,8 @@ use Test::More;
 use Itemize::Decoding;
 use Itemize::Test;
 
-my $seed = $ENV{SEED} // int(rand(1_000_000));
-diag "SEED=$seed";
+my $seed = $ENV{ITEMIZE_SEED} // int(rand(1_000_000));
+note("ITEMIZE_SEED=$seed");
 srand($seed);
 
 my $writers = 4;

@@ -23,9 +23,9 @@ use constant {
 # A thousand sockets.
 system('prlimit', "--pid=$$", '--nofile=4096:') == 0 or plan skip_all => 'file descriptors are limited to 4096 or less';
 
-my $seed = $ENV{ITEMIZE_TEST_SEED} // int(time()) % 1_000_000;
+my $seed = $ENV{ITEMIZE_SEED} // int(time()) % 1_000_000;
 srand $seed;
-note "ITEMIZE_TEST_SEED=$seed";
+note "ITEMIZE_SEED=$seed";
 
 my $node = start_postgres('live');
 create_sidecar_roles($node);
