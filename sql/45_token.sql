@@ -18,3 +18,8 @@ LANGUAGE c STABLE STRICT PARALLEL UNSAFE ROWS 100 AS 'MODULE_PATHNAME', 'itemize
 COMMENT ON FUNCTION @extschema@.fetch_replayed(text, text[]) IS
 'itemize.fetch on a standby: replayed is the position of the log that the items are exactly of, history its system identifier and timeline';
 REVOKE ALL ON FUNCTION @extschema@.fetch_replayed(text, text[]) FROM PUBLIC;
+
+CREATE FUNCTION @extschema@.replayed(OUT replayed pg_lsn, OUT history text)
+LANGUAGE c VOLATILE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'itemize_replayed';
+COMMENT ON FUNCTION @extschema@.replayed() IS
+'how far a standby is: every statement begun later sees at least that; and its history, the system identifier and timeline';

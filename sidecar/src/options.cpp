@@ -22,6 +22,7 @@ namespace {
 constexpr const char *kVersion = ITEMIZE_VERSION;
 constexpr std::string_view kConfigFlag = "--config";
 constexpr const char *kConfigVariable = "ITEMIZE_CONFIG";
+constexpr std::int64_t kMostSearchConnections = 100; // each is a thread
 
 constexpr std::array<const char *, 4> kModeNames = {"absolute", "global", "local", "extended"};
 
@@ -65,6 +66,8 @@ struct Raw {
   std::int64_t live_buffer = 0;
   std::int64_t coherence_interval_seconds = 0;
   std::int64_t coherence_items_per_second = 0;
+  std::int64_t search_timeout_milliseconds = 0;
+  std::int64_t search_connections = 0;
   bool connect = false;
   RawCommand command;
 };
@@ -115,6 +118,8 @@ void Declare(CLI::App &app, Options &options, Raw &raw) {
   Add(app, "coherence-interval-seconds", raw.coherence_interval_seconds,
       "pause between comparisons of the copy with the database; 0: none");
   Add(app, "coherence-items-per-second", raw.coherence_items_per_second, "items compared a second");
+  Add(app, "search-timeout-milliseconds", raw.search_timeout_milliseconds, "longest that a search may take");
+  Add(app, "search-connections", raw.search_connections, "searches in the database at a time");
   Add(app, "log-level", options.log_level, "debug, info, warning or error");
   DeclareCommands(app, options, raw.command);
   app.set_config(kConfigFlag.data(), "", "TOML file with any of these, without the dashes")->envname(kConfigVariable);
@@ -252,6 +257,12 @@ void Resolve(Raw &raw, CommandLine &command) {
   RequireAtLeastOne(raw.live_buffer, "live-buffer");
   if (raw.coherence_interval_seconds < 0) throw ConfigError("coherence-interval-seconds must not be negative");
   RequireAtLeastOne(raw.coherence_items_per_second, "coherence-items-per-second");
+  RequireAtLeastOne(raw.search_timeout_milliseconds, "search-timeout-milliseconds");
+  RequireAtLeastOne(raw.search_connections, "search-connections");
+  if (raw.search_connections > kMostSearchConnections)
+    throw ConfigError("search-connections must be at most " + std::to_string(kMostSearchConnections));
+  options.search_timeout = std::chrono::milliseconds(raw.search_timeout_milliseconds);
+  options.search_connections = static_cast<std::uint64_t>(raw.search_connections);
   options.coherence_interval = std::chrono::seconds(raw.coherence_interval_seconds);
   options.coherence_items_per_second = static_cast<std::uint64_t>(raw.coherence_items_per_second);
   options.stream_max_entries = static_cast<std::uint64_t>(raw.stream_max_entries);
@@ -303,6 +314,8 @@ CommandLine ParseCommandLine(int argc, const char *const *argv) {
   raw.max_connections = static_cast<std::int64_t>(options.max_connections);
   raw.live_buffer = static_cast<std::int64_t>(options.live_buffer);
   raw.coherence_interval_seconds = options.coherence_interval.count();
+  raw.search_timeout_milliseconds = options.search_timeout.count();
+  raw.search_connections = static_cast<std::int64_t>(options.search_connections);
   raw.coherence_items_per_second = static_cast<std::int64_t>(options.coherence_items_per_second);
 
   CLI::App app("Carries committed rows from PostgreSQL through Redis to clients.", "itemize-sidecar");

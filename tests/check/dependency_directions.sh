@@ -28,10 +28,11 @@ sidecar/src/local/                | itemize/ base/ redis/ postgres/ options.hpp
 sidecar/src/read/                 | itemize/ base/ redis/ postgres/ options.hpp
 sidecar/src/coherence/            | itemize/ base/ redis/ postgres/ options.hpp read/
 sidecar/src/live/                 | itemize/ base/ redis/ postgres/ options.hpp read/
-sidecar/src/http/                 | itemize/ base/ redis/ postgres/ options.hpp read/ live/
+sidecar/src/search/               | itemize/ base/ redis/ postgres/ options.hpp read/
+sidecar/src/http/                 | itemize/ base/ redis/ postgres/ options.hpp read/ live/ search/
 sidecar/src/tail/                 | itemize/ base/ redis/ postgres/ options.hpp local/stream_reader.hpp
 sidecar/src/operate/              | itemize/ base/ redis/ postgres/ options.hpp
-sidecar/src/                      | itemize/ base/ redis/ postgres/ global/ local/ read/ coherence/ live/ http/ tail/ operate/
+sidecar/src/                      | itemize/ base/ redis/ postgres/ global/ local/ read/ search/ coherence/ live/ http/ tail/ operate/
 tests/unit/                       | *
 tests/boundary/                   | boundary/
 tests/faults/                     | itemize/

@@ -292,6 +292,12 @@ my @limits = (
 	[ 'sidecar/src/http/key_list.hpp', 'kMaxItemsPerSubscription', 'docs/reference/http-api.md', '`topics=` | #' ],
 	[ 'sidecar/src/http/items.hpp', 'kMaxPageItems', 'docs/reference/http-api.md', 'in one page | #' ],
 	[ 'sidecar/src/http/items.hpp', 'kDefaultPageItems', 'docs/reference/http-api.md', '1 to 1000 | #' ],
+	[ 'sidecar/src/search/ask.hpp', 'kMaxResults', 'docs/reference/http-api.md', 'results of one search | #' ],
+	[ 'sidecar/src/search/ask.hpp', 'kDefaultResults', 'docs/reference/http-api.md', 'results, 1 to 100 | #' ],
+	[ 'sidecar/src/search/ask.hpp', 'kMaxClusters', 'docs/reference/http-api.md', 'clusters in one answer | #' ],
+	[ 'sidecar/src/http/filter_parameters.hpp', 'kMaxFilters', 'docs/reference/http-api.md', 'filters in one search | #' ],
+	[ 'sidecar/src/http/filter_parameters.hpp', 'kMaxFilterElements', 'docs/reference/http-api.md', 'elements of one list in a filter | #' ],
+	[ 'sidecar/src/search/search_queue.hpp', 'kMostWaiting', 'docs/reference/http-api.md', 'searches that wait for a connection | #' ],
 	[ 'sidecar/src/http/request_head.hpp', 'kMaxTargetBytes', 'docs/reference/http-api.md', 'request target | # bytes' ],
 	[ 'sidecar/src/http/server.hpp', 'max_connections', 'docs/reference/http-api.md', 'live streams included | #' ]);
 

@@ -8,6 +8,7 @@
 #include "boundary/prelude.hpp"
 
 extern "C" {
+#include "access/htup_details.h"
 #include "access/xlog.h"
 #include "utils/pg_lsn.h"
 #include "utils/snapmgr.h"
@@ -90,12 +91,31 @@ ReplayedSnapshot TakeReplayedSnapshot() {
            errmsg("this standby did not pause in its replay for a snapshot"), errhint("Ask again, or the primary.")));
 }
 
+void RequireStandby(const char *hint) {
+  if (RecoveryInProgress()) return;
+  ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE), errmsg("this server is no standby"),
+                  errhint("%s", hint)));
+}
+
+Datum HistoryText(TimeLineID timeline) {
+  return PointerGetDatum(cstring_to_text(psprintf(UINT64_FORMAT ".%u", GetSystemIdentifier(), timeline)));
+}
+
+Datum Replayed(FunctionCallInfo fcinfo) {
+  CheckLibraryVersion();
+  RequireStandby("Use itemize.position here.");
+  TupleDesc row;
+  if (get_call_result_type(fcinfo, nullptr, &row) != TYPEFUNC_COMPOSITE) elog(ERROR, "replayed returns a row");
+  TimeLineID timeline;
+  const XLogRecPtr replayed = GetXLogReplayRecPtr(&timeline);
+  Datum values[2] = {LSNGetDatum(replayed), HistoryText(timeline)};
+  bool nulls[2] = {false, false};
+  return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(row), values, nulls));
+}
+
 void FetchReplayed(FunctionCallInfo fcinfo) {
   CheckLibraryVersion();
-  if (!RecoveryInProgress()) {
-    ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE), errmsg("this server is no standby"),
-                    errhint("Use itemize.fetch here.")));
-  }
+  RequireStandby("Use itemize.fetch here.");
   int count;
   Datum *const keys = DeconstructKeys(PG_GETARG_ARRAYTYPE_P(1), count);
   compat::InitMaterializedSrf(fcinfo);
@@ -106,9 +126,7 @@ void FetchReplayed(FunctionCallInfo fcinfo) {
   EncodedItem **const items = FetchItems(*definition, keys, count);
   PopActiveSnapshot();
   UnregisterSnapshot(replayed.snapshot);
-  const ReplayedColumns columns{
-      LSNGetDatum(replayed.replayed),
-      PointerGetDatum(cstring_to_text(psprintf(UINT64_FORMAT ".%u", GetSystemIdentifier(), replayed.timeline)))};
+  const ReplayedColumns columns{LSNGetDatum(replayed.replayed), HistoryText(replayed.timeline)};
   auto *const result = reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo);
   for (int i = 0; i < count; ++i)
     PutItem(result, *definition, keys[i], items[i], columns);
@@ -184,6 +202,10 @@ ITEMIZE_FUNCTION(itemize_fetch_replayed) {
     itemize::FetchReplayed(fcinfo);
     return Datum{0};
   });
+}
+
+ITEMIZE_FUNCTION(itemize_replayed) {
+  return itemize::Entry([&] { return itemize::Replayed(fcinfo); });
 }
 
 ITEMIZE_FUNCTION(itemize_item_json) {

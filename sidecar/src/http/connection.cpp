@@ -107,6 +107,7 @@ void Connection::Submit(const std::shared_ptr<FramedRequest> &request, Clock::ti
         if (answer.park) {
           // From here it waits without a worker, until somebody has it asked again.
           request->parked = true;
+          if (answer.search) request->search = std::move(answer.search);
           const auto again = std::make_shared<std::shared_ptr<Connection>>(std::move(self));
           answer.park([&loop = server.loop_, again, request, start] {
             asio::post(loop, [connection = std::move(*again), request, start] {

@@ -94,6 +94,8 @@ public:
         [this] { Guarded("position_watch", [this] { rooms_.positions.Run(backend_stop_.token()); }); });
     for (std::size_t i = 0; i < read::FillQueue::kThreads; ++i)
       waiting.emplace_back([this] { Guarded("fill_queue", [this] { rooms_.fills.Run(backend_stop_.token()); }); });
+    for (std::uint64_t i = 0; i < options_.search_connections; ++i)
+      waiting.emplace_back([this] { Guarded("search_queue", [this] { rooms_.searches.Run(backend_stop_.token()); }); });
     asio::posix::stream_descriptor stop_signal(loop_, dup(stop.fd()));
     asio::steady_timer bound(loop_);
     stop_signal.async_wait(asio::posix::stream_descriptor::wait_read, [&](const boost::system::error_code &error) {
@@ -109,6 +111,7 @@ public:
       thread.join();
     rooms_.positions.Clear();
     rooms_.fills.Clear();
+    rooms_.searches.Clear();
     // Answers made after the loop had ended, and the ends of their connections.
     server_.CloseAll();
     hub_.CloseAll();

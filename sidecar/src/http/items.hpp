@@ -8,6 +8,7 @@
 #include "read/fill_queue.hpp"
 #include "read/item_reader.hpp"
 #include "read/position_watch.hpp"
+#include "search/search_queue.hpp"
 
 #include <string>
 #include <string_view>
@@ -19,10 +20,11 @@ inline constexpr std::size_t kMaxPageItems = 1000;
 
 /// Where requests wait without a worker. Shared by all.
 struct WaitingRooms {
-  explicit WaitingRooms(read::ReadBackends &backends) : positions(backends), fills(backends) {}
+  explicit WaitingRooms(read::ReadBackends &backends) : positions(backends), fills(backends), searches(backends) {}
 
   read::PositionWatch positions;
   read::FillQueue fills;
+  search::SearchQueue searches;
 };
 
 class Items {

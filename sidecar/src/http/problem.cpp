@@ -9,7 +9,7 @@ namespace itemize::sidecar::http {
 
 namespace {
 
-constexpr std::array<ProblemText, 20> kProblems{{
+constexpr std::array<ProblemText, 21> kProblems{{
     {ProblemKind::kBadRequest, "bad-request", 400, "Bad Request", 0},
     {ProblemKind::kMalformedKey, "malformed-key", 400, "Malformed Key", 0},
     {ProblemKind::kUnknownParameter, "unknown-parameter", 400, "Unknown Parameter", 0},
@@ -29,6 +29,7 @@ constexpr std::array<ProblemText, 20> kProblems{{
     {ProblemKind::kNotReady, "not-ready", 503, "Not Ready", 1},
     {ProblemKind::kDatabaseUnavailable, "database-unavailable", 503, "Database Unavailable", 2},
     {ProblemKind::kDatabaseRefuses, "database-refuses", 503, "Database Refuses", 10},
+    {ProblemKind::kSearchTimeout, "search-timeout", 504, "Search Timeout", 5},
     {ProblemKind::kVersionNotSupported, "version-not-supported", 505, "HTTP Version Not Supported", 0},
 }};
 

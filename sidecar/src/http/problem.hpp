@@ -28,6 +28,7 @@ enum class ProblemKind {
   kNotReady,
   kDatabaseUnavailable,
   kDatabaseRefuses,
+  kSearchTimeout,
   kVersionNotSupported,
 };
 

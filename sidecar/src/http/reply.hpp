@@ -14,6 +14,10 @@ namespace itemize::sidecar::live {
 class Subscriber;
 }
 
+namespace itemize::sidecar::search {
+struct Job;
+}
+
 namespace itemize::sidecar::http {
 
 /// Keeps a callable and calls it once, from any thread.
@@ -27,6 +31,8 @@ struct Reply {
   /// Set when the request is to be answered later: called with what makes it be asked again. The
   /// rest of this is then not an answer.
   Park park;
+  /// With `park`: what the request then finds in FramedRequest::search.
+  std::shared_ptr<search::Job> search;
   /// Set by /v1/live: the connection's socket goes to this subscriber instead of an answer.
   std::shared_ptr<live::Subscriber> live;
   /// Name of the route for metrics; a literal.

@@ -6,8 +6,13 @@
 #include "http/request_head.hpp"
 
 #include <cstddef>
+#include <memory>
 #include <string>
 #include <string_view>
+
+namespace itemize::sidecar::search {
+struct Job;
+}
 
 namespace itemize::sidecar::http {
 
@@ -23,6 +28,8 @@ struct FramedRequest {
   std::string body;
   /// It has been parked, and is now to be answered without.
   bool parked = false;
+  /// It has been parked for a search, which is here, done.
+  std::shared_ptr<search::Job> search;
 };
 
 class RequestFramer {

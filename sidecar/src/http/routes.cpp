@@ -3,6 +3,7 @@
 #include "http/health.hpp"
 #include "http/key_list.hpp"
 
+#include <array>
 #include <variant>
 
 namespace itemize::sidecar::http {
@@ -12,6 +13,22 @@ namespace {
 constexpr std::string_view kAllowed = "GET, HEAD";
 
 bool IsRead(const std::string &method) { return method == "GET" || method == "HEAD"; }
+
+/// Paths of three segments under /v1 that search.
+struct SearchRoute {
+  std::string_view name;
+  search::Kind kind;
+};
+
+constexpr std::array<SearchRoute, 3> kSearchRoutes{
+    {{"search", search::Kind::kSearch}, {"facets", search::Kind::kFacets}, {"clusters", search::Kind::kClusters}}};
+
+const SearchRoute *FindSearchRoute(std::string_view name) {
+  for (const SearchRoute &route : kSearchRoutes) {
+    if (route.name == name) return &route;
+  }
+  return nullptr;
+}
 
 Reply NotFound() { return ProblemReply({ProblemKind::kNotFound, {}, {}}); }
 
@@ -23,7 +40,7 @@ Reply Named(std::string_view route, Reply reply) {
 } // namespace
 
 Routes::Routes(RouteContext &context)
-    : context_(context), reader_(context.backends), items_(reader_, context.rooms),
+    : context_(context), reader_(context.backends), items_(reader_, context.rooms), searches_(reader_, context.rooms),
       subscribe_(context.hub, context.backends.options.prefix, reader_) {}
 
 std::optional<Reply> Routes::Answer(const FramedRequest &request) {
@@ -47,8 +64,10 @@ std::optional<Reply> Routes::Dispatch(const FramedRequest &request) {
   const bool one = path.size() == 4 && path[1] == "items";
   const bool collection = path.size() == 3 && path[1] == "items";
   const bool live = path.size() == 2 && path[1] == "live";
-  if (path[0] == "v1" && !one && !collection && !live) return NotFound();
-  const std::string_view route = one                   ? "item"
+  const SearchRoute *const search = path.size() == 3 && path[0] == "v1" ? FindSearchRoute(path[1]) : nullptr;
+  if (path[0] == "v1" && !one && !collection && !live && search == nullptr) return NotFound();
+  const std::string_view route = search != nullptr     ? search->name
+                                 : one                 ? "item"
                                  : collection          ? "items"
                                  : live                ? "live"
                                  : path[0] == "livez"  ? "livez"
@@ -64,6 +83,7 @@ std::optional<Reply> Routes::Dispatch(const FramedRequest &request) {
         ProblemReply({ProblemKind::kBadRequest, "a '%' in the query is not followed by two hexadecimal digits", {}}));
   }
   if (live) return Named(route, Live(head, *parameters));
+  if (search != nullptr) return Named(route, searches_.Answer(request, search->kind, path[2], *parameters));
   if (collection) return Named(route, items_.Collection(request, path[2], *parameters));
   if (auto problem = CheckParameters(*parameters, {})) return Named(route, ProblemReply(*problem));
   if (one) return Named(route, items_.One(request, path[2], path[3]));

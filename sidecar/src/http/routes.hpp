@@ -3,6 +3,7 @@
 
 #include "http/exchange.hpp"
 #include "http/items.hpp"
+#include "http/searches.hpp"
 #include "live/resume.hpp"
 
 namespace itemize::sidecar::http {
@@ -31,6 +32,7 @@ private:
   RouteContext &context_;
   read::ItemReader reader_;
   Items items_;
+  Searches searches_;
   live::Subscribe subscribe_;
 };
 

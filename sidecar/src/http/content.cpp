@@ -1,0 +1,97 @@
+#include "http/content.hpp"
+
+#include "http/entity_tag.hpp"
+#include "http/min_position.hpp"
+
+namespace itemize::sidecar::http {
+
+namespace {
+
+using Status = read::ReadResult::Status;
+
+Problem ProblemOf(Status status) {
+  switch (status) {
+  case Status::kNotReady: return {ProblemKind::kNotReady, "the local copy has not been made yet", {}};
+  case Status::kUnavailable:
+    return {ProblemKind::kDatabaseUnavailable, "not held here, and the database cannot be asked now", {}};
+  case Status::kContended:
+    return {ProblemKind::kOverloaded, "the item could not be taken into the local copy in time", {}};
+  case Status::kRefused:
+    return {
+        ProblemKind::kDatabaseRefuses, "the role of this sidecar may not read items; its log says what to grant", {}};
+  case Status::kUnencodable:
+    return {ProblemKind::kItemUnencodable,
+            "the database has an item that it cannot give: it is too large, or a value cannot be turned into text; the "
+            "log of this sidecar names it",
+            {}};
+  case Status::kMalformed: return {ProblemKind::kMalformedKey, "after is no key of this type", {}};
+  case Status::kOtherEpoch:
+    return {ProblemKind::kPositionOfAnotherEpoch,
+            "Itemize-Min-Position is of a history that is over: load anew what was loaded, and go on from the "
+            "Itemize-Position of the answers",
+            {}};
+  case Status::kNotReached:
+    return {ProblemKind::kPositionNotReached,
+            "this cluster has not come to Itemize-Min-Position yet, and the primary cannot answer instead",
+            {}};
+  case Status::kAwaitPosition:
+  case Status::kAwaitFill:
+  case Status::kUnreadable:
+  case Status::kOk: break;
+  }
+  return {ProblemKind::kNotFound, {}, {}};
+}
+
+/// All If-None-Match fields as one list.
+std::string IfNoneMatchOf(const RequestHead &head) {
+  std::string joined;
+  for (const HeaderField &field : head.fields) {
+    if (!EqualsIgnoringCase(field.name, "If-None-Match")) continue;
+    if (!joined.empty()) joined += ", ";
+    joined += field.value;
+  }
+  return joined;
+}
+
+} // namespace
+
+Reply WithoutRows(Status status, const std::optional<Position> &position) {
+  Reply reply = ProblemReply(ProblemOf(status));
+  if (status == Status::kOtherEpoch) {
+    // Asked once more from a cache, it would be the same problem for ever.
+    reply.headers.emplace_back("Cache-Control", "no-store");
+    if (position) reply.headers.emplace_back("Itemize-Position", FormatPosition(*position));
+  }
+  return reply;
+}
+
+Reply WithPreferenceApplied(const RequestHead &head, const read::ReadDemand &demand, Reply reply) {
+  if (!demand.at_least || reply.park) return reply;
+  if (const auto wait = PreferredWait(head)) {
+    reply.headers.emplace_back("Preference-Applied", "wait=" + std::to_string(wait->count()));
+  }
+  return reply;
+}
+
+void Describe(Reply &reply, const std::optional<Position> &position, bool without_redis, bool stale) {
+  if (position) reply.headers.emplace_back("Itemize-Position", FormatPosition(*position));
+  if (without_redis) reply.headers.emplace_back("Itemize-Degraded", "redis");
+  if (stale) reply.headers.emplace_back("Itemize-Degraded", "database");
+}
+
+Reply Content(const RequestHead &head, std::string body) {
+  Reply reply;
+  const std::string tag = EntityTag(body);
+  reply.headers.emplace_back("ETag", tag);
+  // Kept by whoever likes, shown only after asking here: then a 304 costs no row.
+  reply.headers.emplace_back("Cache-Control", "no-cache");
+  if (IfNoneMatchHits(IfNoneMatchOf(head), tag)) {
+    reply.status = 304;
+    return reply;
+  }
+  reply.content_type = "application/json";
+  reply.body = std::move(body);
+  return reply;
+}
+
+} // namespace itemize::sidecar::http

@@ -1,0 +1,85 @@
+#include "http/searches.hpp"
+
+#include "http/content.hpp"
+#include "http/min_position.hpp"
+#include "http/search_body.hpp"
+#include "http/search_parameters.hpp"
+#include "itemize/key_text.hpp"
+
+#include <utility>
+#include <variant>
+
+namespace itemize::sidecar::http {
+
+namespace {
+
+using search::Outcome;
+using Status = read::ReadResult::Status;
+
+Problem ProblemOf(const search::Found &found, bool position_wanted) {
+  switch (found.outcome) {
+  case Outcome::kWrong: return {ProblemKind::kBadRequest, found.detail, {}};
+  case Outcome::kNotDefined: return {ProblemKind::kNotFound, found.detail, {}};
+  case Outcome::kTimeout:
+    return {ProblemKind::kSearchTimeout, "the search took too long: ask for less, in a smaller area, or later", {}};
+  case Outcome::kBusy: return {ProblemKind::kOverloaded, "too many searches wait for an answer", {}};
+  case Outcome::kUnavailable:
+    if (position_wanted) {
+      return {
+          ProblemKind::kPositionNotReached, "no database that has come to Itemize-Min-Position can be asked now", {}};
+    }
+    return {ProblemKind::kDatabaseUnavailable, "no database can be searched now", {}};
+  case Outcome::kRefused:
+    return {ProblemKind::kDatabaseRefuses, "the role of this sidecar may not search; its log says what to grant", {}};
+  case Outcome::kFailed:
+  case Outcome::kOk: break;
+  }
+  return {ProblemKind::kInternal, {}, {}};
+}
+
+Reply Finish(const RequestHead &head, const search::Job &job) {
+  if (job.found.outcome != Outcome::kOk) return ProblemReply(ProblemOf(job.found, job.demand.at_least.has_value()));
+  if (job.reading.status != Status::kOk) return WithoutRows(job.reading.status, job.reading.position);
+  Reply reply = Content(head, SearchBody(job.ask, job.found));
+  Describe(reply, job.reading.position, job.reading.without_redis, job.reading.stale);
+  return reply;
+}
+
+} // namespace
+
+Reply Searches::Answer(const FramedRequest &request, search::Kind kind, std::string_view type,
+                       const Parameters &parameters) {
+  if (!IsTypeName(type)) return ProblemReply({ProblemKind::kNotFound, {}, {}});
+  auto parsed_demand = ParseDemand(request.head);
+  if (auto *problem = std::get_if<Problem>(&parsed_demand)) return ProblemReply(*problem);
+  const auto &demand = std::get<read::ReadDemand>(parsed_demand);
+  if (request.search) return WithPreferenceApplied(request.head, demand, Finish(request.head, *request.search));
+  auto ask = ParseSearch(kind, type, parameters);
+  if (auto *problem = std::get_if<Problem>(&ask)) return ProblemReply(*problem);
+  return WithPreferenceApplied(request.head, demand, Begin(request, demand, std::get<search::Ask>(std::move(ask))));
+}
+
+Reply Searches::Begin(const FramedRequest &request, read::ReadDemand demand, search::Ask ask) {
+  demand.may_await_position = !request.parked;
+  read::ReadResult access = reader_.Read(ask.type, {}, demand);
+  Reply reply;
+  if (access.status == Status::kAwaitPosition) {
+    const auto deadline = read::PositionWatch::Clock::now() + demand.wait;
+    reply.park = [this, wanted = *demand.at_least, deadline](read::Wake wake) {
+      rooms_.positions.Await(wanted, deadline, std::move(wake));
+    };
+    return reply;
+  }
+  if (access.status != Status::kOk) return WithoutRows(access.status, access.position);
+  auto job = std::make_shared<search::Job>();
+  job->ask = std::move(ask);
+  // Not older than what this cluster shows: then neither is the answer.
+  if (!access.without_redis) job->floor = access.position;
+  job->demand.at_least = demand.at_least;
+  job->reading = std::move(access);
+  reply.park = [this, job](read::Wake wake) { rooms_.searches.Add(job, std::move(wake)); };
+  reply.search = std::move(job);
+  return reply;
+}
+
+} // namespace itemize::sidecar::http

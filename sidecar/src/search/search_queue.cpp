@@ -1,0 +1,87 @@
+#include "search/search_queue.hpp"
+
+#include "base/scope_exit.hpp"
+
+namespace itemize::sidecar::search {
+
+namespace {
+
+/// How late a stop may be noticed while nobody waits.
+constexpr std::chrono::milliseconds kIdle{200};
+
+} // namespace
+
+void SearchQueue::Add(std::shared_ptr<Job> job, read::Wake wake) {
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (waiting_.size() < kMostWaiting) {
+      waiting_.push_back({std::move(job), std::move(wake), Clock::now() + backends_.options.search_timeout});
+      metrics_.waiting.Set(static_cast<double>(waiting_.size()));
+      changed_.notify_one();
+      return;
+    }
+  }
+  metrics_.refused.Increment();
+  job->found.outcome = Outcome::kBusy;
+  wake();
+}
+
+std::optional<SearchQueue::Waiting> SearchQueue::Take() {
+  std::unique_lock<std::mutex> lock(mutex_);
+  if (waiting_.empty()) changed_.wait_for(lock, kIdle);
+  if (waiting_.empty()) return std::nullopt;
+  Waiting taken = std::move(waiting_.front());
+  waiting_.pop_front();
+  metrics_.waiting.Set(static_cast<double>(waiting_.size()));
+  return taken;
+}
+
+void SearchQueue::Run(const StopToken &stop) {
+  SearchSource source(backends_, metrics_);
+  read::ItemReader reader(backends_);
+  while (!stop.stopped()) {
+    const auto taken = Take();
+    if (!taken) continue;
+    // Whatever comes of it, the client is answered.
+    const ScopeExit answer([&] { taken->wake(); });
+    taken->job->found.outcome = Outcome::kFailed;
+    if (Clock::now() >= taken->give_up) {
+      metrics_.refused.Increment();
+      taken->job->found.outcome = Outcome::kBusy;
+      continue;
+    }
+    Do(source, reader, *taken->job);
+  }
+}
+
+void SearchQueue::Do(SearchSource &source, read::ItemReader &reader, Job &job) {
+  try {
+    Found found = source.Run(job.ask, job.floor);
+    if (found.outcome == Outcome::kOk && !found.hits.empty()) {
+      std::vector<std::string> keys;
+      keys.reserve(found.hits.size());
+      for (const Hit &hit : found.hits)
+        keys.push_back(hit.key);
+      // Through the copy, and into it: what is shown here never goes back, and is there for the next read.
+      read::ReadResult read = reader.Read(job.ask.type, keys, job.demand);
+      for (std::size_t i = 0; i < read.rows.size(); ++i)
+        found.hits[i].row = std::move(read.rows[i]);
+      job.reading.status = read.status;
+      job.reading.without_redis = job.reading.without_redis || read.without_redis;
+      job.reading.stale = job.reading.stale || read.stale;
+    }
+    job.found = std::move(found);
+  } catch (const Stopped &) {
+    job.found.outcome = Outcome::kBusy;
+  } catch (const std::exception &error) {
+    backends_.services.log.Error("search_failed", {{"type", job.ask.type}, {"error", error.what()}});
+  }
+}
+
+void SearchQueue::Clear() {
+  std::deque<Waiting> waiting;
+  const std::lock_guard<std::mutex> lock(mutex_);
+  waiting.swap(waiting_);
+}
+
+} // namespace itemize::sidecar::search

@@ -1,0 +1,210 @@
+#include "search/search_source.hpp"
+
+#include "search/search_statements.hpp"
+#include "search/verdict.hpp"
+
+#include <chrono>
+
+namespace itemize::sidecar::search {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+/// A standby may come as far as the copy is in this time; then it is left alone for a moment.
+constexpr std::chrono::milliseconds kReplayWait{3};
+constexpr int kReplayTries = 10;
+constexpr std::chrono::milliseconds kReplicaPause{250};
+/// What the server gets above its statement timeout, to say that it has ended a search.
+constexpr std::chrono::milliseconds kTimeoutSlack{1000};
+constexpr std::chrono::milliseconds kConnectTimeout{1000};
+
+// Who is anonymous sees what the rule of the definition lets everyone see, whatever this process's role may read.
+constexpr const char *kAnonymous = R"({"role":"anonymous"})";
+
+std::string BeginStatement(std::chrono::milliseconds timeout) {
+  return "BEGIN TRANSACTION ISOLATION LEVEL READ COMMITTED READ ONLY; SET LOCAL statement_timeout = " +
+         std::to_string(timeout.count()) + "; SET LOCAL request.jwt.claims = '" + kAnonymous + "'";
+}
+
+std::unique_ptr<PostgresConnection> Connect(const std::string &url, const read::ReadBackends &backends) {
+  PostgresSettings settings;
+  settings.application_name = "itemize-sidecar search";
+  settings.connect_timeout = kConnectTimeout;
+  settings.query_timeout = backends.options.search_timeout + kTimeoutSlack;
+  return std::make_unique<PostgresConnection>(url, settings, backends.stop);
+}
+
+const char *NameOf(Kind kind) {
+  switch (kind) {
+  case Kind::kSearch: return "search";
+  case Kind::kFacets: return "facets";
+  case Kind::kClusters: return "clusters";
+  }
+  return "search";
+}
+
+} // namespace
+
+SearchMetrics::SearchMetrics(Metrics &metrics)
+    : timeouts(metrics.Counter("itemize_search_timeouts_total", "Searches that the database ended for their length")),
+      refused(metrics.Counter("itemize_search_refused_total", "Searches refused because too many waited")),
+      waiting(metrics.Gauge("itemize_search_waiting", "Searches that wait for a connection")), metrics_(metrics) {}
+
+void SearchMetrics::Observe(Kind kind, bool replica, double seconds) {
+  metrics_
+      .Histogram("itemize_search_seconds", "Time that a search took in the database",
+                 {0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0},
+                 {{"kind", NameOf(kind)}, {"server", replica ? "replica" : "primary"}})
+      .Observe(seconds);
+}
+
+SearchSource::SearchSource(read::ReadBackends &backends, SearchMetrics &metrics)
+    : backends_(backends), metrics_(metrics), begin_(BeginStatement(backends.options.search_timeout)),
+      primary_([&backends] { return Connect(backends.options.database, backends); }) {
+  for (const auto &replica : backends.replicas)
+    replicas_.emplace_back([&backends, url = replica->url] { return Connect(url, backends); });
+}
+
+Found SearchSource::Run(const Ask &ask, const std::optional<Position> &floor) {
+  if (floor) {
+    for (std::size_t i = 0; i < replicas_.size(); ++i) {
+      if (auto found = RunOnReplica(i, ask, *floor)) return *std::move(found);
+    }
+  }
+  return RunOnPrimary(ask);
+}
+
+bool SearchSource::WaitForReplay(PostgresConnection &standby, const Position &floor) const {
+  const std::string history =
+      std::to_string(floor.epoch.system_identifier) + '.' + std::to_string(floor.epoch.timeline);
+  for (int tries = 0;; ++tries) {
+    // A snapshot taken later, as that of the next statement is, contains all of it.
+    const PostgresResult replayed = standby.Query("SELECT replayed, history FROM itemize.replayed()");
+    if (replayed.rows() == 0 || replayed.Text(0, 1) != history) return false;
+    const auto lsn = ParsePgLsn(replayed.Text(0, 0));
+    if (lsn && *lsn >= floor.version.commit_lsn) return true;
+    if (tries == kReplayTries || backends_.stop.WaitFor(kReplayWait)) return false;
+  }
+}
+
+std::optional<Found> SearchSource::RunOnReplica(std::size_t index, const Ask &ask, const Position &floor) {
+  read::Replica &replica = *backends_.replicas[index];
+  Connection &connection = replicas_[index];
+  if (replica.pause.ongoing() || !replica.outage.MayTry()) return std::nullopt;
+  const auto works = [&] {
+    if (!replica.outage.Works()) return;
+    backends_.services.log.Info("replica_back", {{"part", "search"}, {"database", DescribeDatabase(replica.url)}});
+  };
+  const auto failed = [&](const PostgresError &error) {
+    if (!replica.outage.Failed()) return;
+    backends_.services.log.Warning(
+        "replica_gone", {{"part", "search"}, {"database", DescribeDatabase(replica.url)}, {"error", error.what()}});
+  };
+  if (!Begin(connection, works, failed)) return std::nullopt;
+  try {
+    if (WaitForReplay(connection.Get(), floor)) return RunBegun(connection.Get(), ask, true);
+    End(connection);
+  } catch (const PostgresError &error) {
+    Abandon(connection, error);
+    // The question's fault, and its length, are the same everywhere. Everything else may be this standby's: it has not
+    // replayed the definition, is no standby any more, or its replay needed the rows.
+    const Outcome outcome = VerdictOf(error.sqlstate());
+    if (outcome == Outcome::kWrong || outcome == Outcome::kTimeout) return FoundFor(error, ask);
+  }
+  replica.pause.Begin(kReplicaPause);
+  return std::nullopt;
+}
+
+Found SearchSource::RunOnPrimary(const Ask &ask) {
+  read::Outage &outage = backends_.database_outage;
+  Found unavailable;
+  unavailable.outcome = Outcome::kUnavailable;
+  if (!outage.MayTry()) return unavailable;
+  const auto works = [&] {
+    if (outage.Works()) backends_.services.log.Info("database_back", {{"part", "search"}});
+  };
+  const auto failed = [&](const PostgresError &error) {
+    if (outage.Failed()) backends_.services.log.Warning("database_gone", {{"part", "search"}, {"error", error.what()}});
+  };
+  if (!Begin(primary_, works, failed)) return unavailable;
+  try {
+    return RunBegun(primary_.Get(), ask, false);
+  } catch (const PostgresError &error) {
+    Abandon(primary_, error);
+    return FoundFor(error, ask);
+  }
+}
+
+template <typename Works, typename Failed>
+bool SearchSource::Begin(Connection &connection, Works works, Failed failed) {
+  while (true) {
+    const read::SecondChance chance(connection.connected());
+    try {
+      connection.Get().Execute(begin_);
+      works();
+      return true;
+    } catch (const PostgresError &error) {
+      connection.Drop();
+      if (chance.given()) continue;
+      failed(error);
+      return false;
+    }
+  }
+}
+
+void SearchSource::End(Connection &connection) { connection.Get().Execute("ROLLBACK"); }
+
+void SearchSource::Abandon(Connection &connection, const PostgresError &error) {
+  try {
+    if (!error.sqlstate().empty() && connection.Get().ok()) return End(connection);
+  } catch (const PostgresError &) {
+    // it goes as well
+  }
+  connection.Drop();
+}
+
+Found SearchSource::RunBegun(PostgresConnection &database, const Ask &ask, bool replica) {
+  const auto start = Clock::now();
+  Found found = RunStatements(database, ask);
+  metrics_.Observe(ask.kind, replica, std::chrono::duration<double>(Clock::now() - start).count());
+  database.Execute("COMMIT");
+  metrics_.refusal.Works();
+  return found;
+}
+
+Found SearchSource::FoundFor(const PostgresError &error, const Ask &ask) {
+  Found found;
+  found.outcome = VerdictOf(error.sqlstate());
+  switch (found.outcome) {
+  case Outcome::kWrong:
+  case Outcome::kNotDefined:
+    found.detail = error.what();
+    if (!error.hint().empty()) found.detail += ". " + error.hint();
+    break;
+  case Outcome::kTimeout: metrics_.timeouts.Increment(); break;
+  case Outcome::kRefused:
+    if (metrics_.refusal.Failed()) {
+      backends_.services.log.Error(
+          "database_refuses",
+          {{"part", "search"},
+           {"error", error.what()},
+           {"sqlstate", error.sqlstate()},
+           {"hint",
+            "in that database: ALTER EXTENSION itemize UPDATE; GRANT USAGE ON SCHEMA itemize TO …; and EXECUTE on "
+            "itemize.search, search_count, facets and map_clusters, where it was revoked from PUBLIC"}});
+    }
+    break;
+  case Outcome::kFailed:
+    backends_.services.log.Error(
+        "search_failed",
+        {{"type", ask.type}, {"kind", NameOf(ask.kind)}, {"sqlstate", error.sqlstate()}, {"error", error.what()}});
+    break;
+  case Outcome::kOk:
+  case Outcome::kBusy:
+  case Outcome::kUnavailable: break;
+  }
+  return found;
+}
+
+} // namespace itemize::sidecar::search
