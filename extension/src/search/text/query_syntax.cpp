@@ -185,7 +185,16 @@ private:
 
 class Parser {
 public:
-  explicit Parser(std::vector<QueryLexeme> lexemes) : lexemes_(std::move(lexemes)) {}
+  explicit Parser(std::vector<QueryLexeme> lexemes)
+      : lexemes_(std::move(lexemes)), begins_unit_(lexemes_.size() + 1, false) {
+    for (std::size_t i = lexemes_.size(); i-- > 0;) {
+      LexemeKind const kind = lexemes_[i].kind;
+      bool const is_prefix = kind == LexemeKind::kNot || kind == LexemeKind::kField;
+      begins_unit_[i] = is_prefix
+                            ? begins_unit_[i + 1]
+                            : kind == LexemeKind::kWord || kind == LexemeKind::kPhrase || kind == LexemeKind::kOpen;
+    }
+  }
 
   QuerySyntax Run() {
     std::vector<int> parts;
@@ -225,13 +234,7 @@ private:
   }
 
   /// Whether something that can be searched for begins at the lexeme.
-  [[nodiscard]] bool BeginsUnit(std::size_t at) const {
-    while (at < lexemes_.size() && (lexemes_[at].kind == LexemeKind::kNot || lexemes_[at].kind == LexemeKind::kField))
-      ++at;
-    if (at == lexemes_.size()) return false;
-    LexemeKind const kind = lexemes_[at].kind;
-    return kind == LexemeKind::kWord || kind == LexemeKind::kPhrase || kind == LexemeKind::kOpen;
-  }
+  [[nodiscard]] bool BeginsUnit(std::size_t at) const { return begins_unit_[at]; }
 
   /// Units up to a closing parenthesis or the end; OR joins the two beside it.
   int ParseSequence(int field, int depth) {
@@ -282,6 +285,7 @@ private:
   }
 
   std::vector<QueryLexeme> lexemes_;
+  std::vector<bool> begins_unit_;
   std::size_t next_ = 0;
   int words_ = 0;
   QuerySyntax syntax_;
