@@ -22,7 +22,7 @@ SELECT pg_catalog.pg_extension_config_dump('@extschema@.currency', 'WHERE NOT st
 -- This script is ASCII, as it is read in the encoding of any database: signs beyond it are written as JSON has them.
 INSERT INTO @extschema@.currency (code, number, minor_units, name, symbol, standard)
 SELECT c.code, c.number, c.minor_units, c.name,
-       CASE WHEN pg_catalog.strpos(c.symbol, '\') OPERATOR(pg_catalog.=) 0 THEN c.symbol
+       CASE WHEN c.symbol IS NULL OR pg_catalog.strpos(c.symbol, '\') OPERATOR(pg_catalog.=) 0 THEN c.symbol
             WHEN pg_catalog.getdatabaseencoding() OPERATOR(pg_catalog.=) 'UTF8'
             THEN pg_catalog.json_extract_path_text(pg_catalog.concat('{"it":"', c.symbol, '"}')::pg_catalog.json, 'it') END,
        true
@@ -301,30 +301,30 @@ AS $$
 DECLARE
   names text[] := ARRAY[upper(from_currency), upper(to_currency)];
   rates numeric[];
-  rate numeric;
-  name text;
+  units numeric;
+  asked text;
   result numeric := amount;
   decimals smallint;
 BEGIN
-  FOREACH name IN ARRAY names LOOP
-    PERFORM FROM @extschema@.currency c WHERE c.code = name;
+  FOREACH asked IN ARRAY names LOOP
+    PERFORM FROM @extschema@.currency c WHERE c.code = asked;
     IF NOT FOUND THEN
-      RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = format('"%s" is no currency', left(name, 60)),
+      RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = format('"%s" is no currency', left(asked, 60)),
         HINT = 'Currencies are rows of itemize.currency, by their ISO 4217 code.';
     END IF;
     -- Of a currency to itself no rate is asked for.
-    IF names[1] = names[2] OR name = 'EUR' THEN
-      rate := 1;
+    IF names[1] = names[2] OR asked = 'EUR' THEN
+      units := 1;
     ELSE
-      SELECT r.rate INTO rate FROM @extschema@.currency_rate r
-      WHERE r.currency = name AND r.valid_from <= convert.at ORDER BY r.valid_from DESC LIMIT 1;
+      SELECT r.rate INTO units FROM @extschema@.currency_rate r
+      WHERE r.currency = asked AND r.valid_from <= convert.at ORDER BY r.valid_from DESC LIMIT 1;
       IF NOT FOUND THEN
         RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
-          MESSAGE = format('%s has no rate at %s', name, convert.at),
+          MESSAGE = format('%s has no rate at %s', asked, convert.at),
           HINT = 'Store rates with itemize.set_rates(), or by a job that calls it.';
       END IF;
     END IF;
-    rates := rates || rate;
+    rates := rates || units;
   END LOOP;
   IF rates[1] <> rates[2] THEN
     -- One division, the last step, to thirty decimals; what it cannot end is rounded to twenty.
