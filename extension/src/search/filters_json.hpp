@@ -13,7 +13,7 @@
 namespace itemize {
 
 /// Limits of a document, whatever is in it; stated in docs/reference/search.md.
-inline constexpr std::size_t kMaxFilterBytes = 262144;
+inline constexpr std::size_t kMaxFilterBytes = 65536;
 inline constexpr int kMaxJsonDepth = 32;
 
 struct JsonValue {

@@ -1,0 +1,291 @@
+#include "search/filters.hpp"
+
+#include <utility>
+
+#include "boundary/entry.hpp"
+#include "search/filters_json.hpp"
+#include "search/filters_parse.hpp"
+
+#include "boundary/prelude.hpp"
+
+extern "C" {
+#include "access/stratnum.h"
+#include "catalog/pg_operator_d.h"
+#include "utils/typcache.h"
+}
+
+namespace itemize {
+
+namespace {
+
+constexpr int kMaxNamesInHint = 40;
+
+/// What a column can be compared by. Domains are looked through.
+struct ColumnTraits {
+  Oid type;
+  Oid array_type; ///< InvalidOid where there is none: of arrays, for one
+  Oid equal;
+  Oid unequal;
+  Oid less;
+  Oid less_equal;
+  Oid greater;
+  Oid greater_equal;
+  bool is_text; ///< for patterns
+  bool is_boolean;
+  bool is_array;
+  bool is_set;   ///< arrays and ranges: one contains another, or overlaps it
+  bool is_jsonb; ///< contains, but knows no overlap
+};
+
+ColumnTraits DescribeColumn(Oid table, AttrNumber attnum) {
+  ColumnTraits traits{};
+  traits.type = getBaseType(get_atttype(table, attnum));
+  traits.array_type = get_array_type(traits.type);
+  const TypeCacheEntry *const entry = lookup_type_cache(traits.type, TYPECACHE_EQ_OPR | TYPECACHE_BTREE_OPFAMILY);
+  traits.equal = entry->eq_opr;
+  if (OidIsValid(traits.equal)) traits.unequal = get_negator(traits.equal);
+  if (OidIsValid(entry->btree_opf)) {
+    const auto member = [entry](int16 strategy) {
+      return get_opfamily_member(entry->btree_opf, entry->btree_opintype, entry->btree_opintype, strategy);
+    };
+    traits.less = member(BTLessStrategyNumber);
+    traits.less_equal = member(BTLessEqualStrategyNumber);
+    traits.greater = member(BTGreaterStrategyNumber);
+    traits.greater_equal = member(BTGreaterEqualStrategyNumber);
+  }
+  traits.is_text =
+      traits.type == TEXTOID || traits.type == VARCHAROID || traits.type == BPCHAROID || traits.type == NAMEOID;
+  traits.is_boolean = traits.type == BOOLOID;
+  traits.is_array = OidIsValid(get_element_type(traits.type)) && get_typtype(traits.type) == TYPTYPE_BASE &&
+                    get_typlen(traits.type) == -1;
+  traits.is_set = traits.is_array || type_is_range(traits.type);
+  traits.is_jsonb = traits.type == JSONBOID;
+  return traits;
+}
+
+/// Whether an operator is there for a column; `in` and `is null` are told apart by its callers.
+bool IsAllowed(const ColumnTraits &traits, FilterOperator oper) {
+  switch (oper) {
+  case FilterOperator::kEq: return OidIsValid(traits.equal);
+  case FilterOperator::kNeq: return OidIsValid(traits.unequal);
+  case FilterOperator::kIn: return OidIsValid(traits.equal) && OidIsValid(traits.array_type);
+  case FilterOperator::kGt: return OidIsValid(traits.greater);
+  case FilterOperator::kGte: return OidIsValid(traits.greater_equal);
+  case FilterOperator::kLt: return OidIsValid(traits.less);
+  case FilterOperator::kLte: return OidIsValid(traits.less_equal);
+  case FilterOperator::kIs: return true;
+  case FilterOperator::kLike:
+  case FilterOperator::kIlike: return traits.is_text;
+  case FilterOperator::kContains:
+  case FilterOperator::kContained: return traits.is_set || traits.is_jsonb;
+  case FilterOperator::kOverlaps: return traits.is_set;
+  }
+  return false;
+}
+
+std::string AllowedOperators(const ColumnTraits &traits) {
+  std::string names;
+  for (const FilterOperator oper :
+       {FilterOperator::kEq, FilterOperator::kNeq, FilterOperator::kGt, FilterOperator::kGte, FilterOperator::kLt,
+        FilterOperator::kLte, FilterOperator::kIn, FilterOperator::kIs, FilterOperator::kLike, FilterOperator::kIlike,
+        FilterOperator::kContains, FilterOperator::kContained, FilterOperator::kOverlaps}) {
+    if (!IsAllowed(traits, oper)) continue;
+    names += (names.empty() ? "" : ", ") + std::string(OperatorName(oper));
+  }
+  return names;
+}
+
+/// How conditions on one definition's columns are written.
+class Conditions {
+public:
+  Conditions(Statement &statement, const SearchDefinition &definition)
+      : statement_(statement), definition_(definition) {}
+
+  std::string Write(const Filter &filter) {
+    switch (filter.kind) {
+    case Filter::Kind::kAll: return Join(filter, " AND ", "true");
+    case Filter::Kind::kAny: return Join(filter, " OR ", "false");
+    case Filter::Kind::kNot: return WriteNot(filter.parts.front());
+    case Filter::Kind::kCompare: return WriteCompare(filter, false);
+    }
+    return "false";
+  }
+
+private:
+  std::string Join(const Filter &filter, const char *word, const char *none) {
+    if (filter.parts.empty()) return none;
+    std::string joined = "(";
+    for (const Filter &part : filter.parts)
+      joined += (joined.size() > 1 ? word : "") + Write(part);
+    return joined + ")";
+  }
+
+  std::string WriteNot(const Filter &filter) {
+    // Not in a list is unequal to all of it: `<> ANY` would be true for whatever has two different values.
+    if (filter.kind == Filter::Kind::kCompare && filter.oper == FilterOperator::kIn) return WriteCompare(filter, true);
+    return "NOT (" + Write(filter) + ")";
+  }
+
+  static std::string Place(const Filter &filter) { return "filter on \"" + Shown(filter.field) + "\""; }
+
+  std::string WriteCompare(const Filter &filter, bool negated) {
+    const DefinitionColumn *const column = FindVisibleColumn(definition_, filter.field);
+    if (column == nullptr) {
+      throw Error(ERRCODE_UNDEFINED_COLUMN, "item type \"" + std::string(NameStr(definition_.item.type)) +
+                                                "\" has no field or facet \"" + Shown(filter.field) + "\" to filter by")
+          .Hint(VisibleColumnNames(definition_));
+    }
+    const Oid table = definition_.item.source;
+    const ColumnTraits traits = CallPg([&] { return DescribeColumn(table, column->attnum); });
+    if (!IsAllowed(traits, filter.oper)) RefuseOperator(filter, traits);
+    const std::string left = ColumnText(NameStr(column->name));
+    switch (filter.oper) {
+    case FilterOperator::kIs: return WriteIs(filter, traits, left);
+    case FilterOperator::kIn: return WriteIn(filter, traits, left, negated);
+    case FilterOperator::kLike:
+      return left + " OPERATOR(pg_catalog.~~) " + statement_.BindText(filter.values.front().text);
+    case FilterOperator::kIlike:
+      return left + " OPERATOR(pg_catalog.~~*) " + statement_.BindText(filter.values.front().text);
+    default: return left + " " + OperatorOf(filter.oper, traits) + " " + BindOne(filter, filter.values.front(), traits);
+    }
+  }
+
+  [[noreturn]] static void RefuseOperator(const Filter &filter, const ColumnTraits &traits) {
+    const char *const type = CallPg([&] { return format_type_be(traits.type); });
+    throw Error(ERRCODE_INVALID_PARAMETER_VALUE,
+                Place(filter) + ": " + std::string(OperatorName(filter.oper)) + " is not for type " + type)
+        .Hint("Operators for this field are " + AllowedOperators(traits) + ".");
+  }
+
+  static std::string OperatorOf(FilterOperator oper, const ColumnTraits &traits) {
+    switch (oper) {
+    case FilterOperator::kEq: return OperatorText(traits.equal);
+    case FilterOperator::kNeq: return OperatorText(traits.unequal);
+    case FilterOperator::kGt: return OperatorText(traits.greater);
+    case FilterOperator::kGte: return OperatorText(traits.greater_equal);
+    case FilterOperator::kLt: return OperatorText(traits.less);
+    case FilterOperator::kLte: return OperatorText(traits.less_equal);
+    case FilterOperator::kContains: return "OPERATOR(pg_catalog.@>)";
+    case FilterOperator::kContained: return "OPERATOR(pg_catalog.<@)";
+    default: return "OPERATOR(pg_catalog.&&)";
+    }
+  }
+
+  static std::string WriteIs(const Filter &filter, const ColumnTraits &traits, const std::string &left) {
+    const std::string &what = filter.values.front().text;
+    if (what == "null") return left + " IS NULL";
+    if (what == "not_null") return left + " IS NOT NULL";
+    if (!traits.is_boolean) RefuseOperator(filter, traits);
+    return left + (what == "true" ? " IS TRUE" : " IS FALSE");
+  }
+
+  std::string WriteIn(const Filter &filter, const ColumnTraits &traits, const std::string &left, bool negated) {
+    std::vector<Datum> values;
+    values.reserve(filter.values.size());
+    for (const FilterValue &value : filter.values)
+      values.push_back(ReadOne(filter, value, traits));
+    Datum *const elements = values.data();
+    const auto count = static_cast<int>(values.size());
+    const Datum list = CallPg([&] {
+      int16 length;
+      bool by_value;
+      char alignment;
+      get_typlenbyvalalign(traits.type, &length, &by_value, &alignment);
+      return PointerGetDatum(construct_array(elements, count, traits.type, length, by_value, alignment));
+    });
+    const std::string right = "(" + statement_.Bind(traits.array_type, list) + ")";
+    if (!negated) return left + " " + OperatorText(traits.equal) + " ANY " + right;
+    if (OidIsValid(traits.unequal)) return left + " " + OperatorText(traits.unequal) + " ALL " + right;
+    return "NOT (" + left + " " + OperatorText(traits.equal) + " ANY " + right + ")";
+  }
+
+  static Datum ReadOne(const Filter &filter, const FilterValue &value, const ColumnTraits &traits) {
+    const bool is_list = value.kind == FilterValue::Kind::kArray && traits.is_array;
+    return ReadInput(traits.type, is_list ? value.array_text : value.text, Place(filter));
+  }
+
+  std::string BindOne(const Filter &filter, const FilterValue &value, const ColumnTraits &traits) {
+    return statement_.Bind(traits.type, ReadOne(filter, value, traits));
+  }
+
+  Statement &statement_;
+  const SearchDefinition &definition_;
+};
+
+template <typename Visit>
+void VisitVisibleColumns(const SearchDefinition &definition, Visit visit) {
+  for (int i = 0; i < definition.item.key_count; ++i)
+    visit(definition.item.keys[i]);
+  for (int i = 0; i < definition.item.field_count; ++i)
+    visit(definition.item.fields[i]);
+  for (int i = 0; i < definition.facet_count; ++i)
+    visit(definition.facets[i]);
+}
+
+} // namespace
+
+const DefinitionColumn *FindVisibleColumn(const SearchDefinition &definition, const std::string &name) {
+  const DefinitionColumn *found = nullptr;
+  VisitVisibleColumns(definition, [&](const DefinitionColumn &column) {
+    if (found == nullptr && name == NameStr(column.name)) found = &column;
+  });
+  return found;
+}
+
+std::string VisibleColumnNames(const SearchDefinition &definition) {
+  std::vector<std::string> names;
+  VisitVisibleColumns(definition, [&](const DefinitionColumn &column) {
+    const std::string name = NameStr(column.name);
+    for (const std::string &known : names) {
+      if (known == name) return;
+    }
+    names.push_back(name);
+  });
+  std::string hint = "Its fields and facets are ";
+  for (std::size_t i = 0; i < names.size() && i < kMaxNamesInHint; ++i)
+    hint += (i > 0 ? ", " : "") + names[i];
+  return hint + (names.size() > kMaxNamesInHint ? ", ..." : ".");
+}
+
+std::string JsonText(Jsonb *document, const char *what) {
+  if (VARSIZE(document) > kMaxFilterBytes) {
+    throw Error(ERRCODE_PROGRAM_LIMIT_EXCEEDED,
+                std::string(what) + " are longer than " + std::to_string(kMaxFilterBytes) + " bytes");
+  }
+  return CallPg([&] { return JsonbToCString(nullptr, &document->root, static_cast<int>(VARSIZE(document))); });
+}
+
+Datum ReadInput(Oid type, const std::string &text, const std::string &place) {
+  const char *const characters = text.c_str();
+  const char *const where = place.c_str();
+  ErrorData *error = nullptr;
+  try {
+    return CallPg([&] {
+      Oid function;
+      Oid parameter;
+      getTypeInputInfo(type, &function, &parameter);
+      return OidInputFunctionCall(function, const_cast<char *>(characters), parameter, -1);
+    });
+  } catch (const PgError &raised) {
+    error = raised.data();
+  }
+  // Raised again with one more word; nothing is swallowed.
+  CallPg([&] { error->message = psprintf("%s: %s", where, error->message); });
+  throw PgError(error);
+}
+
+void AppendFilterConditions(Statement &statement, const SearchDefinition &definition, Jsonb *filters,
+                            std::vector<std::string> &conditions) {
+  if (filters == nullptr) return;
+  const Filter filter = ParseFilters(JsonText(filters, "filters"));
+  Conditions writer(statement, definition);
+  // What is joined by AND anyhow stands by itself.
+  if (filter.kind == Filter::Kind::kAll) {
+    for (const Filter &part : filter.parts)
+      conditions.push_back(writer.Write(part));
+  } else {
+    conditions.push_back(writer.Write(filter));
+  }
+}
+
+} // namespace itemize
