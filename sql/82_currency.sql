@@ -339,3 +339,9 @@ END
 $$;
 COMMENT ON FUNCTION @extschema@.convert(numeric, text, text, timestamptz, boolean)
   IS 'an amount in another currency, through the euro, by the rates of a moment; rounded to what can be paid when asked to';
+
+-- What search writes into its statements: it reads the rates once, not for each row.
+CREATE FUNCTION @extschema@.price_in(price numeric, currency text, currencies text[], rates numeric[], wanted text) RETURNS numeric
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'itemize_price_in';
+COMMENT ON FUNCTION @extschema@.price_in(numeric, text, text[], numeric[], text)
+  IS 'a price in another currency, by the rates given; null when one of the two has none';
