@@ -40,10 +40,11 @@ SKIP:
 	skip "no $file", 6 if !-e "$data/$file";
 	my @days = table($file, ',');
 	my %rates = map { my $day = $_; $day->{Date} => { map { $_ => $day->{$_} } grep { /^[A-Z]{3}$/ && $day->{$_} =~ /^[0-9.]+$/ } keys %$day } } @days;
-	my @dates = sort keys %rates;
-	cmp_ok(scalar @dates, '>', 5000, 'days of published rates');
+	cmp_ok(scalar keys %rates, '>', 5000, 'days of published rates');
 
-	# The whole history, a call a day, as a job would make it.
+	# Days from all of the history, a call each, as a job would make it.
+	my @dates = sort keys %rates;
+	@dates = @dates[ grep { $_ % 100 == 0 || $_ == $#dates } 0 .. $#dates ];
 	my $sql = '';
 	for my $date (@dates)
 	{
@@ -52,8 +53,8 @@ SKIP:
 	}
 	query("BEGIN;\n${sql}COMMIT;");
 	my $count = 0;
-	$count += keys %$_ for values %rates;
-	is(query('SELECT count(*) FROM itemize.currency_rate'), $count, 'the whole history is stored');
+	$count += keys %$_ for @rates{@dates};
+	is(query('SELECT count(*) FROM itemize.currency_rate'), $count, 'each of their rates is stored');
 	my $last = $rates{ $dates[-1] };
 	is(query(qq{SELECT itemize.set_rates('{"USD": $last->{USD}}', '$dates[-1]', 'ecb')}), 0, 'what is known already is no news');
 

@@ -118,11 +118,11 @@ TEST(Filters, LimitsAreRefusedAsSuch) {
             "54000 filter on \"a\": a pattern is longer than 256 bytes");
   std::string deep = R"({"a": 1})";
   for (int i = 0; i < kMaxFilterDepth; ++i)
-    deep = R"({"not": )" + deep + "}";
+    deep.insert(0, R"({"not": )").append("}");
   EXPECT_EQ(Refusal(deep), "54000 filters are nested more than 8 deep");
   std::string operators = R"({"eq": 1})";
   for (int i = 0; i < kMaxFilterDepth; ++i)
-    operators = R"({"not": )" + operators + "}";
+    operators.insert(0, R"({"not": )").append("}");
   EXPECT_EQ(Refusal(R"({"a": )" + operators + "}"), "54000 filters are nested more than 8 deep");
   EXPECT_EQ(Refusal(R"({"a": {"cs": )" + std::string(100, '[') + std::string(100, ']') + "}}"),
             "54000 filters are nested more than 32 deep");

@@ -57,8 +57,7 @@ std::string OperatorText(Oid oper) {
 
 OrderOperators DefaultOrder(Oid type, const char *column) {
   return CallPg([&]() -> OrderOperators {
-    const TypeCacheEntry *const entry =
-        lookup_type_cache(type, TYPECACHE_EQ_OPR | TYPECACHE_LT_OPR | TYPECACHE_GT_OPR);
+    const TypeCacheEntry *const entry = lookup_type_cache(type, TYPECACHE_EQ_OPR | TYPECACHE_LT_OPR | TYPECACHE_GT_OPR);
     if (!OidIsValid(entry->eq_opr) || !OidIsValid(entry->lt_opr) || !OidIsValid(entry->gt_opr)) {
       ereport(ERROR, (errcode(ERRCODE_UNDEFINED_FUNCTION),
                       errmsg("column \"%s\" cannot be ordered: type %s has no order", column, format_type_be(type)),
