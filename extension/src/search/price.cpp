@@ -1,0 +1,255 @@
+#include "search/price.hpp"
+
+#include <cstring>
+
+#include "boundary/entry.hpp"
+#include "search/filters_json.hpp"
+#include "search/price_numbers.hpp"
+
+#include "boundary/prelude.hpp"
+
+extern "C" {
+#include "executor/spi.h"
+#include "utils/datum.h"
+}
+
+namespace itemize {
+
+namespace {
+
+struct Rates {
+  Rate *rates;
+  int count;
+  Rate own;         ///< the visitor's; `units` is 0 when it has none
+  bool is_currency; ///< whether the visitor's currency is one
+};
+
+constexpr char kRatesQuery[] =
+    "SELECT r.currency, r.rate, r.currency OPERATOR(pg_catalog.=) $1, true FROM itemize.current_rates r "
+    "UNION ALL SELECT NULL, NULL, NULL, EXISTS (SELECT FROM itemize.currency c WHERE c.code OPERATOR(pg_catalog.=) $1)";
+
+SPIPlanPtr rates_plan = nullptr; // of this session
+
+SPIPlanPtr RatesPlan() {
+  if (rates_plan == nullptr) {
+    Oid type = TEXTOID;
+    SPIPlanPtr const plan = SPI_prepare(kRatesQuery, 1, &type);
+    if (plan == nullptr) elog(ERROR, "could not prepare the query for rates: %s", SPI_result_code_string(SPI_result));
+    if (SPI_keepplan(plan) != 0) elog(ERROR, "could not keep the plan of the query for rates");
+    rates_plan = plan;
+  }
+  return rates_plan;
+}
+
+void KeepRate(Rates &rates, HeapTuple row, TupleDesc description, MemoryContext room) {
+  bool is_null;
+  Datum const currency = SPI_getbinval(row, description, 1, &is_null);
+  if (is_null) {
+    rates.is_currency = DatumGetBool(SPI_getbinval(row, description, 4, &is_null));
+    return;
+  }
+  Datum const units = SPI_getbinval(row, description, 2, &is_null);
+  const bool is_own = DatumGetBool(SPI_getbinval(row, description, 3, &is_null));
+  MemoryContext const spi = MemoryContextSwitchTo(room);
+  const Rate rate{text_to_cstring(DatumGetTextPP(currency)), datumCopy(units, false, -1)};
+  MemoryContextSwitchTo(spi);
+  rates.rates[rates.count++] = rate;
+  if (is_own) rates.own = rate;
+}
+
+/// Those of now, as the question's own snapshot has them.
+Rates ReadRates(const char *currency) {
+  Rates rates{};
+  MemoryContext const room = CurrentMemoryContext;
+  Datum argument = CStringGetTextDatum(currency);
+  if (SPI_connect() != SPI_OK_CONNECT) elog(ERROR, "SPI_connect failed");
+  const int result = SPI_execute_plan(RatesPlan(), &argument, nullptr, true, 0);
+  if (result != SPI_OK_SELECT) elog(ERROR, "could not read the rates: %s", SPI_result_code_string(result));
+  rates.rates = static_cast<Rate *>(MemoryContextAlloc(room, (SPI_processed + 1) * sizeof(Rate)));
+  for (uint64 i = 0; i < SPI_processed; ++i)
+    KeepRate(rates, SPI_tuptable->vals[i], SPI_tuptable->tupdesc, room);
+  if (SPI_finish() != SPI_OK_FINISH) elog(ERROR, "SPI_finish failed");
+  return rates;
+}
+
+/// Codes are written in capitals; a visitor may write them otherwise.
+std::string Capitals(const std::string &currency) {
+  std::string code = currency;
+  for (char &character : code) {
+    if (character >= 'a' && character <= 'z') character = static_cast<char>(character - 'a' + 'A');
+  }
+  return code;
+}
+
+[[noreturn]] void RefuseCurrency(const std::string &currency) {
+  throw Error(ERRCODE_INVALID_PARAMETER_VALUE, "\"" + Shown(currency) + "\" is no currency")
+      .Hint("Currencies are rows of itemize.currency, by their ISO 4217 code.");
+}
+
+[[noreturn]] void RefuseWithoutRate(const std::string &currency) {
+  throw Error(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, currency + " has no rate")
+      .Hint("Store rates with itemize.set_rates(), or ask in the currency of the prices.");
+}
+
+/// In which currency bounds are, and what others are compared with it.
+struct PricePlan {
+  bool converts = false; ///< else the column is compared as it is
+  std::string currency;
+  Rates rates{};
+};
+
+const Rate *FindRate(const Rates &rates, const char *currency) {
+  for (int i = 0; i < rates.count; ++i) {
+    if (std::strcmp(rates.rates[i].currency, currency) == 0) return &rates.rates[i];
+  }
+  return nullptr;
+}
+
+PricePlan MakePlan(const Question &question, const SearchDefinition &definition, bool notice) {
+  PricePlan plan;
+  if (question.currency) plan.currency = Capitals(*question.currency);
+  const bool constant = definition.currency_column == nullptr;
+  if (constant && (!question.currency || plan.currency == definition.currency)) {
+    return plan;
+  }
+  if (!question.currency) {
+    throw Error(ERRCODE_INVALID_PARAMETER_VALUE,
+                "prices of item type \"" + std::string(NameStr(definition.item.type)) + "\" are in several currencies")
+        .Hint("Say in which one the question is: currency => 'EUR'.");
+  }
+  plan.converts = true;
+  const char *const code = plan.currency.c_str();
+  plan.rates = CallPg([&] { return ReadRates(code); });
+  if (!plan.rates.is_currency) RefuseCurrency(*question.currency);
+  const bool has_rate = plan.rates.own.units != Datum{0};
+  if (constant && !has_rate) RefuseWithoutRate(plan.currency);
+  if (constant && FindRate(plan.rates, definition.currency) == nullptr) RefuseWithoutRate(definition.currency);
+  // Prices in the visitor's own currency need no rate.
+  if (!has_rate) {
+    CallPg([&] {
+      if (notice) {
+        ereport(NOTICE, (errmsg("%s has no rate: only prices in %s are compared", code, code),
+                         errhint("Store rates with itemize.set_rates().")));
+      }
+      auto *const own = static_cast<Rate *>(palloc(sizeof(Rate)));
+      *own = {pstrdup(code), NumericOf("1")};
+      plan.rates.rates = own;
+      plan.rates.count = 1;
+      plan.rates.own = *own;
+    });
+  }
+  return plan;
+}
+
+/// A question's bounds on prices in one currency, as parameters.
+class Bounds {
+public:
+  Bounds(Statement &statement, const Question &question, const PricePlan &plan)
+      : statement_(statement), question_(question), plan_(plan) {}
+
+  /// Bounds on prices that are in the currency of `rate`; null: in that of the bounds.
+  std::string Write(const std::string &price, const Rate *rate) {
+    std::string condition;
+    if (question_.price_min) {
+      condition = price + " OPERATOR(pg_catalog.>=) " + Bind(Converted(*question_.price_min, rate, true));
+    }
+    if (question_.price_max) {
+      condition += (condition.empty() ? "" : " AND ") + price + " OPERATOR(pg_catalog.<=) " +
+                   Bind(Converted(*question_.price_max, rate, false));
+    }
+    return condition;
+  }
+
+  Datum Converted(Datum bound, const Rate *rate, bool up) {
+    if (rate == nullptr || std::strcmp(rate->currency, plan_.currency.c_str()) == 0) return bound;
+    const Datum own = plan_.rates.own.units;
+    return CallPg([&] { return ConvertBound(bound, rate->units, own, up); });
+  }
+
+private:
+  std::string Bind(Datum bound) { return statement_.Bind(NUMERICOID, bound); }
+
+  Statement &statement_;
+  const Question &question_;
+  const PricePlan &plan_;
+};
+
+template <typename Value>
+Datum MakeArray(int count, Oid type, Value value) {
+  std::vector<Datum> elements(static_cast<std::size_t>(count));
+  for (int i = 0; i < count; ++i)
+    elements[static_cast<std::size_t>(i)] = value(i);
+  Datum *const data = elements.data();
+  return CallPg([&] { return PointerGetDatum(construct_array(data, count, type, -1, false, 'i')); });
+}
+
+/// Its symbol is not there in all versions.
+Oid NumericArray() {
+  return CallPg([] { return get_array_type(NUMERICOID); });
+}
+
+std::string BindCodes(Statement &statement, const Rates &rates) {
+  const Datum codes = MakeArray(rates.count, TEXTOID, [&](int i) {
+    return CallPg([&] { return CStringGetTextDatum(rates.rates[i].currency); });
+  });
+  return statement.Bind(TEXTARRAYOID, codes);
+}
+
+} // namespace
+
+void AppendPriceConditions(Statement &statement, const Question &question, const SearchDefinition &definition,
+                           std::vector<std::string> &joins, std::vector<std::string> &conditions) {
+  if (!question.price_min && !question.price_max) return;
+  const PricePlan plan = MakePlan(question, definition, true);
+  const std::string price = CallPg([&] { return PriceExpression(definition, kRowAlias); });
+  Bounds bounds(statement, question, plan);
+  if (!plan.converts || definition.currency_column == nullptr) {
+    const Rate *const rate = plan.converts ? FindRate(plan.rates, definition.currency) : nullptr;
+    conditions.push_back(bounds.Write(price, rate));
+    return;
+  }
+  const std::string currency = CallPg([&] { return CurrencyExpression(definition, kRowAlias); });
+  const Rates &rates = plan.rates;
+  if (rates.count <= kMaxInlineCurrencies) {
+    std::string any = "(";
+    for (int i = 0; i < rates.count; ++i) {
+      any += (i > 0 ? " OR (" : "(") + currency + " OPERATOR(pg_catalog.=) " +
+             statement.BindText(rates.rates[i].currency) + " AND " + bounds.Write(price, &rates.rates[i]) + ")";
+    }
+    conditions.push_back(any + ")");
+    return;
+  }
+  std::string columns = "currency";
+  std::string functions = "pg_catalog.unnest(" + BindCodes(statement, rates) + ")";
+  std::string condition = currency + " OPERATOR(pg_catalog.=) price_bound.currency";
+  const auto append = [&](Datum bound, bool up) {
+    const char *const name = up ? "low" : "high";
+    const Datum list =
+        MakeArray(rates.count, NUMERICOID, [&](int i) { return bounds.Converted(bound, &rates.rates[i], up); });
+    columns += std::string(", ") + name;
+    functions += ", pg_catalog.unnest(" + statement.Bind(NumericArray(), list) + ")";
+    condition +=
+        " AND " + price + (up ? " OPERATOR(pg_catalog.>=)" : " OPERATOR(pg_catalog.<=)") + " price_bound." + name;
+  };
+  if (question.price_min) append(*question.price_min, true);
+  if (question.price_max) append(*question.price_max, false);
+  joins.push_back("JOIN ROWS FROM (" + functions + ") AS price_bound(" + columns + ") ON " + condition);
+}
+
+std::string ConvertedPrice(Statement &statement, const Question &question, const SearchDefinition &definition,
+                           bool optional) {
+  if (definition.price == nullptr || (optional && !question.currency && definition.currency_column != nullptr)) {
+    return "NULL::pg_catalog.numeric";
+  }
+  // What the conditions said is not said again.
+  const PricePlan plan = MakePlan(question, definition, !optional && !question.price_min && !question.price_max);
+  std::string price = CallPg([&] { return PriceExpression(definition, kRowAlias); });
+  if (!plan.converts) return price;
+  const std::string currency = CallPg([&] { return CurrencyExpression(definition, kRowAlias); });
+  const Rates &rates = plan.rates;
+  const Datum units = MakeArray(rates.count, NUMERICOID, [&](int i) { return rates.rates[i].units; });
+  return "itemize.price_in(" + price + ", " + currency + ", " + BindCodes(statement, rates) + ", " +
+         statement.Bind(NumericArray(), units) + ", " + statement.BindText(plan.currency) + ")";
+}
+
+} // namespace itemize
