@@ -359,15 +359,16 @@ const char *FindDocumentColumn(const SearchDefinition &definition) {
   return name;
 }
 
-bool HasIndexFor(const SearchDefinition &definition, SearchPurpose purpose) {
+uint32 FindUnindexed(const SearchDefinition &definition) {
   Relation const table = relation_open(definition.item.source, AccessShareLock);
   WantedIndexes const wanted = ListWantedIndexes(definition);
-  bool has = true;
-  for (int i = 0; i < wanted.count && has; ++i) {
-    if (wanted.items[i].purpose == purpose) has = FindIndex(table, wanted.items[i]).state == IndexState::kPresent;
+  uint32 purposes = 0;
+  for (int i = 0; i < wanted.count; ++i) {
+    if (FindIndex(table, wanted.items[i]).state == IndexState::kPresent) continue;
+    purposes |= 1U << static_cast<unsigned>(wanted.items[i].purpose);
   }
   relation_close(table, AccessShareLock);
-  return has;
+  return purposes;
 }
 
 } // namespace itemize

@@ -61,6 +61,12 @@ const char *PlainStatement(Relation table, const WantedIndex &wanted);
 /// the table is small enough for its writers to wait.
 void OfferIndexes(const char *type, bool build);
 
+/// A bit for each purpose (1 << purpose) for which an index is wanted and none is usable.
+uint32 FindUnindexed(const SearchDefinition &definition);
+
+/// A definition, read anew.
+SearchDefinition *ReadSearchDefinition(const char *type);
+
 /// The document as a call, whether or not a column has it.
 const char *ComputedDocumentExpression(const SearchDefinition &definition, const char *alias);
 

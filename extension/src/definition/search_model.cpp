@@ -122,8 +122,7 @@ void ReadSearchColumns(const DefinitionCatalog &catalog, SearchDefinition &defin
   table_close(item_column, AccessShareLock);
 }
 
-/// All of it with one snapshot: what define writes is of one piece.
-SearchDefinition *ReadSearchDefinition(const char *type, Snapshot snapshot) {
+SearchDefinition *ReadRows(const char *type, Snapshot snapshot) {
   DefinitionCatalog catalog;
   const ItemDefinition *const item = LookUpDefinitionCatalog(catalog) ? FindDefinitionByType(type, snapshot) : nullptr;
   if (item == nullptr) RefuseUndefined(type);
@@ -158,11 +157,13 @@ const char *AsText(const SearchDefinition &definition, const DefinitionColumn &c
 
 } // namespace
 
-const SearchDefinition *RequireSearchDefinition(const char *type) {
+SearchDefinition *ReadSearchDefinition(const char *type) {
+  // One snapshot for all of it: what define writes is of one piece.
   Snapshot const snapshot = RegisterSnapshot(GetCatalogSnapshot(InvalidOid));
-  SearchDefinition *const definition = ReadSearchDefinition(type, snapshot);
+  SearchDefinition *const definition = ReadRows(type, snapshot);
   UnregisterSnapshot(snapshot);
   definition->document_column = FindDocumentColumn(*definition);
+  definition->unindexed = FindUnindexed(*definition);
   return definition;
 }
 

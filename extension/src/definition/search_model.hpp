@@ -35,13 +35,14 @@ struct SearchDefinition {
   int facet_count;
   DefinitionColumn *facets;
   const char *document_column; ///< a stored generated column that has the document; null: it is computed
+  uint32 unindexed;            ///< a bit for each SearchPurpose whose index is missing: HasIndexFor
 };
 
 /// What an index serves.
 enum class SearchPurpose : uint8 { kText, kLocation, kPrice, kChanged, kOwner, kParent, kFacet };
 
-/// The definition of a type, in the current memory context; raises 42704 with a hint when there is none, and 55000 when
-/// a column of it is gone.
+/// The definition of a type as it is now, good to the end of the transaction; raises 42704 with a hint when there is
+/// none, and 55000 when a column of it is gone. Cheap: the session keeps it until something of it changes.
 const SearchDefinition *RequireSearchDefinition(const char *type);
 
 // SQL over the columns of the table or alias `alias` (null: bare columns), quoted. In the current memory context.
@@ -58,7 +59,7 @@ const char *CurrencyExpression(const SearchDefinition &definition, const char *a
 /// A column as it is.
 const char *ColumnExpression(const DefinitionColumn &column, const char *alias);
 
-/// Whether a valid index of the table's stands on the purpose's expression; of facets: on all of them.
+/// Whether a valid index of the table's stands on the purpose's expression; of facets: on each of them.
 bool HasIndexFor(const SearchDefinition &definition, SearchPurpose purpose);
 
 } // namespace itemize
