@@ -50,10 +50,10 @@ char WeightOf(const JsonbValue &value, const char *column) {
 char WeightOfPlace(int place) { return static_cast<char>('A' + Min(place, 3)); }
 
 WeightedNames ReadText(Jsonb *text) {
-  int const count = static_cast<int>(JB_ROOT_COUNT(text));
+  Size const most = JB_ROOT_COUNT(text);
   WeightedNames result = {};
-  result.columns.names = static_cast<char **>(palloc0(sizeof(char *) * static_cast<Size>(count + 1)));
-  result.weights = static_cast<char *>(palloc0(static_cast<Size>(count + 1)));
+  result.columns.names = static_cast<char **>(palloc0(sizeof(char *) * (most + 1)));
+  result.weights = static_cast<char *>(palloc0(most + 1));
   JsonbIterator *iterator = JsonbIteratorInit(&text->root);
   JsonbValue value;
   const char *column = nullptr;

@@ -21,7 +21,7 @@ namespace itemize {
 namespace {
 
 /// A table (with its partitions) up to this size is indexed within a transaction in seconds.
-constexpr uint64 kMaxBuildBytes = 64ULL * 1024 * 1024;
+constexpr int kMaxBuildMegabytes = 64;
 
 /// Whether what search needs of a stored definition is there: else the doctor says what is not.
 bool IsWhole(const StoredDefinition &definition) {
@@ -102,7 +102,7 @@ void OfferIndexes(const char *type, bool build) {
   const SearchDefinition *const definition = RequireSearchDefinition(type);
   bool too_large = false;
   if (build) {
-    too_large = BytesOfTree(definition->item.source) > kMaxBuildBytes;
+    too_large = BytesOfTree(definition->item.source) > static_cast<uint64>(kMaxBuildMegabytes) << 20U;
     if (!too_large) RunAll(MissingStatements(*definition));
   }
   IndexLines const lines = ListIndexLines(*definition);
@@ -118,7 +118,7 @@ void OfferIndexes(const char *type, bool build) {
            too_large
                ? errhint("Nothing was built: the table is larger than %d MB, and writers would wait too long. Run "
                          "the statements one by one, outside of a transaction block; writers go on.",
-                         static_cast<int>(kMaxBuildBytes / (1024 * 1024)))
+                         kMaxBuildMegabytes)
                : errhint("Each is run by itself, outside of a transaction block, and lets writers go on. SELECT * "
                          "FROM itemize.search_indexes(%s) lists them again.",
                          quote_literal_cstr(type))));

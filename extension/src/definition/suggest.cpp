@@ -7,6 +7,7 @@
 #include "definition/column_rules.hpp"
 #include "definition/definition_store.hpp"
 #include "definition/names.hpp"
+#include "definition/search_suggestion.hpp"
 #include "definition/source_table.hpp"
 
 #include "boundary/prelude.hpp"
@@ -18,8 +19,6 @@ extern "C" {
 
 namespace itemize {
 
-namespace {
-
 /// Comments and names are written by whoever owns the table: a line of theirs must not become a line of SQL of ours.
 const char *OneLine(const char *text) {
   char *const line = pstrdup(text);
@@ -28,6 +27,24 @@ const char *OneLine(const char *text) {
   }
   return line;
 }
+
+void AppendElement(StringInfo list, const char *element) {
+  if (list->len > 0) appendStringInfoChar(list, ',');
+  bool const plain = element[0] != '\0' && std::strpbrk(element, "{},\"\\ \t\n\r\v\f") == nullptr &&
+                     pg_strcasecmp(element, "null") != 0;
+  if (plain) {
+    appendStringInfoString(list, element);
+    return;
+  }
+  appendStringInfoChar(list, '"');
+  for (const char *c = element; *c != '\0'; ++c) {
+    if (*c == '"' || *c == '\\') appendStringInfoChar(list, '\\');
+    appendStringInfoChar(list, *c);
+  }
+  appendStringInfoChar(list, '"');
+}
+
+namespace {
 
 const char *TypeLabel(Form_pg_attribute column) {
   return OneLine(format_type_with_typemod(column->atttypid, column->atttypmod));
@@ -52,43 +69,10 @@ const char *SuggestName(Relation table) {
   return name.data;
 }
 
-/// An element of an array literal, quoted where its syntax asks for it.
-void AppendElement(StringInfo list, const char *element) {
-  if (list->len > 0) appendStringInfoChar(list, ',');
-  bool const plain = element[0] != '\0' && std::strpbrk(element, "{},\"\\ \t\n\r\v\f") == nullptr &&
-                     pg_strcasecmp(element, "null") != 0;
-  if (plain) {
-    appendStringInfoString(list, element);
-    return;
-  }
-  appendStringInfoChar(list, '"');
-  for (const char *c = element; *c != '\0'; ++c) {
-    if (*c == '"' || *c == '\\') appendStringInfoChar(list, '\\');
-    appendStringInfoChar(list, *c);
-  }
-  appendStringInfoChar(list, '"');
-}
-
-/// The arguments that later versions of define take, by what a column's name says: shown as comments.
-const char *LaterArgument(std::string_view column) {
-  struct Rule {
-    std::string_view column;
-    const char *argument;
-  };
-  constexpr Rule kRules[] = {{"name", "text"},         {"title", "text"},    {"description", "text"},
-                             {"location", "location"}, {"geom", "location"}, {"lang", "language"},
-                             {"language", "language"}, {"price", "price"},   {"currency", "currency"},
-                             {"owner_id", "owner"},    {"user_id", "owner"}, {"parent_id", "parent"},
-                             {"category", "facets"},   {"kind", "facets"},   {"slug", "url"}};
-  for (const Rule &rule : kRules) {
-    if (rule.column == column) return rule.argument;
-  }
-  return nullptr;
-}
-
 struct Suggestion {
   StringInfoData fields;
   StringInfoData comments;
+  SearchSuggestion search;
 };
 
 void ConsiderColumn(Relation table, Form_pg_attribute column, Suggestion &suggestion, bool is_key) {
@@ -107,12 +91,10 @@ void ConsiderColumn(Relation table, Form_pg_attribute column, Suggestion &sugges
     return;
   }
   AppendElement(&suggestion.fields, name);
-  const char *const later = LaterArgument(name);
-  if (comment[0] != '\0' || later != nullptr) {
-    appendStringInfo(&suggestion.comments, "-- %s %s%s%s", OneLine(quote_identifier(name)), TypeLabel(column),
-                     comment[0] != '\0' ? ": " : "", comment);
-    if (later != nullptr) appendStringInfo(&suggestion.comments, " (for argument %s, of a later version)", later);
-    appendStringInfoChar(&suggestion.comments, '\n');
+  suggestion.search.Consider(table, column);
+  if (comment[0] != '\0') {
+    appendStringInfo(&suggestion.comments, "-- %s %s: %s\n", OneLine(quote_identifier(name)), TypeLabel(column),
+                     comment);
   }
 }
 
@@ -162,11 +144,13 @@ const char *Suggest(const char *source) {
   if (suggestion.fields.len == 0)
     appendStringInfoString(&call, "-- to be mended before this runs: no column is left to be a field\n");
   appendStringInfoString(&call, suggestion.comments.data);
+  appendStringInfoString(&call, suggestion.search.Comments());
   appendStringInfo(&call, "SELECT itemize.define(%s, %s,\n", quote_literal_cstr(SuggestName(table)),
                    quote_literal_cstr(TableLabel(table)));
   // Without braces, as in key => 'id'; define reads both alike.
   if (key_count > 0) appendStringInfo(&call, "  key => %s,\n", quote_literal_cstr(key_list.data));
   appendStringInfo(&call, "  fields => %s,\n", quote_literal_cstr(psprintf("{%s}", suggestion.fields.data)));
+  appendStringInfoString(&call, suggestion.search.Arguments());
   appendStringInfoString(&call, "  read => 'nobody'); -- or 'everyone'");
   relation_close(table, AccessShareLock);
   return call.data;
