@@ -75,6 +75,14 @@ LANGUAGE c STABLE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'itemize_definition_
 COMMENT ON FUNCTION @extschema@.definition_problems() IS 'definitions that their tables no longer bear out';
 REVOKE ALL ON FUNCTION @extschema@.definition_problems() FROM PUBLIC;
 
+CREATE FUNCTION @extschema@.search_indexes(
+  INOUT type text DEFAULT NULL,
+  OUT purpose text, OUT state text, OUT statement text
+) RETURNS SETOF record
+LANGUAGE c STABLE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'itemize_search_indexes';
+COMMENT ON FUNCTION @extschema@.search_indexes(text)
+  IS 'the indexes that searches of an item type (null: of all) stand on, whether they are there, and the statements that make them';
+
 -- A restored dump brings attribute numbers of another database: they are derived anew from the columns' names. Always,
 -- as a restore may run with session_replication_role = replica.
 CREATE FUNCTION @extschema@.item_column_inserted() RETURNS trigger

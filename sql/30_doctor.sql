@@ -179,6 +179,13 @@ WITH installed AS (
   SELECT 151, 'definitions', 'missing', format('item type %s: %s', p.type, p.problem),
          format('SELECT @extschema@.undefine(%L); -- or %s', p.type, coalesce(p.hint, 'mend its table')), false
   FROM @extschema@.definition_problems() p
+
+  UNION ALL
+  SELECT 160, 'search_indexes', 'ok', 'no search lacks an index', NULL, false
+  WHERE NOT EXISTS (SELECT FROM @extschema@.search_indexes() x WHERE x.state IN ('missing', 'invalid'))
+  UNION ALL
+  SELECT 161, 'search_indexes', 'warning', format('item type %s: an index for %s is %s', x.type, x.purpose, x.state), x.statement || ';', false
+  FROM @extschema@.search_indexes() x WHERE x.state IN ('missing', 'invalid')
 )
 SELECT c.check_name, c.status, c.detail, c.fix, c.restart FROM checks c ORDER BY c.place, c.detail
 $doctor$;
