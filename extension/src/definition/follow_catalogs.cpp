@@ -114,7 +114,9 @@ void ForgetColumn(const DefinitionCatalog &catalog, const StoredDefinition &defi
                             NameStr(definition.type))));
   } else {
     ereport(NOTICE, (errmsg("column \"%s\" is no longer used for \"%s\" of item type \"%s\"", NameStr(column.name),
-                            ArgumentOf(column.purpose), NameStr(definition.type))));
+                            ArgumentOf(column.purpose), NameStr(definition.type)),
+                     errhint("Its index goes with it: SELECT * FROM itemize.search_indexes(%s) lists what is missing.",
+                             quote_literal_cstr(NameStr(definition.type)))));
   }
 }
 

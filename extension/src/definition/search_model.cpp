@@ -145,7 +145,8 @@ Oid NamespaceOfType(Oid type) {
 
 const char *Qualified(const char *alias, const NameData &name) {
   const char *const column = quote_identifier(NameStr(name));
-  return alias == nullptr ? column : psprintf("%s.%s", quote_identifier(alias), column);
+  // Never the name's own memory, which quote_identifier may return.
+  return alias == nullptr ? pstrdup(column) : psprintf("%s.%s", quote_identifier(alias), column);
 }
 
 /// A column as text, by the cast that an index can have; as it is where it is as good as text.
@@ -186,7 +187,9 @@ const char *DocumentExpression(const SearchDefinition &definition, const char *a
 const char *ComputedDocumentExpression(const SearchDefinition &definition, const char *alias) {
   StringInfoData call;
   initStringInfo(&call);
-  appendStringInfo(&call, "itemize.document(%s, '", LanguageExpression(definition, alias));
+  appendStringInfo(&call, "itemize.document(%s, '",
+                   definition.language_column != nullptr ? AsText(definition, *definition.language_column, alias)
+                                                         : quote_literal_cstr(definition.language));
   for (int i = 0; i < definition.text_count; ++i) {
     bool is_shared = false;
     for (int j = 0; j < definition.text_count; ++j)
@@ -194,7 +197,7 @@ const char *ComputedDocumentExpression(const SearchDefinition &definition, const
     char const weight = definition.texts[i].weight;
     appendStringInfoChar(&call, is_shared ? static_cast<char>(weight - 'A' + 'a') : weight);
   }
-  appendStringInfoString(&call, "'::pg_catalog.text");
+  appendStringInfoChar(&call, '\'');
   for (int i = 0; i < definition.text_count; ++i) {
     DefinitionColumn const column = {definition.texts[i].name, definition.texts[i].attnum};
     appendStringInfo(&call, ", %s", AsText(definition, column, alias));
