@@ -2,7 +2,6 @@
 #include <cstring>
 
 #include "boundary/entry.hpp"
-#include "boundary/version_check.hpp"
 #include "definition/definition_store.hpp"
 #include "definition/partitions.hpp"
 #include "definition/search_index.hpp"
@@ -128,7 +127,7 @@ void OfferIndexes(const char *type, bool build) {
 
 ITEMIZE_FUNCTION(itemize_search_indexes) {
   return itemize::Entry([&]() -> Datum {
-    itemize::CheckLibraryVersion();
+    // No check of the library's version: the doctor asks, and tells of it.
     itemize::compat::InitMaterializedSrf(fcinfo);
     auto *const result = reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo);
     if (PG_ARGISNULL(0)) {
