@@ -1,6 +1,7 @@
 // Items by key, for every function that is asked for them: what the keys mean, and the rows in the bytes of the stream.
 #pragma once
 
+#include "boundary/owner_identity.hpp"
 #include "fetch/item_query.hpp"
 #include "serializer/output_settings.hpp"
 
@@ -28,7 +29,8 @@ bool ParseKey(const ItemDefinition &definition, const Oid *key_types, const text
 /// In the current memory context.
 void EncodeTuple(const RowEncoder &encoder, HeapTuple tuple, TupleDesc description, EncodedItem &item);
 
-/// Runs `body` as the table's owner, under pinned settings, with SPI connected.
+/// Runs `body` as the table's owner, past row-level security, under pinned settings, with SPI connected: what an item is
+/// does not depend on who asks. Who may ask is decided by EXECUTE on the functions, and where items leave the system.
 template <typename Body>
 void WithItemQuery(const ItemDefinition &definition, Body body) {
   AwaitCatalogs(definition.source);

@@ -32,13 +32,4 @@ bool ParseKeyValue(Oid column_type, const char *text, Datum &value);
 /// The types of the key columns, domains looked through, in key order.
 void GetKeyTypes(const ItemDefinition &definition, Oid *types);
 
-/// Reads as the table's owner, past row-level security: what an item is does not depend on who asks.
-/// Who may ask is decided by EXECUTE on the functions, and where items leave the system.
-struct OwnerIdentity {
-  Oid user;
-  int security_context;
-};
-OwnerIdentity BecomeOwner(Oid table);
-void BecomeCaller(const OwnerIdentity &caller);
-
 } // namespace itemize

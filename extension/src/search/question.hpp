@@ -5,6 +5,7 @@
 #include <string>
 
 #include "definition/search_model.hpp"
+#include "search/bounding_box.hpp"
 #include "search/text/compile.hpp"
 
 #include "boundary/prelude.hpp"
@@ -21,14 +22,6 @@ inline constexpr int kMaxQueryBytes = 65536;
 inline constexpr int kMaxPlaceVertices = 10000;
 /// Half the circumference of the earth in metres: no two places are farther from each other.
 inline constexpr double kMaxDistance = 20037508.5;
-
-/// Degrees; over the antimeridian when west > east.
-struct BoundingBox {
-  double west;
-  double south;
-  double east;
-  double north;
-};
 
 /// Data pointed to lives in the memory context of the call. Only what was asked for is set: an argument that was NULL,
 /// or a text that was empty, is not.

@@ -38,6 +38,16 @@ void RunQuestion(const SearchDefinition &definition, const Statement &statement,
       [](void *state, const Rows &rows) { (*static_cast<Visit *>(state))(rows); }, &visit);
 }
 
+/// The same with the lines of EXPLAIN for the statement.
+void ExplainQuestion(const SearchDefinition &definition, const Statement &statement, MemoryContext room, VisitRows visit,
+                     void *state);
+template <typename Visit>
+void ExplainQuestion(const SearchDefinition &definition, const Statement &statement, Visit visit) {
+  ExplainQuestion(
+      definition, statement, CurrentMemoryContext,
+      [](void *state, const Rows &rows) { (*static_cast<Visit *>(state))(rows); }, &visit);
+}
+
 /// A NOTICE for each index that the question needs and the table has not.
 void NoticeMissingIndexes(const SearchDefinition &definition, const Question &question);
 

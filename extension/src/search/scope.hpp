@@ -1,6 +1,9 @@
 // FROM and WHERE of a question: which rows it finds, for whatever is then done with them.
 #pragma once
 
+#include <string>
+#include <vector>
+
 #include "search/question.hpp"
 #include "search/statement.hpp"
 
@@ -14,7 +17,11 @@ enum class Matching : uint8 { kStrict, kRelaxed };
 /// Whether a question that found nothing strictly is asked again with Matching::kRelaxed: once, by everyone who asks.
 bool CanRelax(const Question &question);
 
-/// Appends ` FROM table AS t [JOIN ...] WHERE ...`.
-void AppendScope(Statement &statement, const Question &question, const SearchDefinition &definition, Matching matching);
+/// The item type's table as FROM names it, without an alias.
+std::string TableText(const SearchDefinition &definition);
+
+/// Appends ` FROM table AS t [JOIN ...] WHERE ...`, with further conditions, if any.
+void AppendScope(Statement &statement, const Question &question, const SearchDefinition &definition, Matching matching,
+                 const std::vector<std::string> &further = {});
 
 } // namespace itemize

@@ -1,0 +1,95 @@
+// itemize.search_count: how many rows a question finds, exactly or as the planner estimates.
+#include <algorithm>
+#include <string>
+#include <string_view>
+
+#include "boundary/entry.hpp"
+#include "boundary/version_check.hpp"
+#include "search/engine.hpp"
+#include "search/run.hpp"
+
+#include "boundary/prelude.hpp"
+
+namespace itemize {
+namespace {
+
+/// Up to so many rows are counted even where an estimate is enough: few are worth to be told exactly, and cheap.
+constexpr int64 kCountedExactly = 1000;
+
+enum Argument : uint8 { kFirstOfQuestion = 1, kExact = kFirstOfQuestion + kQuestionArguments };
+
+int64 Count(const SearchDefinition &definition, const Question &question, Matching matching,
+            std::optional<int64> limit) {
+  Statement statement;
+  EngineOf(definition).AppendCount(statement, question, definition, matching, limit);
+  int64 count = 0;
+  RunQuestion(definition, statement, [&](const Rows &rows) {
+    bool is_null = false;
+    count = CallPg([&] { return DatumGetInt64(SPI_getbinval(rows.table->vals[0], rows.table->tupdesc, 1, &is_null)); });
+  });
+  return count;
+}
+
+/// The number behind `rows=` in the first line of a plan.
+int64 RowsOfPlan(std::string_view line) {
+  constexpr std::string_view kWord = " rows=";
+  const std::size_t at = line.find(kWord);
+  if (at == std::string_view::npos) return 0;
+  int64 count = 0;
+  for (std::size_t i = at + kWord.size(); i < line.size() && line[i] >= '0' && line[i] <= '9'; ++i)
+    count = std::min(count * 10 + (line[i] - '0'), PG_INT64_MAX / 100);
+  return count;
+}
+
+int64 Estimate(const SearchDefinition &definition, const Question &question, Matching matching) {
+  Statement statement;
+  EngineOf(definition).AppendColumns(statement, question, definition, matching, {"1"});
+  int64 count = 0;
+  ExplainQuestion(definition, statement, [&](const Rows &rows) {
+    bool is_null = false;
+    const char *const line = CallPg([&] {
+      return TextDatumGetCString(SPI_getbinval(rows.table->vals[0], rows.table->tupdesc, 1, &is_null));
+    });
+    count = RowsOfPlan(line);
+  });
+  return count;
+}
+
+struct Total {
+  int64 rows;
+  bool exact;
+};
+
+Total CountSearch(FunctionCallInfo fcinfo) {
+  CallPg([] { CheckLibraryVersion(); });
+  const SearchDefinition *const definition = ReadSearchDefinition(fcinfo);
+  const Question question = ReadQuestion(fcinfo, kFirstOfQuestion, *definition);
+  const bool exact = !PG_ARGISNULL(kExact) && PG_GETARG_BOOL(kExact);
+  NoticeMissingIndexes(*definition, question);
+  const std::optional<int64> limit = exact ? std::nullopt : std::optional<int64>(kCountedExactly + 1);
+  Matching matching = Matching::kStrict;
+  int64 rows = Count(*definition, question, matching, limit);
+  if (rows == 0 && CanRelax(question)) {
+    matching = Matching::kRelaxed;
+    rows = Count(*definition, question, matching, limit);
+  }
+  if (exact || rows <= kCountedExactly) return {rows, true};
+  return {std::max(rows, Estimate(*definition, question, matching)), false};
+}
+
+} // namespace
+} // namespace itemize
+
+ITEMIZE_FUNCTION(itemize_search_count) {
+  return itemize::Entry([&] {
+    itemize::CallPg([&] { itemize::compat::InitMaterializedSrf(fcinfo); });
+    const itemize::Total total = itemize::CountSearch(fcinfo);
+    itemize::CallPg([&] {
+      auto *const result = reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo);
+      Datum values[] = {Int64GetDatum(total.rows), BoolGetDatum(total.exact)};
+      bool nulls[] = {false, false};
+      tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+    });
+    return Datum{0};
+  });
+}

@@ -1,0 +1,227 @@
+#include "search/cursor.hpp"
+
+#include <cstring>
+
+#include "boundary/entry.hpp"
+
+#include "boundary/prelude.hpp"
+
+extern "C" {
+#include "common/hashfn.h"
+#include "utils/hsearch.h"
+}
+
+namespace itemize {
+
+namespace {
+
+constexpr char kCursorKeyTable[] = "cursor_key";
+
+/// Bytes that all values of a cursor may have together.
+constexpr std::size_t kMaxValueBytes = 4096;
+
+bool FindCursorKey(CursorKey &key) {
+  const Oid schema = get_namespace_oid("itemize", true);
+  const Oid relation = OidIsValid(schema) ? get_relname_relid(kCursorKeyTable, schema) : InvalidOid;
+  if (!OidIsValid(relation)) return false;
+  Relation const table = table_open(relation, AccessShareLock);
+  SysScanDesc scan = systable_beginscan(table, InvalidOid, false, nullptr, 0, nullptr);
+  bool found = false;
+  HeapTuple const tuple = systable_getnext(scan);
+  if (HeapTupleIsValid(tuple)) {
+    bool is_null = false;
+    Datum const value = heap_getattr(tuple, 1, RelationGetDescr(table), &is_null);
+    struct varlena *const packed = is_null ? nullptr : PG_DETOAST_DATUM_PACKED(value);
+    found = packed != nullptr && VARSIZE_ANY_EXHDR(packed) == CursorKey::kBytes;
+    if (found) std::memcpy(key.bytes, VARDATA_ANY(packed), CursorKey::kBytes);
+  }
+  systable_endscan(scan);
+  table_close(table, AccessShareLock);
+  return found;
+}
+
+std::string Seal(const CursorKey &key, std::string_view bytes) {
+  struct Digest {
+    uint8 bytes[compat::kSha256Bytes];
+  };
+  // Not to be mistaken for anything else that is made with a key of this kind.
+  constexpr char kWhat[] = "itemize cursor";
+  const Digest digest = CallPg([&] {
+    Digest made = {};
+    compat::HmacSha256(key.bytes, CursorKey::kBytes, reinterpret_cast<const uint8 *>(kWhat), sizeof(kWhat),
+                       reinterpret_cast<const uint8 *>(bytes.data()), bytes.size(), made.bytes);
+    return made;
+  });
+  return {reinterpret_cast<const char *>(digest.bytes), kCursorSealBytes};
+}
+
+/// In a time that does not tell where they differ.
+bool SealsAgree(std::string_view left, std::string_view right) {
+  unsigned difference = 0;
+  for (std::size_t i = 0; i < kCursorSealBytes; ++i)
+    difference |= static_cast<unsigned char>(left[i]) ^ static_cast<unsigned char>(right[i]);
+  return difference == 0;
+}
+
+[[noreturn]] void RefuseCursor(const char *why) {
+  throw Error(ERRCODE_INVALID_PARAMETER_VALUE, "\"after\" is no cursor of this search")
+      .Detail(why)
+      .Hint("Pass the cursor of the last row of the page before, with all other arguments as they were; without "
+            "\"after\" the search begins anew.");
+}
+
+/// Lengths before contents, so that two lists of parts never give the same bytes.
+class Parts {
+public:
+  void Add(std::string_view part) {
+    const std::uint64_t size = part.size();
+    bytes_.append(reinterpret_cast<const char *>(&size), sizeof(size));
+    bytes_ += part;
+  }
+  template <typename Value>
+  void AddPlain(const Value &value) {
+    Add({reinterpret_cast<const char *>(&value), sizeof(value)});
+  }
+  void AddText(const std::optional<std::string> &text) {
+    AddPlain(text.has_value());
+    Add(text ? std::string_view(*text) : std::string_view());
+  }
+  void AddVarlena(const std::optional<Datum> &value) {
+    AddPlain(value.has_value());
+    if (!value) return;
+    const struct varlena *const whole = CallPg([&] { return PG_DETOAST_DATUM(*value); });
+    Add({VARDATA(whole), VARSIZE(whole) - VARHDRSZ});
+  }
+  template <typename Value>
+  void AddOptional(const std::optional<Value> &value) {
+    AddPlain(value.has_value());
+    if (value) AddPlain(*value);
+  }
+
+  [[nodiscard]] std::uint64_t Hash() const {
+    return DatumGetUInt64(hash_any_extended(reinterpret_cast<const unsigned char *>(bytes_.data()),
+                                            static_cast<int>(bytes_.size()), 0));
+  }
+
+private:
+  std::string bytes_;
+};
+
+std::string ValueBytes(const SortItem &item, const BoundValue &value) {
+  const bytea *const sent = CallPg([&] {
+    Oid function = InvalidOid;
+    bool is_varlena = false;
+    getTypeBinaryOutputInfo(item.type, &function, &is_varlena);
+    return OidSendFunctionCall(function, value.value);
+  });
+  return {VARDATA(sent), VARSIZE(sent) - VARHDRSZ};
+}
+
+Datum ValueOfBytes(const SortItem &item, const std::string &bytes) {
+  return CallPg([&] {
+    Oid function = InvalidOid;
+    Oid parameter = InvalidOid;
+    getTypeBinaryInputInfo(item.type, &function, &parameter);
+    StringInfoData buffer;
+    initStringInfo(&buffer);
+    appendBinaryStringInfo(&buffer, bytes.data(), static_cast<int>(bytes.size()));
+    return OidReceiveFunctionCall(function, &buffer, parameter, -1);
+  });
+}
+
+} // namespace
+
+CursorKey ReadCursorKey() {
+  return CallPg([] {
+    CursorKey key = {};
+    if (!FindCursorKey(key)) {
+      ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                      errmsg("table itemize.%s has lost its row", kCursorKeyTable),
+                      errhint("Let a superuser insert one with %d random bytes.", CursorKey::kBytes)));
+    }
+    return key;
+  });
+}
+
+std::uint64_t HashQuestion(const SearchDefinition &definition, const Question &question, const Order &order) {
+  Parts parts;
+  parts.Add(NameStr(definition.item.type));
+  parts.AddText(question.query);
+  parts.AddText(question.lang);
+  parts.AddVarlena(question.near);
+  parts.AddOptional(question.within);
+  parts.AddOptional(question.bbox);
+  parts.AddVarlena(question.area);
+  parts.AddVarlena(question.price_min);
+  parts.AddVarlena(question.price_max);
+  parts.AddText(question.currency);
+  parts.AddVarlena(question.filters == nullptr ? std::nullopt
+                                               : std::optional<Datum>(PointerGetDatum(question.filters)));
+  parts.AddOptional(question.since);
+  parts.AddOptional(question.until);
+  parts.AddText(question.owner);
+  parts.AddText(question.parent);
+  for (const SortItem &item : order.items) {
+    parts.Add(item.name);
+    parts.AddPlain(item.kind);
+    parts.AddPlain(item.type);
+    parts.AddPlain(item.descending);
+    parts.AddPlain(item.nulls_first);
+  }
+  return parts.Hash();
+}
+
+std::string SealCursor(const CursorKey &key, CursorContent &content, const Order &order,
+                       const std::vector<BoundValue> &values) {
+  content.values.clear();
+  std::size_t total = 0;
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    if (values[i].is_null) {
+      content.values.emplace_back(std::nullopt);
+      continue;
+    }
+    content.values.emplace_back(ValueBytes(order.items[i], values[i]));
+    total += content.values.back()->size();
+    if (total > kMaxValueBytes) {
+      throw Error(ERRCODE_PROGRAM_LIMIT_EXCEEDED, "a value of \"" + order.items[i].name +
+                                                      "\" is too long for a cursor")
+          .Detail("All values that a row is ordered by may have " + std::to_string(kMaxValueBytes) + " bytes.")
+          .Hint("Order by another column.");
+    }
+  }
+  std::string bytes = PackCursor(content);
+  bytes += Seal(key, bytes);
+  return EncodeBase64Url(bytes);
+}
+
+OpenedCursor OpenCursor(const CursorKey &key, std::string_view text, std::uint64_t question, const Order &order) {
+  if (text.size() > kMaxCursorBytes) RefuseCursor("It is too long for one.");
+  const auto bytes = DecodeBase64Url(text);
+  if (!bytes || bytes->size() <= kCursorSealBytes) RefuseCursor("It is not written as one.");
+  const std::string_view sealed = std::string_view(*bytes).substr(0, bytes->size() - kCursorSealBytes);
+  if (!SealsAgree(Seal(key, sealed), std::string_view(*bytes).substr(sealed.size()))) {
+    RefuseCursor("It was not made by this database, or was changed since.");
+  }
+  const auto content = UnpackCursor(sealed);
+  if (!content || content->question != question || content->values.size() != order.items.size()) {
+    RefuseCursor("It belongs to another question, or to another order.");
+  }
+  OpenedCursor opened;
+  opened.relaxed = content->relaxed;
+  if (!content->score_parameters.empty()) {
+    opened.score_parameters = CallPg([&] {
+      const std::string &parameters = content->score_parameters;
+      auto *const value = static_cast<bytea *>(palloc(VARHDRSZ + parameters.size()));
+      SET_VARSIZE(value, VARHDRSZ + parameters.size());
+      std::memcpy(VARDATA(value), parameters.data(), parameters.size());
+      return value;
+    });
+  }
+  for (std::size_t i = 0; i < order.items.size(); ++i) {
+    const auto &value = content->values[i];
+    opened.values.push_back(value ? BoundValue{ValueOfBytes(order.items[i], *value), false} : BoundValue{0, true});
+  }
+  return opened;
+}
+
+} // namespace itemize

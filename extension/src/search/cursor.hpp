@@ -1,0 +1,41 @@
+// Cursors: made for each row of a page, and read again for the next.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "search/cursor_text.hpp"
+#include "search/order.hpp"
+#include "search/question.hpp"
+
+#include "boundary/prelude.hpp"
+
+namespace itemize {
+
+/// What only this database knows (itemize.cursor_key).
+struct CursorKey {
+  static constexpr int kBytes = 32;
+  uint8 bytes[kBytes];
+};
+
+/// Raises 55000 when the table has lost its row.
+CursorKey ReadCursorKey();
+
+/// A hash of all that a cursor's values depend on: the type, the question and the order.
+std::uint64_t HashQuestion(const SearchDefinition &definition, const Question &question, const Order &order);
+
+/// The text of a cursor behind a row whose sort items have these values.
+std::string SealCursor(const CursorKey &key, CursorContent &content, const Order &order,
+                       const std::vector<BoundValue> &values);
+
+struct OpenedCursor {
+  bool relaxed = false;
+  bytea *score_parameters = nullptr;
+  std::vector<BoundValue> values;
+};
+
+/// Raises 22023 when the text is none of ours, or of another question.
+OpenedCursor OpenCursor(const CursorKey &key, std::string_view text, std::uint64_t question, const Order &order);
+
+} // namespace itemize

@@ -1,0 +1,40 @@
+// A cursor's content, and its form as text. Plain C++, tested without a server.
+//
+// A cursor says behind which row of which question a page begins. What it holds is no secret but must come back as it
+// was made: it carries a seal (cursor.hpp), and is opaque to whoever keeps it.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace itemize {
+
+/// Longest text that is looked at as a cursor, in bytes.
+inline constexpr std::size_t kMaxCursorBytes = 8192;
+
+/// Bytes of the seal at a cursor's end: HMAC-SHA256, cut off as RFC 2104, section 5 allows.
+inline constexpr std::size_t kCursorSealBytes = 16;
+
+struct CursorContent {
+  bool relaxed = false;
+  std::uint64_t question = 0;                      ///< hash of what was asked, and in which order
+  std::string score_parameters;                    ///< so that a row's score is the same on all pages
+  std::vector<std::optional<std::string>> values; ///< one a sort item, in the type's binary form; nothing: null
+};
+
+/// Without a seal.
+std::string PackCursor(const CursorContent &content);
+
+/// Nothing when it is malformed, or of another version.
+std::optional<CursorContent> UnpackCursor(std::string_view bytes);
+
+/// base64url without padding (RFC 4648, section 5).
+std::string EncodeBase64Url(std::string_view bytes);
+
+/// Nothing when there is a sign that does not belong there, or not the one text of these bytes.
+std::optional<std::string> DecodeBase64Url(std::string_view text);
+
+} // namespace itemize

@@ -1,0 +1,60 @@
+#include "search/postgis.hpp"
+
+#include "boundary/entry.hpp"
+#include "search/statement.hpp"
+
+#include "boundary/prelude.hpp"
+
+extern "C" {
+#include "parser/parse_func.h"
+}
+
+namespace itemize {
+
+namespace {
+
+Oid TypeIn(Oid schema, const char *name) {
+  const Oid type = GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid, CStringGetDatum(name), ObjectIdGetDatum(schema));
+  if (!OidIsValid(type)) {
+    ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("type %s of PostGIS is not there", name),
+                    errhint("Install the extension postgis whole.")));
+  }
+  return type;
+}
+
+Oid FunctionIn(const PostGis &postgis, const char *name, int count, const Oid *types) {
+  List *const path =
+      list_make2(makeString(get_namespace_name(postgis.schema)), makeString(const_cast<char *>(name)));
+  return LookupFuncName(path, count, types, false);
+}
+
+} // namespace
+
+PostGis FindPostGis(Oid type) {
+  return CallPg([&]() -> PostGis {
+    HeapTuple const tuple = SearchSysCache1(TYPEOID, ObjectIdGetDatum(type));
+    if (!HeapTupleIsValid(tuple)) elog(ERROR, "cache lookup failed for type %u", type);
+    const Oid schema = reinterpret_cast<Form_pg_type>(GETSTRUCT(tuple))->typnamespace;
+    ReleaseSysCache(tuple);
+    return {schema, TypeIn(schema, "geometry"), TypeIn(schema, "geography"), TypeIn(schema, "box3d")};
+  });
+}
+
+std::string PostGisName(const PostGis &postgis, const char *name) {
+  return CallPg([&] { return quote_qualified_identifier(get_namespace_name(postgis.schema), name); });
+}
+
+std::string PostGisOperator(const PostGis &postgis, const char *name) {
+  return CallPg([&] { return psprintf("OPERATOR(%s.%s)", quote_identifier(get_namespace_name(postgis.schema)), name); });
+}
+
+Datum CallPostGis(const PostGis &postgis, const char *name, Oid type, Datum argument) {
+  return OidFunctionCall1(FunctionIn(postgis, name, 1, &type), argument);
+}
+
+Datum CallPostGis(const PostGis &postgis, const char *name, Oid type, Datum argument, Oid second_type, Datum second) {
+  const Oid types[] = {type, second_type};
+  return OidFunctionCall2(FunctionIn(postgis, name, 2, types), argument, second);
+}
+
+} // namespace itemize

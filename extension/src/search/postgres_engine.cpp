@@ -1,0 +1,191 @@
+// The first engine: PostgreSQL's GIN for words, GiST for places, B-tree for the rest, by plain SQL.
+#include "search/engine.hpp"
+
+#include <cstring>
+
+#include "boundary/entry.hpp"
+#include "search/ranking/bm25.hpp"
+#include "search/ranking/statistics.hpp"
+
+#include "boundary/prelude.hpp"
+
+extern "C" {
+#include "catalog/pg_class.h"
+#include "nodes/nodeFuncs.h"
+}
+
+namespace itemize {
+
+namespace {
+
+/// What ANALYZE keeps statistics of a document under.
+struct DocumentStatistics {
+  Oid relation;
+  AttrNumber attribute;
+};
+
+/// An index's first column, where that is an expression that makes a tsvector.
+bool IsDocumentIndex(Oid index) {
+  Relation const relation = index_open(index, AccessShareLock);
+  bool found = false;
+  if (RelationGetDescr(relation)->natts == 1 && relation->rd_index->indkey.values[0] == InvalidAttrNumber) {
+    List *const expressions = RelationGetIndexExpressions(relation);
+    found = expressions != NIL && exprType(static_cast<Node *>(linitial(expressions))) == TSVECTOROID;
+  }
+  index_close(relation, AccessShareLock);
+  return found;
+}
+
+DocumentStatistics FindDocumentStatistics(const SearchDefinition &definition) {
+  const Oid table = definition.item.source;
+  if (definition.document_column != nullptr) return {table, get_attnum(table, definition.document_column)};
+  Relation const relation = table_open(table, AccessShareLock);
+  List *const indexes = RelationGetIndexList(relation);
+  DocumentStatistics statistics = {InvalidOid, 1};
+  ListCell *cell = nullptr;
+  foreach (cell, indexes) {
+    if (!IsDocumentIndex(lfirst_oid(cell))) continue;
+    statistics.relation = lfirst_oid(cell);
+    break;
+  }
+  table_close(relation, AccessShareLock);
+  return statistics;
+}
+
+std::string Document(const SearchDefinition &definition) {
+  return CallPg([&] { return DocumentExpression(definition, kRowAlias); });
+}
+
+bool IsPartitioned(const SearchDefinition &definition) {
+  return CallPg([&] { return get_rel_relkind(definition.item.source) == RELKIND_PARTITIONED_TABLE; });
+}
+
+std::string Name(const char *prefix, std::size_t index) { return prefix + std::to_string(index); }
+
+class PostgresEngine final : public Engine {
+public:
+  std::string MatchCondition(Statement &statement, const SearchDefinition &definition, const CompiledQuery &query,
+                             Matching matching) const override {
+    if (query.is_empty) return "false";
+    TSQuery const words = matching == Matching::kStrict ? query.strict : query.relaxed;
+    return Document(definition) + " @@ " + statement.Bind(TSQUERYOID, TSQueryGetDatum(words));
+  }
+
+  bytea *ScoreParameters(const SearchDefinition &definition, const CompiledQuery &query, bool all_rows) const override {
+    DocumentStatistics statistics = {InvalidOid, 1};
+    if (all_rows) statistics = CallPg([&] { return FindDocumentStatistics(definition); });
+    return ranking::RankingParameters(statistics.relation, statistics.attribute, query.ranking,
+                                      ranking::kDefaultWeights);
+  }
+
+  std::string ScoreExpression(Statement &statement, const SearchDefinition &definition, const CompiledQuery &query,
+                              bytea *parameters) const override {
+    return "itemize.rank(" + Document(definition) + ", " +
+           statement.Bind(TSQUERYOID, TSQueryGetDatum(query.ranking)) + ", " +
+           statement.Bind(BYTEAOID, PointerGetDatum(parameters), parameters == nullptr) + ")";
+  }
+
+  void AppendTopK(Statement &statement, const Question &question, const SearchDefinition &definition,
+                  const TopK &top) const override {
+    if (top.wide.empty()) {
+      AppendBest(statement, question, definition, top, "");
+      return;
+    }
+    // Columns of any width are not dragged through the sort: the best rows are looked up again by where they lie.
+    const bool partitioned = IsPartitioned(definition);
+    statement << "SELECT ";
+    std::vector<std::string> names;
+    for (std::size_t i = 0; i < top.order->items.size(); ++i)
+      names.push_back("p." + Name("o", i));
+    std::string separator;
+    for (const std::string &name : names) {
+      statement << separator << name;
+      separator = ", ";
+    }
+    for (const std::string &expression : top.extras)
+      statement << ", " << expression;
+    for (const std::string &expression : top.wide)
+      statement << ", " << expression;
+    statement << " FROM (";
+    TopK best = top;
+    best.extras.clear();
+    AppendBest(statement, question, definition, best,
+               partitioned ? ", t.ctid AS place, t.tableoid AS part" : ", t.ctid AS place");
+    statement << ") AS p JOIN " << TableText(definition) << " AS " << kRowAlias << " ON t.ctid = p.place"
+              << (partitioned ? " AND t.tableoid = p.part" : "") << " ORDER BY " << OrderText(*top.order, names);
+  }
+
+  void AppendCount(Statement &statement, const Question &question, const SearchDefinition &definition,
+                   Matching matching, std::optional<int64> limit) const override {
+    statement << (limit ? "SELECT count(*) FROM (SELECT 1" : "SELECT count(*)");
+    AppendScope(statement, question, definition, matching);
+    if (limit) statement << " LIMIT " << statement.BindInt64(*limit) << ") AS s";
+  }
+
+  void AppendColumns(Statement &statement, const Question &question, const SearchDefinition &definition,
+                     Matching matching, const std::vector<std::string> &columns) const override {
+    statement << "SELECT ";
+    std::string separator;
+    for (const std::string &column : columns) {
+      statement << separator << column;
+      separator = ", ";
+    }
+    AppendScope(statement, question, definition, matching);
+  }
+
+private:
+  enum class Shape : uint8 {
+    kPlain,
+    kScoredFirst, ///< a score is made once for each row, also where it is both compared and ordered by
+    /// A GiST index gives rows in order of their distance, which the planner takes for an order by that alone
+    /// (match_pathkeys_to_index); rows that are equally far are then put in order among themselves.
+    kNearestFirst,
+  };
+
+  static Shape ShapeOf(const TopK &top) {
+    const SortItem &first = top.order->items[0];
+    if (top.after != nullptr && top.order->Has(SortItem::Kind::kScore)) return Shape::kScoredFirst;
+    if (first.kind == SortItem::Kind::kDistance && !first.descending && !first.nulls_first) return Shape::kNearestFirst;
+    return Shape::kPlain;
+  }
+
+  /// The sort items as columns o0, o1, ..., the extras, and `more`, of the best rows in order.
+  static void AppendBest(Statement &statement, const Question &question, const SearchDefinition &definition,
+                         const TopK &top, const char *more) {
+    const std::vector<SortItem> &items = top.order->items;
+    std::vector<std::string> expressions;
+    std::vector<std::string> names;
+    for (std::size_t i = 0; i < items.size(); ++i) {
+      expressions.push_back(items[i].expression);
+      names.push_back(Name("o", i));
+    }
+    const Shape shape = ShapeOf(top);
+    statement << (shape == Shape::kPlain ? "SELECT " : "SELECT * FROM (SELECT ");
+    for (std::size_t i = 0; i < items.size(); ++i)
+      statement << (i > 0 ? ", " : "") << expressions[i] << " AS " << names[i];
+    for (std::size_t i = 0; i < top.extras.size(); ++i)
+      statement << ", " << top.extras[i] << " AS " << Name("e", i);
+    statement << more;
+    std::vector<std::string> further;
+    if (top.after != nullptr && shape != Shape::kScoredFirst) {
+      further.push_back(BehindCondition(statement, *top.order, expressions, *top.after));
+    }
+    AppendScope(statement, question, definition, top.matching, further);
+    const std::string limit = statement.BindInt64(top.max_rows);
+    if (shape == Shape::kScoredFirst) {
+      statement << " OFFSET 0) AS m WHERE " << BehindCondition(statement, *top.order, names, *top.after);
+    } else if (shape == Shape::kNearestFirst) {
+      statement << " ORDER BY " << names[0] << " FETCH FIRST " << limit << " ROWS WITH TIES) AS m";
+    }
+    statement << " ORDER BY " << OrderText(*top.order, names) << " LIMIT " << limit;
+  }
+};
+
+} // namespace
+
+const Engine &EngineOf(const SearchDefinition & /*definition*/) {
+  static const PostgresEngine engine;
+  return engine;
+}
+
+} // namespace itemize

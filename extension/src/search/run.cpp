@@ -1,0 +1,176 @@
+#include "search/run.hpp"
+
+#include <cstring>
+
+#include "boundary/entry.hpp"
+#include "boundary/owner_identity.hpp"
+#include "serializer/output_settings.hpp"
+
+#include "boundary/prelude.hpp"
+
+extern "C" {
+#include "common/hashfn.h"
+#include "utils/guc.h"
+}
+
+namespace itemize {
+
+namespace {
+
+/// Parsed statements of a session; each call is planned for its own values. Plain data in TopMemoryContext; the one
+/// used longest ago makes room.
+struct SavedStatement {
+  uint64 hash; ///< of text and types
+  uint64 used;
+  SPIPlanPtr plan;
+};
+constexpr int kSavedStatements = 64;
+SavedStatement saved_statements[kSavedStatements];
+uint64 uses = 0;
+
+struct StatementView {
+  const char *text;
+  Size length;
+  const Oid *types;
+  int count;
+  const Datum *values;
+  const char *nulls;
+};
+
+StatementView ViewOf(const Statement &statement) {
+  return {statement.text().c_str(),   statement.text().size(),   statement.types().data(),
+          static_cast<int>(statement.types().size()), statement.values().data(), statement.nulls().c_str()};
+}
+
+uint64 HashOf(const StatementView &statement) {
+  const uint64 text = DatumGetUInt64(hash_any_extended(reinterpret_cast<const unsigned char *>(statement.text),
+                                                       static_cast<int>(statement.length), 0));
+  return DatumGetUInt64(hash_any_extended(reinterpret_cast<const unsigned char *>(statement.types),
+                                          statement.count * static_cast<int>(sizeof(Oid)), text));
+}
+
+SPIPlanPtr Prepare(const StatementView &statement, const char *text) {
+  // The values of the parameters (how rare a word is, how narrow a range) decide the plan, so it is never generic.
+  SPIPlanPtr const plan = SPI_prepare_cursor(text, statement.count, const_cast<Oid *>(statement.types),
+                                             CURSOR_OPT_CUSTOM_PLAN | CURSOR_OPT_PARALLEL_OK);
+  if (plan == nullptr) elog(ERROR, "could not prepare a search: %s", SPI_result_code_string(SPI_result));
+  return plan;
+}
+
+SPIPlanPtr GetSavedPlan(const StatementView &statement) {
+  const uint64 hash = HashOf(statement);
+  SavedStatement *oldest = &saved_statements[0];
+  for (SavedStatement &saved : saved_statements) {
+    if (saved.plan != nullptr && saved.hash == hash) {
+      saved.used = ++uses;
+      return saved.plan;
+    }
+    if (saved.used < oldest->used) oldest = &saved;
+  }
+  SPIPlanPtr const plan = Prepare(statement, statement.text);
+  if (SPI_keepplan(plan) != 0) elog(ERROR, "could not keep the plan of a search");
+  if (oldest->plan != nullptr) {
+    SPIPlanPtr const old = oldest->plan;
+    *oldest = {};
+    SPI_freeplan(old);
+  }
+  *oldest = {hash, ++uses, plan};
+  return plan;
+}
+
+Rows Execute(SPIPlanPtr plan, const StatementView &statement, bool read_only) {
+  const int result =
+      SPI_execute_plan(plan, const_cast<Datum *>(statement.values), statement.nulls, read_only, 0);
+  if (result != SPI_OK_SELECT && result != SPI_OK_UTILITY) {
+    elog(ERROR, "a search failed: %s", SPI_result_code_string(result));
+  }
+  return {SPI_processed, SPI_tuptable};
+}
+
+bool HasClaims() {
+  const char *const claims = GetConfigOption("request.jwt.claims", true, false);
+  return claims != nullptr && *claims != '\0';
+}
+
+/// A privilege that the caller lacks on the table is reported by the server, without what to do about it.
+void AddHint(ErrorData *error, const SearchDefinition &definition) {
+  if (error->sqlerrcode != ERRCODE_INSUFFICIENT_PRIVILEGE || error->hint != nullptr) return;
+  error->hint = psprintf("Nobody may read item type \"%s\" by its definition (read => 'nobody'), so only those whom the "
+                         "table's privileges let read it can search it.",
+                         NameStr(definition.item.type));
+}
+
+enum class Purpose : uint8 { kRows, kPlan };
+
+void Run(const SearchDefinition &definition, const Statement &statement, Purpose purpose, MemoryContext room,
+         VisitRows visit, void *state) {
+  struct Session {
+    OwnerIdentity caller;
+    int settings;
+  };
+  const ReadAs read_as = DecideReadAs(definition);
+  const StatementView view = ViewOf(statement);
+  const std::string explained = purpose == Purpose::kPlan ? "EXPLAIN " + statement.text() : std::string();
+  try {
+    Rows rows = {};
+    const Session session = CallPg([&] {
+      Session begun = {};
+      if (read_as == ReadAs::kOwner) begun.caller = BecomeOwner(definition.item.source);
+      begun.settings = PinOutputSettings();
+      SPI_connect();
+      // EXPLAIN is a command to SPI, which a read-only call must not give.
+      rows = purpose == Purpose::kRows ? Execute(GetSavedPlan(view), view, true)
+                                       : Execute(Prepare(view, explained.c_str()), view, false);
+      MemoryContextSwitchTo(room);
+      return begun;
+    });
+    visit(state, rows);
+    CallPg([&] {
+      SPI_finish();
+      UnpinOutputSettings(session.settings);
+      if (read_as == ReadAs::kOwner) BecomeCaller(session.caller);
+      MemoryContextSwitchTo(room);
+    });
+  } catch (const PgError &error) {
+    if (read_as == ReadAs::kCaller) CallPg([&] { AddHint(error.data(), definition); });
+    throw;
+  }
+}
+
+} // namespace
+
+ReadAs DecideReadAs(const SearchDefinition &definition) {
+  if (std::strcmp(NameStr(definition.item.read), "everyone") == 0) return ReadAs::kOwner;
+  if (!CallPg([] { return HasClaims(); })) return ReadAs::kCaller;
+  throw Error(ERRCODE_INSUFFICIENT_PRIVILEGE,
+              "item type \"" + std::string(NameStr(definition.item.type)) + "\" may not be searched by requests")
+      .Hint("Its definition lets nobody read it; itemize.define with read => 'everyone' lets everybody.");
+}
+
+void RunQuestion(const SearchDefinition &definition, const Statement &statement, MemoryContext room, VisitRows visit,
+                 void *state) {
+  Run(definition, statement, Purpose::kRows, room, visit, state);
+}
+
+void ExplainQuestion(const SearchDefinition &definition, const Statement &statement, MemoryContext room,
+                     VisitRows visit, void *state) {
+  Run(definition, statement, Purpose::kPlan, room, visit, state);
+}
+
+void NoticeMissingIndexes(const SearchDefinition &definition, const Question &question) {
+  const auto notice = [&](bool asked, SearchPurpose purpose, const char *what) {
+    if (!asked) return;
+    CallPg([&] {
+      if (HasIndexFor(definition, purpose)) return;
+      ereport(NOTICE, (errmsg("item type \"%s\" has no index for %s: the whole table is read",
+                              NameStr(definition.item.type), what),
+                       errhint("SELECT statement FROM itemize.search_indexes('%s') has the statements that make it.",
+                               NameStr(definition.item.type))));
+    });
+  };
+  notice(question.compiled.has_value(), SearchPurpose::kText, "words");
+  notice(question.near || question.bbox || question.area, SearchPurpose::kLocation, "places");
+  notice(question.price_min || question.price_max, SearchPurpose::kPrice, "prices");
+}
+
+} // namespace itemize

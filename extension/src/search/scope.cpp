@@ -1,0 +1,99 @@
+#include "search/scope.hpp"
+
+#include "boundary/entry.hpp"
+#include "search/engine.hpp"
+#include "search/filters.hpp"
+#include "search/place.hpp"
+#include "search/price.hpp"
+
+#include "boundary/prelude.hpp"
+
+extern "C" {
+#include "catalog/pg_class.h"
+}
+
+namespace itemize {
+
+namespace {
+
+/// `t.column = $n`, what was asked for read as a value of the column's type.
+void AppendReference(Statement &statement, const SearchDefinition &definition, const DefinitionColumn &column,
+                     const std::string &asked, const char *argument, std::vector<std::string> &conditions) {
+  const char *const name = NameStr(column.name);
+  struct ColumnType {
+    Oid base;
+    Oid input;
+    Oid parameter;
+  };
+  const ColumnType type = CallPg([&] {
+    ColumnType found = {getBaseType(get_atttype(definition.item.source, column.attnum)), InvalidOid, InvalidOid};
+    getTypeInputInfo(found.base, &found.input, &found.parameter);
+    return found;
+  });
+  Datum value = 0;
+  try {
+    value = CallPg([&] {
+      return OidInputFunctionCall(type.input, const_cast<char *>(asked.c_str()), type.parameter, -1);
+    });
+  } catch (const PgError &error) {
+    if (ERRCODE_TO_CATEGORY(error.data()->sqlerrcode) != ERRCODE_DATA_EXCEPTION) throw;
+    throw Error(ERRCODE_INVALID_PARAMETER_VALUE,
+                std::string(argument) + " is no value of column \"" + name + "\"")
+        .Detail(error.data()->message != nullptr ? error.data()->message : "");
+  }
+  conditions.push_back(ColumnText(name) + " " + OperatorText(DefaultOrder(type.base, name).equal) + " " +
+                       statement.Bind(type.base, value));
+}
+
+void AppendTimes(Statement &statement, const Question &question, const SearchDefinition &definition,
+                 std::vector<std::string> &conditions) {
+  if (!question.since && !question.until) return;
+  const std::string changed = ColumnText(NameStr(definition.changed->name));
+  const auto bind = [&](TimestampTz at) { return statement.Bind(TIMESTAMPTZOID, TimestampTzGetDatum(at)); };
+  if (question.since) conditions.push_back(changed + " >= " + bind(*question.since));
+  if (question.until) conditions.push_back(changed + " < " + bind(*question.until));
+}
+
+} // namespace
+
+bool CanRelax(const Question &question) { return question.compiled && !question.compiled->is_empty; }
+
+std::string TableText(const SearchDefinition &definition) {
+  const Oid table = definition.item.source;
+  return CallPg([&]() -> const char * {
+    // Of tables that inherit without being partitions no definition speaks.
+    const bool partitioned = get_rel_relkind(table) == RELKIND_PARTITIONED_TABLE;
+    return psprintf("%s%s", partitioned ? "" : "ONLY ",
+                    quote_qualified_identifier(get_namespace_name(get_rel_namespace(table)), get_rel_name(table)));
+  });
+}
+
+void AppendScope(Statement &statement, const Question &question, const SearchDefinition &definition, Matching matching,
+                 const std::vector<std::string> &further) {
+  std::vector<std::string> joins;
+  std::vector<std::string> conditions;
+  if (question.compiled) {
+    conditions.push_back(EngineOf(definition).MatchCondition(statement, definition, *question.compiled, matching));
+  }
+  AppendPlaceConditions(statement, question, definition, conditions);
+  AppendPriceConditions(statement, question, definition, joins, conditions);
+  if (question.filters != nullptr) AppendFilterConditions(statement, definition, question.filters, conditions);
+  AppendTimes(statement, question, definition, conditions);
+  if (question.owner) {
+    AppendReference(statement, definition, *definition.owner, *question.owner, "owner", conditions);
+  }
+  if (question.parent) {
+    AppendReference(statement, definition, *definition.parent, *question.parent, "parent", conditions);
+  }
+  conditions.insert(conditions.end(), further.begin(), further.end());
+  statement << " FROM " << TableText(definition) << " AS " << kRowAlias;
+  for (const std::string &join : joins)
+    statement << " " << join;
+  const char *separator = " WHERE ";
+  for (const std::string &condition : conditions) {
+    statement << separator << condition;
+    separator = " AND ";
+  }
+}
+
+} // namespace itemize

@@ -1,0 +1,297 @@
+// itemize.search and itemize.explain_search: the best rows of a question, a page at a time.
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "boundary/entry.hpp"
+#include "boundary/version_check.hpp"
+#include "search/cursor.hpp"
+#include "search/engine.hpp"
+#include "search/order.hpp"
+#include "search/place.hpp"
+#include "search/price.hpp"
+#include "search/run.hpp"
+#include "serializer/row_encoder.hpp"
+
+#include "boundary/prelude.hpp"
+
+namespace itemize {
+namespace {
+
+constexpr int kMaxRowsPerPage = 1000;
+constexpr std::size_t kMaxOrderBytes = 1024;
+
+/// Parameters of a score go into each cursor; of a query of more words than this all are equally rare.
+constexpr Size kMaxScoreParameterBytes = 256;
+
+/// Arguments, by their order in sql/83_search.sql: the type, the question, and these.
+enum Argument : uint8 { kFirstOfQuestion = 1, kOrderBy = kFirstOfQuestion + kQuestionArguments, kMaxRows, kAfter };
+
+/// Where things stand in the rows of the inner statement, besides its sort items; -1: not there.
+struct Layout {
+  int score = -1;
+  int distance = -1;
+  int price = -1;
+  int first_wide = 0;
+};
+
+/// A search as it was asked, ready to be made into statements.
+struct Search {
+  const SearchDefinition *definition = nullptr;
+  Question question;
+  Order order;
+  int64 max_rows = 0;
+  CursorKey key = {};
+  std::uint64_t hash = 0;
+  std::optional<OpenedCursor> after;
+  bytea *score_parameters = nullptr;
+};
+
+std::optional<std::string> TextArgument(FunctionCallInfo fcinfo, int index, const char *name, std::size_t limit) {
+  if (PG_ARGISNULL(index)) return std::nullopt;
+  const text *const value = CallPg([&] { return PG_GETARG_TEXT_PP(index); });
+  if (VARSIZE_ANY_EXHDR(value) > limit) {
+    throw Error(ERRCODE_PROGRAM_LIMIT_EXCEEDED, std::string(name) + " is too long")
+        .Hint("At most " + std::to_string(limit) + " bytes are allowed.");
+  }
+  if (VARSIZE_ANY_EXHDR(value) == 0) return std::nullopt;
+  return std::string(VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value));
+}
+
+int64 ReadMaxRows(FunctionCallInfo fcinfo) {
+  const int32 max_rows = PG_ARGISNULL(kMaxRows) ? 0 : PG_GETARG_INT32(kMaxRows);
+  if (max_rows < 1 || max_rows > kMaxRowsPerPage) {
+    throw Error(ERRCODE_INVALID_PARAMETER_VALUE, "max_rows must be from 1 to " + std::to_string(kMaxRowsPerPage))
+        .Hint("Page on by passing the last row's cursor as \"after\".");
+  }
+  return max_rows;
+}
+
+bytea *MakeScoreParameters(const Search &search) {
+  const bool all_rows = DecideReadAs(*search.definition) == ReadAs::kOwner;
+  bytea *const parameters =
+      EngineOf(*search.definition).ScoreParameters(*search.definition, *search.question.compiled, all_rows);
+  return parameters != nullptr && VARSIZE(parameters) - VARHDRSZ > kMaxScoreParameterBytes ? nullptr : parameters;
+}
+
+Search ReadSearch(FunctionCallInfo fcinfo) {
+  Search search;
+  search.definition = ReadSearchDefinition(fcinfo);
+  search.question = ReadQuestion(fcinfo, kFirstOfQuestion, *search.definition);
+  search.order =
+      ReadOrder(TextArgument(fcinfo, kOrderBy, "order_by", kMaxOrderBytes), search.question, *search.definition);
+  search.max_rows = ReadMaxRows(fcinfo);
+  search.key = ReadCursorKey();
+  search.hash = HashQuestion(*search.definition, search.question, search.order);
+  const auto after = TextArgument(fcinfo, kAfter, "after", kMaxCursorBytes);
+  if (after) search.after = OpenCursor(search.key, *after, search.hash, search.order);
+  const bool scored = search.question.compiled && !search.question.compiled->is_empty;
+  if (scored) search.score_parameters = search.after ? search.after->score_parameters : MakeScoreParameters(search);
+  return search;
+}
+
+/// The inner statement, and where it has what.
+Layout WriteStatement(Statement &statement, const Search &search, Matching matching) {
+  const SearchDefinition &definition = *search.definition;
+  const Question &question = search.question;
+  const Engine &engine = EngineOf(definition);
+  Order order = search.order;
+  TopK top = {matching, &order, search.after ? &search.after->values : nullptr, {}, {}, search.max_rows};
+  Layout layout;
+  const auto output = [&](int &place, SortItem::Kind kind, bool wanted, const auto &expression) {
+    for (std::size_t i = 0; i < order.items.size(); ++i) {
+      if (order.items[i].kind != kind) continue;
+      if (place == -1) order.items[i].expression = expression();
+      if (place != -1) order.items[i].expression = order.items[static_cast<std::size_t>(place)].expression;
+      if (place == -1) place = static_cast<int>(i);
+    }
+    if (place != -1 || !wanted) return;
+    place = static_cast<int>(order.items.size() + top.extras.size());
+    top.extras.push_back(expression());
+  };
+  const bool scored = question.compiled.has_value();
+  output(layout.score, SortItem::Kind::kScore, scored, [&]() -> std::string {
+    if (question.compiled->is_empty) return "0::pg_catalog.float4";
+    return engine.ScoreExpression(statement, definition, *question.compiled, search.score_parameters);
+  });
+  output(layout.distance, SortItem::Kind::kDistance, question.near.has_value(),
+         [&] { return DistanceExpression(statement, question, definition); });
+  const bool priced = definition.price != nullptr;
+  bool price_is_ordered = order.Has(SortItem::Kind::kPrice);
+  output(layout.price, SortItem::Kind::kPrice, priced,
+         [&] { return ConvertedPrice(statement, question, definition, !price_is_ordered); });
+  layout.first_wide = static_cast<int>(order.items.size() + top.extras.size());
+  if (scored) {
+    for (int i = 0; i < definition.text_count; ++i)
+      top.wide.push_back(ColumnText(NameStr(definition.texts[i].name)) + "::pg_catalog.text");
+    top.wide.emplace_back(CallPg([&] { return LanguageExpression(definition, kRowAlias); }));
+  }
+  engine.AppendTopK(statement, question, definition, top);
+  return layout;
+}
+
+/// Writes rows of the result.
+class Page {
+public:
+  Page(FunctionCallInfo fcinfo, const Search &search, const Layout &layout, Matching matching)
+      : result_(reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo)), search_(search), layout_(layout),
+        matching_(matching) {
+    content_.relaxed = matching == Matching::kRelaxed;
+    content_.question = search.hash;
+    if (search.score_parameters != nullptr) {
+      content_.score_parameters.assign(VARDATA_ANY(search.score_parameters),
+                                       VARSIZE_ANY_EXHDR(search.score_parameters));
+    }
+  }
+
+  void Put(const Rows &rows) {
+    if (rows.count == 0) return;
+    const int columns = rows.table->tupdesc->natts;
+    row_ = CallPg([&] {
+      return RowValues{static_cast<Datum *>(palloc(static_cast<Size>(columns) * sizeof(Datum))),
+                       static_cast<bool *>(palloc(static_cast<Size>(columns) * sizeof(bool)))};
+    });
+    const int key_count = search_.definition->item.key_count;
+    const int first_key = static_cast<int>(search_.order.items.size()) - key_count;
+    ItemDefinition key_only = search_.definition->item;
+    key_only.field_count = 0;
+    encoder_ = CallPg([&] { return MakePackedRowEncoder(key_only, rows.table->tupdesc, first_key); });
+    for (uint64 i = 0; i < rows.count; ++i)
+      PutRow(rows.table->vals[i], rows.table->tupdesc);
+  }
+
+private:
+  enum Column : uint8 { kKey, kScore, kDistance, kPrice, kHeadline, kCursor, kRelaxed, kColumns };
+
+  void PutRow(HeapTuple tuple, TupleDesc description) {
+    CallPg([&] { heap_deform_tuple(tuple, description, row_.values, row_.nulls); });
+    std::vector<BoundValue> sorted;
+    for (std::size_t i = 0; i < search_.order.items.size(); ++i)
+      sorted.push_back({row_.values[i], row_.nulls[i]});
+    const std::string cursor = SealCursor(search_.key, content_, search_.order, sorted);
+    CallPg([&] {
+      Datum values[kColumns] = {};
+      bool nulls[kColumns] = {};
+      StringInfoData key;
+      initStringInfo(&key);
+      EncodeKey(*encoder_, row_, nullptr, &key);
+      values[kKey] = PointerGetDatum(cstring_to_text_with_len(key.data, key.len));
+      const int places[] = {layout_.score, layout_.distance, layout_.price};
+      for (int i = 0; i < static_cast<int>(lengthof(places)); ++i) {
+        nulls[kScore + i] = places[i] == -1 || row_.nulls[places[i]];
+        if (!nulls[kScore + i]) values[kScore + i] = row_.values[places[i]];
+      }
+      char *const headline = MakeHeadline();
+      nulls[kHeadline] = headline == nullptr;
+      if (headline != nullptr) values[kHeadline] = CStringGetTextDatum(headline);
+      values[kCursor] = PointerGetDatum(cstring_to_text_with_len(cursor.data(), static_cast<int>(cursor.size())));
+      values[kRelaxed] = BoolGetDatum(matching_ == Matching::kRelaxed);
+      tuplestore_putvalues(result_->setResult, result_->setDesc, values, nulls);
+    });
+  }
+
+  char *MakeHeadline() const {
+    const SearchDefinition &definition = *search_.definition;
+    if (!search_.question.compiled) return nullptr;
+    auto **const texts =
+        static_cast<const char **>(palloc0(static_cast<Size>(definition.text_count + 1) * sizeof(char *)));
+    for (int i = 0; i <= definition.text_count; ++i) {
+      const int column = layout_.first_wide + i;
+      if (!row_.nulls[column]) texts[i] = TextDatumGetCString(row_.values[column]);
+    }
+    return Headline(definition, *search_.question.compiled, texts, texts[definition.text_count]);
+  }
+
+  ReturnSetInfo *result_;
+  const Search &search_;
+  Layout layout_;
+  Matching matching_;
+  CursorContent content_;
+  RowValues row_ = {};
+  RowEncoder *encoder_ = nullptr;
+};
+
+/// Runs the search once; how many rows it found.
+uint64 RunOnce(FunctionCallInfo fcinfo, const Search &search, Matching matching) {
+  Statement statement;
+  const Layout layout = WriteStatement(statement, search, matching);
+  uint64 found = 0;
+  RunQuestion(*search.definition, statement, [&](const Rows &rows) {
+    found = rows.count;
+    Page(fcinfo, search, layout, matching).Put(rows);
+  });
+  return found;
+}
+
+void RunSearch(FunctionCallInfo fcinfo) {
+  CallPg([&] {
+    CheckLibraryVersion();
+    compat::InitMaterializedSrf(fcinfo);
+  });
+  const Search search = ReadSearch(fcinfo);
+  NoticeMissingIndexes(*search.definition, search.question);
+  if (search.after) {
+    (void)RunOnce(fcinfo, search, search.after->relaxed ? Matching::kRelaxed : Matching::kStrict);
+  } else if (RunOnce(fcinfo, search, Matching::kStrict) == 0 && CanRelax(search.question)) {
+    (void)RunOnce(fcinfo, search, Matching::kRelaxed);
+  }
+}
+
+/// As compat::InitMaterializedSrf, for a set of plain values.
+void InitMaterializedLines(FunctionCallInfo fcinfo) {
+  auto *const result = reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo);
+  if (result == nullptr || !IsA(result, ReturnSetInfo) || (result->allowedModes & SFRM_Materialize) == 0) {
+    ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                    errmsg("set-valued function called in context that cannot accept a set")));
+  }
+  MemoryContext const caller = MemoryContextSwitchTo(result->econtext->ecxt_per_query_memory);
+  result->returnMode = SFRM_Materialize;
+  result->setDesc = CreateTemplateTupleDesc(1);
+  TupleDescInitEntry(result->setDesc, 1, "explain_search", TEXTOID, -1, 0);
+  result->setResult = tuplestore_begin_heap((result->allowedModes & SFRM_Materialize_Random) != 0, false, work_mem);
+  MemoryContextSwitchTo(caller);
+}
+
+void PutLine(ReturnSetInfo *result, Datum line) {
+  bool is_null = false;
+  tuplestore_putvalues(result->setResult, result->setDesc, &line, &is_null);
+}
+
+void ExplainSearch(FunctionCallInfo fcinfo) {
+  CallPg([&] {
+    CheckLibraryVersion();
+    InitMaterializedLines(fcinfo);
+  });
+  auto *const result = reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo);
+  const Search search = ReadSearch(fcinfo);
+  NoticeMissingIndexes(*search.definition, search.question);
+  Statement statement;
+  const bool relaxed = search.after && search.after->relaxed;
+  (void)WriteStatement(statement, search, relaxed ? Matching::kRelaxed : Matching::kStrict);
+  ExplainQuestion(*search.definition, statement, [&](const Rows &rows) {
+    CallPg([&] {
+      PutLine(result, CStringGetTextDatum(statement.text().c_str()));
+      for (uint64 i = 0; i < rows.count; ++i) {
+        bool is_null = false;
+        PutLine(result, SPI_getbinval(rows.table->vals[i], rows.table->tupdesc, 1, &is_null));
+      }
+    });
+  });
+}
+
+} // namespace
+} // namespace itemize
+
+ITEMIZE_FUNCTION(itemize_search) {
+  return itemize::Entry([&] {
+    itemize::RunSearch(fcinfo);
+    return Datum{0};
+  });
+}
+
+ITEMIZE_FUNCTION(itemize_explain_search) {
+  return itemize::Entry([&] {
+    itemize::ExplainSearch(fcinfo);
+    return Datum{0};
+  });
+}
