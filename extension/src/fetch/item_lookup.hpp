@@ -29,8 +29,9 @@ bool ParseKey(const ItemDefinition &definition, const Oid *key_types, const text
 /// In the current memory context.
 void EncodeTuple(const RowEncoder &encoder, HeapTuple tuple, TupleDesc description, EncodedItem &item);
 
-/// Runs `body` as the table's owner, past row-level security, under pinned settings, with SPI connected: what an item is
-/// does not depend on who asks. Who may ask is decided by EXECUTE on the functions, and where items leave the system.
+/// Runs `body` as the table's owner, past row-level security, under pinned settings, with SPI connected: what an item
+/// is does not depend on who asks. Who may ask is decided by EXECUTE on the functions, and where items leave the
+/// system.
 template <typename Body>
 void WithItemQuery(const ItemDefinition &definition, Body body) {
   AwaitCatalogs(definition.source);

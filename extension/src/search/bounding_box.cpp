@@ -93,8 +93,13 @@ std::string RegionText(const BoundingBox &box) {
     const double from = box.west + width * i / parts;
     const double to = i + 1 == parts ? east : box.west + width * (i + 1) / parts;
     text += i > 0 ? ",((" : "((";
+    // From pole to pole there is more than one shortest way.
+    const bool is_high = box.north - box.south > kPole;
+    const double middle = (box.south + box.north) / 2;
     AppendParallel(text, from, to, box.south);
+    if (is_high) AppendPoint(text, Longitude(to), middle);
     AppendParallel(text, to, from, box.north);
+    if (is_high) AppendPoint(text, Longitude(from), middle);
     AppendCorner(text, from, box.south);
     text += "))";
   }

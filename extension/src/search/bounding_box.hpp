@@ -19,8 +19,9 @@ const char *FindBoxProblem(const BoundingBox &box);
 /// Whether it goes around the earth.
 bool IsWholeCircle(const BoundingBox &box);
 
-/// `MULTIPOINT(...)`: points of the box at which x, y and z of the unit sphere are least and greatest there, so that the
-/// points' box in space is that of the whole box. It is this box in space that the GiST index of a geography compares.
+/// `MULTIPOINT(...)`: points of the box at which x, y and z of the unit sphere are least and greatest there, so that
+/// the points' box in space is that of the whole box. It is this box in space that the GiST index of a geography
+/// compares.
 std::string ExtremePointsText(const BoundingBox &box);
 
 /// `MULTIPOLYGON(...)`: the box in parts less than half the earth wide; along the parallels there is a vertex at least

@@ -47,9 +47,8 @@ int64 Estimate(const SearchDefinition &definition, const Question &question, Mat
   int64 count = 0;
   ExplainQuestion(definition, statement, [&](const Rows &rows) {
     bool is_null = false;
-    const char *const line = CallPg([&] {
-      return TextDatumGetCString(SPI_getbinval(rows.table->vals[0], rows.table->tupdesc, 1, &is_null));
-    });
+    const char *const line = CallPg(
+        [&] { return TextDatumGetCString(SPI_getbinval(rows.table->vals[0], rows.table->tupdesc, 1, &is_null)); });
     count = RowsOfPlan(line);
   });
   return count;

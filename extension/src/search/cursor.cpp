@@ -99,8 +99,8 @@ public:
   }
 
   [[nodiscard]] std::uint64_t Hash() const {
-    return DatumGetUInt64(hash_any_extended(reinterpret_cast<const unsigned char *>(bytes_.data()),
-                                            static_cast<int>(bytes_.size()), 0));
+    return DatumGetUInt64(
+        hash_any_extended(reinterpret_cast<const unsigned char *>(bytes_.data()), static_cast<int>(bytes_.size()), 0));
   }
 
 private:
@@ -183,8 +183,7 @@ std::string SealCursor(const CursorKey &key, CursorContent &content, const Order
     content.values.emplace_back(ValueBytes(order.items[i], values[i]));
     total += content.values.back()->size();
     if (total > kMaxValueBytes) {
-      throw Error(ERRCODE_PROGRAM_LIMIT_EXCEEDED, "a value of \"" + order.items[i].name +
-                                                      "\" is too long for a cursor")
+      throw Error(ERRCODE_PROGRAM_LIMIT_EXCEEDED, "a value of \"" + order.items[i].name + "\" is too long for a cursor")
           .Detail("All values that a row is ordered by may have " + std::to_string(kMaxValueBytes) + " bytes.")
           .Hint("Order by another column.");
     }

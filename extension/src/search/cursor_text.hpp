@@ -20,8 +20,8 @@ inline constexpr std::size_t kCursorSealBytes = 16;
 
 struct CursorContent {
   bool relaxed = false;
-  std::uint64_t question = 0;                      ///< hash of what was asked, and in which order
-  std::string score_parameters;                    ///< so that a row's score is the same on all pages
+  std::uint64_t question = 0;                     ///< hash of what was asked, and in which order
+  std::string score_parameters;                   ///< so that a row's score is the same on all pages
   std::vector<std::optional<std::string>> values; ///< one a sort item, in the type's binary form; nothing: null
 };
 

@@ -37,8 +37,8 @@ public:
   virtual std::string MatchCondition(Statement &statement, const SearchDefinition &definition,
                                      const CompiledQuery &query, Matching matching) const = 0;
 
-  /// What of all documents a score depends on, the same for each page of a question: part of its cursors. Null: nothing.
-  /// `all_rows`: whether who asks may know it.
+  /// What of all documents a score depends on, the same for each page of a question: part of its cursors. Null:
+  /// nothing. `all_rows`: whether who asks may know it.
   virtual bytea *ScoreParameters(const SearchDefinition &definition, const CompiledQuery &query,
                                  bool all_rows) const = 0;
 

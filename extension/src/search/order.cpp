@@ -19,12 +19,13 @@ struct ColumnFacts {
 
 ColumnFacts FactsOf(const SearchDefinition &definition, const DefinitionColumn &column) {
   return CallPg([&] {
-    HeapTuple const tuple = SearchSysCache2(ATTNUM, ObjectIdGetDatum(definition.item.source), Int16GetDatum(column.attnum));
+    HeapTuple const tuple =
+        SearchSysCache2(ATTNUM, ObjectIdGetDatum(definition.item.source), Int16GetDatum(column.attnum));
     if (!HeapTupleIsValid(tuple)) {
-      ereport(ERROR, (errcode(ERRCODE_UNDEFINED_COLUMN),
-                      errmsg("column \"%s\" of item type \"%s\" is gone", NameStr(column.name),
-                             NameStr(definition.item.type)),
-                      errhint("Define the type again with replace => true.")));
+      ereport(ERROR,
+              (errcode(ERRCODE_UNDEFINED_COLUMN),
+               errmsg("column \"%s\" of item type \"%s\" is gone", NameStr(column.name), NameStr(definition.item.type)),
+               errhint("Define the type again with replace => true.")));
     }
     const auto *const attribute = reinterpret_cast<Form_pg_attribute>(GETSTRUCT(tuple));
     const ColumnFacts facts = {getBaseType(attribute->atttypid), attribute->attnotnull};
@@ -166,7 +167,8 @@ Order ReadOrder(const std::optional<std::string> &order_by, const Question &ques
   const OrderWords words = ParseOrderWords(*order_by);
   if (!words.problem.empty()) {
     throw Error(ERRCODE_INVALID_PARAMETER_VALUE, "order_by: " + words.problem)
-        .Hint("Write names with .asc or .desc, and .nullsfirst or .nullslast, separated by commas: price.desc, changed");
+        .Hint(
+            "Write names with .asc or .desc, and .nullsfirst or .nullslast, separated by commas: price.desc, changed");
   }
   for (const OrderWord &word : words.items) {
     if (word.name == "key") {
@@ -213,8 +215,8 @@ std::string BehindCondition(Statement &statement, const Order &order, const std:
   std::string text = BehindItem(items.back(), expressions.back(), places.back(), values.back().is_null);
   for (std::size_t i = items.size() - 1; i-- > 0;) {
     const std::string behind = BehindItem(items[i], expressions[i], places[i], values[i].is_null);
-    const std::string equal = values[i].is_null ? expressions[i] + " IS NULL"
-                                                : Compare(expressions[i], items[i].operators.equal, places[i]);
+    const std::string equal =
+        values[i].is_null ? expressions[i] + " IS NULL" : Compare(expressions[i], items[i].operators.equal, places[i]);
     text = "(" + behind + " OR (" + equal + " AND " + text + "))";
   }
   return text;

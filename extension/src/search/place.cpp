@@ -39,8 +39,7 @@ Shape InspectShape(const PostGis &postgis, Datum geometry) {
   shape.geometry = call("st_force2d", geometry);
   if (shape.given_srid != kSrid) {
     const char *const into = shape.given_srid == 0 ? "st_setsrid" : "st_transform";
-    shape.geometry =
-        CallPostGis(postgis, into, postgis.geometry, shape.geometry, INT4OID, Int32GetDatum(kSrid));
+    shape.geometry = CallPostGis(postgis, into, postgis.geometry, shape.geometry, INT4OID, Int32GetDatum(kSrid));
   }
   Datum const box = call("box3d", shape.geometry);
   const auto side = [&](const char *name) { return DatumGetFloat8(CallPostGis(postgis, name, postgis.box3d, box)); };
@@ -51,15 +50,19 @@ Shape InspectShape(const PostGis &postgis, Datum geometry) {
   return shape;
 }
 
+/// Whether an error is about what somebody passed; PostGIS reports most of that as internal errors.
+bool IsAboutInput(const ErrorData &error) {
+  return ERRCODE_TO_CATEGORY(error.sqlerrcode) == ERRCODE_INTERNAL_ERROR ||
+         ERRCODE_TO_CATEGORY(error.sqlerrcode) == ERRCODE_DATA_EXCEPTION;
+}
+
 /// Calls PostGIS about what somebody passed; what it says against that becomes an error about the argument.
 template <typename Body>
 auto AboutArgument(const char *argument, Body &&body) {
   try {
     return CallPg(body);
   } catch (const PgError &error) {
-    // PostGIS reports most of it as internal errors.
-    const int category = ERRCODE_TO_CATEGORY(error.data()->sqlerrcode);
-    if (category != ERRCODE_TO_CATEGORY(ERRCODE_INTERNAL_ERROR) && category != ERRCODE_DATA_EXCEPTION) throw;
+    if (!IsAboutInput(*error.data())) throw;
     throw Error(ERRCODE_INVALID_PARAMETER_VALUE, std::string(argument) + " is no place on the earth")
         .Detail(error.data()->message != nullptr ? error.data()->message : "")
         .Hint("Pass a geometry in degrees, as ST_Point(longitude, latitude), or one with the SRID of its coordinates.");
@@ -73,8 +76,8 @@ Shape ReadShape(const PostGis &postgis, Datum geometry, const char *argument) {
         .Hint("Leave the argument out to search everywhere.");
   }
   if (shape.vertices > kMaxPlaceVertices) {
-    throw Error(ERRCODE_PROGRAM_LIMIT_EXCEEDED, std::string(argument) + " has too many vertices: " +
-                                                    std::to_string(shape.vertices))
+    throw Error(ERRCODE_PROGRAM_LIMIT_EXCEEDED,
+                std::string(argument) + " has too many vertices: " + std::to_string(shape.vertices))
         .Hint("At most " + std::to_string(kMaxPlaceVertices) + " are allowed; ST_Simplify makes fewer.");
   }
   // Written so that NaN does not pass.
@@ -88,8 +91,7 @@ Shape ReadShape(const PostGis &postgis, Datum geometry, const char *argument) {
 }
 
 Datum MakeGeography(const PostGis &postgis, Datum geometry, const char *argument) {
-  return AboutArgument(argument,
-                       [&] { return CallPostGis(postgis, "geography", postgis.geometry, geometry); });
+  return AboutArgument(argument, [&] { return CallPostGis(postgis, "geography", postgis.geometry, geometry); });
 }
 
 Datum GeographyOfText(const PostGis &postgis, const std::string &text) {
@@ -126,8 +128,8 @@ std::string BoxCondition(Statement &statement, const BoundingBox &box, const Sea
   const std::string west = x + " >= " + statement.BindDouble(box.west);
   const std::string east = x + " <= " + statement.BindDouble(box.east);
   std::string within = box.west > box.east ? "(" + west + " OR " + east + ")" : west + " AND " + east;
-  within += " AND " + y + " >= " + statement.BindDouble(box.south) + " AND " + y + " <= " +
-            statement.BindDouble(box.north);
+  within +=
+      " AND " + y + " >= " + statement.BindDouble(box.south) + " AND " + y + " <= " + statement.BindDouble(box.north);
   if (CallPg([&] { return HoldsPointsOnly(definition); })) return "(" + within + ")";
   const std::string region = statement.Bind(postgis.geography, GeographyOfText(postgis, RegionText(box)));
   return "CASE WHEN " + PostGisName(postgis, "st_geometrytype") + "(" + shape + ") = 'ST_Point' THEN " + within +
@@ -143,8 +145,8 @@ Datum ReadPlace(Datum geometry, Oid geometry_type, const char *argument) {
 
 Datum ReadArea(Datum geometry, Oid geometry_type, const char *argument) {
   const PostGis postgis = FindPostGis(geometry_type);
-  const std::string kind = CallPg(
-      [&] { return TextDatumGetCString(CallPostGis(postgis, "st_geometrytype", postgis.geometry, geometry)); });
+  const std::string kind =
+      CallPg([&] { return TextDatumGetCString(CallPostGis(postgis, "st_geometrytype", postgis.geometry, geometry)); });
   if (kind != "ST_Polygon" && kind != "ST_MultiPolygon") {
     throw Error(ERRCODE_INVALID_PARAMETER_VALUE, std::string(argument) + " is no polygon but " + kind)
         .Hint("Pass a polygon; for what is around a point or a line use near and within.");

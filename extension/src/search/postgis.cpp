@@ -23,8 +23,7 @@ Oid TypeIn(Oid schema, const char *name) {
 }
 
 Oid FunctionIn(const PostGis &postgis, const char *name, int count, const Oid *types) {
-  List *const path =
-      list_make2(makeString(get_namespace_name(postgis.schema)), makeString(const_cast<char *>(name)));
+  List *const path = list_make2(makeString(get_namespace_name(postgis.schema)), makeString(const_cast<char *>(name)));
   return LookupFuncName(path, count, types, false);
 }
 
@@ -45,7 +44,8 @@ std::string PostGisName(const PostGis &postgis, const char *name) {
 }
 
 std::string PostGisOperator(const PostGis &postgis, const char *name) {
-  return CallPg([&] { return psprintf("OPERATOR(%s.%s)", quote_identifier(get_namespace_name(postgis.schema)), name); });
+  return CallPg(
+      [&] { return psprintf("OPERATOR(%s.%s)", quote_identifier(get_namespace_name(postgis.schema)), name); });
 }
 
 Datum CallPostGis(const PostGis &postgis, const char *name, Oid type, Datum argument) {

@@ -80,9 +80,8 @@ public:
 
   std::string ScoreExpression(Statement &statement, const SearchDefinition &definition, const CompiledQuery &query,
                               bytea *parameters) const override {
-    return "itemize.rank(" + Document(definition) + ", " +
-           statement.Bind(TSQUERYOID, TSQueryGetDatum(query.ranking)) + ", " +
-           statement.Bind(BYTEAOID, PointerGetDatum(parameters), parameters == nullptr) + ")";
+    return "itemize.rank(" + Document(definition) + ", " + statement.Bind(TSQUERYOID, TSQueryGetDatum(query.ranking)) +
+           ", " + statement.Bind(BYTEAOID, PointerGetDatum(parameters), parameters == nullptr) + ")";
   }
 
   void AppendTopK(Statement &statement, const Question &question, const SearchDefinition &definition,

@@ -105,7 +105,8 @@ void ReadPlaces(Question &question, FunctionCallInfo fcinfo, int first, const Se
 std::optional<Datum> PriceArgument(FunctionCallInfo fcinfo, int index, const char *name) {
   if (PG_ARGISNULL(index)) return std::nullopt;
   Datum const value = CallPg([&] { return NumericGetDatum(PG_GETARG_NUMERIC(index)); });
-  const bool finite = CallPg([&] { return !numeric_is_nan(DatumGetNumeric(value)) && !numeric_is_inf(DatumGetNumeric(value)); });
+  const bool finite =
+      CallPg([&] { return !numeric_is_nan(DatumGetNumeric(value)) && !numeric_is_inf(DatumGetNumeric(value)); });
   if (!finite) throw Error(ERRCODE_INVALID_PARAMETER_VALUE, std::string(name) + " must be a finite number");
   return value;
 }

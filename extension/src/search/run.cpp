@@ -20,8 +20,9 @@ namespace {
 /// Parsed statements of a session; each call is planned for its own values. Plain data in TopMemoryContext; the one
 /// used longest ago makes room.
 struct SavedStatement {
-  uint64 hash; ///< of text and types
+  uint64 hash; ///< of text, types and the user it was parsed for
   uint64 used;
+  char *text;
   SPIPlanPtr plan;
 };
 constexpr int kSavedStatements = 64;
@@ -38,15 +39,17 @@ struct StatementView {
 };
 
 StatementView ViewOf(const Statement &statement) {
-  return {statement.text().c_str(),   statement.text().size(),   statement.types().data(),
-          static_cast<int>(statement.types().size()), statement.values().data(), statement.nulls().c_str()};
+  return {statement.text().c_str(),  statement.text().size(),
+          statement.types().data(),  static_cast<int>(statement.types().size()),
+          statement.values().data(), statement.nulls().c_str()};
 }
 
 uint64 HashOf(const StatementView &statement) {
   const uint64 text = DatumGetUInt64(hash_any_extended(reinterpret_cast<const unsigned char *>(statement.text),
                                                        static_cast<int>(statement.length), 0));
-  return DatumGetUInt64(hash_any_extended(reinterpret_cast<const unsigned char *>(statement.types),
-                                          statement.count * static_cast<int>(sizeof(Oid)), text));
+  const uint64 types = DatumGetUInt64(hash_any_extended(reinterpret_cast<const unsigned char *>(statement.types),
+                                                        statement.count * static_cast<int>(sizeof(Oid)), text));
+  return hash_combine64(types, GetUserId());
 }
 
 SPIPlanPtr Prepare(const StatementView &statement, const char *text) {
@@ -61,26 +64,26 @@ SPIPlanPtr GetSavedPlan(const StatementView &statement) {
   const uint64 hash = HashOf(statement);
   SavedStatement *oldest = &saved_statements[0];
   for (SavedStatement &saved : saved_statements) {
-    if (saved.plan != nullptr && saved.hash == hash) {
+    if (saved.plan != nullptr && saved.hash == hash && std::strcmp(saved.text, statement.text) == 0) {
       saved.used = ++uses;
       return saved.plan;
     }
     if (saved.used < oldest->used) oldest = &saved;
   }
   SPIPlanPtr const plan = Prepare(statement, statement.text);
+  char *const text = MemoryContextStrdup(TopMemoryContext, statement.text);
   if (SPI_keepplan(plan) != 0) elog(ERROR, "could not keep the plan of a search");
-  if (oldest->plan != nullptr) {
-    SPIPlanPtr const old = oldest->plan;
-    *oldest = {};
-    SPI_freeplan(old);
+  const SavedStatement old = *oldest;
+  *oldest = {hash, ++uses, text, plan};
+  if (old.plan != nullptr) {
+    pfree(old.text);
+    SPI_freeplan(old.plan);
   }
-  *oldest = {hash, ++uses, plan};
   return plan;
 }
 
 Rows Execute(SPIPlanPtr plan, const StatementView &statement, bool read_only) {
-  const int result =
-      SPI_execute_plan(plan, const_cast<Datum *>(statement.values), statement.nulls, read_only, 0);
+  const int result = SPI_execute_plan(plan, const_cast<Datum *>(statement.values), statement.nulls, read_only, 0);
   if (result != SPI_OK_SELECT && result != SPI_OK_UTILITY) {
     elog(ERROR, "a search failed: %s", SPI_result_code_string(result));
   }
@@ -92,12 +95,12 @@ bool HasClaims() {
   return claims != nullptr && *claims != '\0';
 }
 
-/// A privilege that the caller lacks on the table is reported by the server, without what to do about it.
-void AddHint(ErrorData *error, const SearchDefinition &definition) {
-  if (error->sqlerrcode != ERRCODE_INSUFFICIENT_PRIVILEGE || error->hint != nullptr) return;
-  error->hint = psprintf("Nobody may read item type \"%s\" by its definition (read => 'nobody'), so only those whom the "
-                         "table's privileges let read it can search it.",
-                         NameStr(definition.item.type));
+/// A privilege that the caller lacks is reported by the server with the inner statement, and without what to do.
+[[noreturn]] void RefuseCaller(const PgError &error, const SearchDefinition &definition) {
+  const char *const message = error.data()->message;
+  throw Error(ERRCODE_INSUFFICIENT_PRIVILEGE, message != nullptr ? message : "permission denied")
+      .Hint("Nobody may read item type \"" + std::string(NameStr(definition.item.type)) +
+            "\" by its definition (read => 'nobody'), so only those can search it who may read its table.");
 }
 
 enum class Purpose : uint8 { kRows, kPlan };
@@ -132,7 +135,9 @@ void Run(const SearchDefinition &definition, const Statement &statement, Purpose
       MemoryContextSwitchTo(room);
     });
   } catch (const PgError &error) {
-    if (read_as == ReadAs::kCaller) CallPg([&] { AddHint(error.data(), definition); });
+    if (read_as == ReadAs::kCaller && error.data()->sqlerrcode == ERRCODE_INSUFFICIENT_PRIVILEGE) {
+      RefuseCaller(error, definition);
+    }
     throw;
   }
 }

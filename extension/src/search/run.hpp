@@ -39,8 +39,8 @@ void RunQuestion(const SearchDefinition &definition, const Statement &statement,
 }
 
 /// The same with the lines of EXPLAIN for the statement.
-void ExplainQuestion(const SearchDefinition &definition, const Statement &statement, MemoryContext room, VisitRows visit,
-                     void *state);
+void ExplainQuestion(const SearchDefinition &definition, const Statement &statement, MemoryContext room,
+                     VisitRows visit, void *state);
 template <typename Visit>
 void ExplainQuestion(const SearchDefinition &definition, const Statement &statement, Visit visit) {
   ExplainQuestion(

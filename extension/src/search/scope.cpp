@@ -32,13 +32,11 @@ void AppendReference(Statement &statement, const SearchDefinition &definition, c
   });
   Datum value = 0;
   try {
-    value = CallPg([&] {
-      return OidInputFunctionCall(type.input, const_cast<char *>(asked.c_str()), type.parameter, -1);
-    });
+    value =
+        CallPg([&] { return OidInputFunctionCall(type.input, const_cast<char *>(asked.c_str()), type.parameter, -1); });
   } catch (const PgError &error) {
     if (ERRCODE_TO_CATEGORY(error.data()->sqlerrcode) != ERRCODE_DATA_EXCEPTION) throw;
-    throw Error(ERRCODE_INVALID_PARAMETER_VALUE,
-                std::string(argument) + " is no value of column \"" + name + "\"")
+    throw Error(ERRCODE_INVALID_PARAMETER_VALUE, std::string(argument) + " is no value of column \"" + name + "\"")
         .Detail(error.data()->message != nullptr ? error.data()->message : "");
   }
   conditions.push_back(ColumnText(name) + " " + OperatorText(DefaultOrder(type.base, name).equal) + " " +

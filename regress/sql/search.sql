@@ -1,0 +1,211 @@
+-- Searches: words, places, prices, filters, order, access.
+SET client_min_messages = warning;
+CREATE EXTENSION IF NOT EXISTS itemize CASCADE;
+CREATE SCHEMA searching;
+SET search_path = searching, public;
+\pset null <null>
+CREATE TABLE stay (
+  id integer PRIMARY KEY, name text NOT NULL, about text, kind text NOT NULL, beds integer,
+  price numeric(10, 2), currency text, place geometry(Geometry, 4326),
+  changed timestamptz NOT NULL, host integer, city text);
+INSERT INTO stay VALUES
+  (1, 'Room with a sea view', 'The beach is near', 'room', 1, 80, 'EUR', ST_SetSRID(ST_Point(4.40, 51.22), 4326), '2026-01-01 10:00Z', 7, 'A'),
+  (2, 'Garden house', 'Quiet, no sea at all', 'house', 4, 200, 'EUR', ST_SetSRID(ST_Point(4.41, 51.22), 4326), '2026-01-02 10:00Z', 7, 'A'),
+  (3, 'Sea & sea again <b>', 'Sea view, sea air', 'house', 6, 150, 'USD', ST_SetSRID(ST_Point(4.50, 51.22), 4326), '2026-01-03 10:00Z', 8, 'B'),
+  (4, 'Boat', NULL, 'boat', 2, 9000, 'JPY', ST_SetSRID(ST_Point(179.9, -16.5), 4326), '2026-01-04 10:00Z', 9, 'F'),
+  (5, 'Hut', 'On the other side', 'boat', NULL, NULL, 'EUR', ST_SetSRID(ST_Point(-179.9, -16.5), 4326), '2026-01-05 10:00Z', 9, 'F'),
+  (6, 'Station', 'At the pole', 'house', 20, 50, NULL, ST_SetSRID(ST_Point(12, 89.9), 4326), '2026-01-06 10:00Z', 9, NULL),
+  (7, 'Coast road', 'A line along the sea', 'road', 0, 1, 'EUR', ST_GeomFromText('LINESTRING(4.3 51.2, 4.6 51.2)', 4326), '2026-01-07 10:00Z', 8, 'A'),
+  (8, 'Park', 'An area', 'park', 0, 2, 'EUR', ST_GeomFromText('POLYGON((4.44 51.24, 4.46 51.24, 4.46 51.26, 4.44 51.26, 4.44 51.24))', 4326), '2026-01-08 10:00Z', 8, 'A'),
+  (9, 'Nowhere', 'No place, no price', 'room', 1, NULL, NULL, NULL, '2026-01-09 10:00Z', NULL, NULL);
+SELECT itemize.define('stay', 'searching.stay', fields => '{id,name,beds,host}', text => '{"name": "A", "about": "B"}',
+  language => 'en', location => 'place', price => 'price', currency => 'currency', facets => '{kind}', changed => 'changed',
+  owner => 'host', parent => 'city', read => 'everyone');
+CREATE INDEX ON stay USING gin ((itemize.document('en', 'AB', name, about)));
+CREATE INDEX ON stay USING gist ((place::geography));
+CREATE INDEX ON stay (currency, price);
+SELECT itemize.set_rates('{"USD": 1.25, "JPY": 150}', '2026-01-01', 'test');
+
+-- Words: the better row first; all must match, else any do, and what is excluded stays away.
+SELECT key, score > 0 AS scored, relaxed, headline FROM itemize.search('stay', 'sea view');
+SELECT key, relaxed FROM itemize.search('stay', 'sea submarine', order_by => 'key');
+SELECT key, relaxed FROM itemize.search('stay', 'sea submarine -garden', order_by => 'key');
+SELECT count(*) FROM itemize.search('stay', 'submarine');
+SELECT count(*) FROM itemize.search('stay', '!!!');
+SELECT count(*) FROM itemize.search('stay', '  ');
+SELECT key, score, headline FROM itemize.search('stay', '', order_by => 'relevance', max_rows => 1);
+
+-- Places: around a point, in metres on the sphere; rows without one come last.
+SELECT key, round(distance) AS metres FROM itemize.search('stay', near => ST_Point(4.40, 51.22), max_rows => 9);
+SELECT key, abs(distance - ST_Distance(s.place::geography, ST_Point(4.40, 51.22)::geography, false)) < 1e-6 AS same
+FROM itemize.search('stay', near => ST_Point(4.40, 51.22), within => 10000) f JOIN stay s ON s.id::text = f.key ORDER BY 1;
+SELECT key FROM itemize.search('stay', 'sea', near => ST_Point(4.40, 51.22), within => 1000);
+SELECT key, round(distance) AS metres FROM itemize.search('stay', near => ST_Point(-168, 90), within => 50000);
+SELECT key FROM itemize.search('stay', near => ST_Point(180, -16.5), within => 20000, order_by => 'key');
+SELECT key FROM itemize.search('stay', near => ST_Point(4.40, 51.22), within => 0);
+-- A box: its edges belong to it; lines and polygons that touch it; over the antimeridian; the poles; the whole earth.
+SELECT key FROM itemize.search('stay', bbox => '{4.40,51.21,4.41,51.22}');
+SELECT key FROM itemize.search('stay', bbox => '{4.35,51.1,4.38,51.3}');
+SELECT key FROM itemize.search('stay', bbox => '{4.445,51.245,4.455,51.255}');
+SELECT key FROM itemize.search('stay', bbox => '{179,-17,-179,-16}');
+SELECT key FROM itemize.search('stay', bbox => '{-179,-17,179,-16}');
+SELECT key FROM itemize.search('stay', bbox => '{-180,80,180,90}');
+SELECT key FROM itemize.search('stay', bbox => '{-180,-90,180,90}');
+SELECT key FROM itemize.search('stay', bbox => '{4.4,51.22,4.4,51.22}');
+-- A polygon.
+SELECT key FROM itemize.search('stay', area => ST_MakeEnvelope(4.39, 51.19, 4.42, 51.23, 4326));
+SELECT key FROM itemize.search('stay', area => ST_GeomFromText('POLYGON((0 89, 90 85, 179 89, 0 89.95, 0 89))'));
+-- Another SRID is transformed; none is taken for degrees.
+SELECT key, round(distance) AS metres FROM itemize.search('stay', near => ST_Transform(ST_SetSRID(ST_Point(4.40, 51.22), 4326), 3857), max_rows => 2);
+-- What is no place; details are PostGIS's.
+\set VERBOSITY terse
+SELECT * FROM itemize.search('stay', near => ST_Point(51.22, 94.40));
+SELECT * FROM itemize.search('stay', near => ST_Point(181, 0));
+SELECT * FROM itemize.search('stay', near => ST_Point('NaN', 0));
+SELECT * FROM itemize.search('stay', near => ST_GeomFromText('POINT EMPTY'));
+SELECT * FROM itemize.search('stay', near => ST_GeomFromText('CIRCULARSTRING(0 0, 1 1, 2 0)'));
+SELECT * FROM itemize.search('stay', near => ST_SetSRID(ST_Point(1, 1), 888888));
+SELECT * FROM itemize.search('stay', within => 5);
+SELECT * FROM itemize.search('stay', near => ST_Point(0, 0), within => -1);
+SELECT * FROM itemize.search('stay', near => ST_Point(0, 0), within => 'NaN');
+SELECT * FROM itemize.search('stay', bbox => '{1,2,3}');
+SELECT * FROM itemize.search('stay', bbox => '{1,2,3,NULL}');
+SELECT * FROM itemize.search('stay', bbox => '{0,10,1,5}');
+SELECT * FROM itemize.search('stay', bbox => '{0,0,200,5}');
+SELECT * FROM itemize.search('stay', area => ST_Point(0, 0));
+SELECT * FROM itemize.search('stay', area => ST_GeomFromText('POLYGON((0 0, 1 1, 1 0, 0 1, 0 0))'));
+SELECT * FROM itemize.search('stay', area => ST_MakeEnvelope(-100, 0, 100, 10));
+SELECT * FROM itemize.search('stay', near => (SELECT ST_Collect(ST_Point(i % 180, 0)) FROM generate_series(1, 10001) i));
+\set VERBOSITY default
+
+-- Prices in the visitor's currency.
+SELECT key, price FROM itemize.search('stay', price_min => 60, price_max => 150, currency => 'EUR');
+SELECT key, price FROM itemize.search('stay', price_max => 100, currency => 'USD', order_by => 'price');
+SELECT key, price FROM itemize.search('stay', currency => 'EUR', order_by => 'price.desc');
+SELECT key, price FROM itemize.search('stay', currency => 'EUR', order_by => 'price.nullsfirst', max_rows => 4);
+SELECT * FROM itemize.search('stay', price_max => 100);
+SELECT * FROM itemize.search('stay', price_max => 'NaN', currency => 'EUR');
+
+-- Filters, times, owner, parent, together.
+SELECT key FROM itemize.search('stay', filters => '{"kind": {"in": ["house", "boat"]}, "beds": {"gte": 4}}');
+SELECT key FROM itemize.search('stay', since => '2026-01-03 10:00Z', until => '2026-01-06 10:00Z');
+SELECT key FROM itemize.search('stay', owner => '7');
+SELECT key FROM itemize.search('stay', parent => 'A', owner => '8', order_by => 'beds.desc,key.desc');
+SELECT key FROM itemize.search('stay', 'sea', near => ST_Point(4.40, 51.22), within => 10000, price_max => 100, currency => 'EUR', filters => '{"kind": "room"}', owner => '7', parent => 'A', since => '2026-01-01Z');
+SELECT * FROM itemize.search('stay', owner => 'seven');
+
+-- Orders.
+SELECT string_agg(key, ',') FROM itemize.search('stay', order_by => 'beds');
+SELECT string_agg(key, ',') FROM itemize.search('stay', order_by => 'beds.desc');
+SELECT string_agg(key, ',') FROM itemize.search('stay', order_by => 'beds.desc.nullsfirst');
+SELECT string_agg(key, ',') FROM itemize.search('stay', order_by => 'kind.desc, beds.asc');
+SELECT string_agg(key, ',') FROM itemize.search('stay', order_by => 'changed.desc', max_rows => 3);
+SELECT string_agg(key, ',') FROM itemize.search('stay', near => ST_Point(4.40, 51.22), order_by => 'distance.desc');
+SELECT string_agg(key, ',') FROM itemize.search('stay', order_by => '"kind"');
+SELECT * FROM itemize.search('stay', order_by => 'distance');
+SELECT * FROM itemize.search('stay', order_by => 'secret');
+SELECT * FROM itemize.search('stay', order_by => 'about');
+SELECT * FROM itemize.search('stay', order_by => 'kind.up');
+SELECT * FROM itemize.search('stay', order_by => repeat('x', 2000));
+SELECT * FROM itemize.search('stay', max_rows => 0);
+SELECT * FROM itemize.search('stay', max_rows => 1001);
+SELECT * FROM itemize.search('stay', max_rows => NULL);
+SELECT * FROM itemize.search(NULL);
+SELECT * FROM itemize.search('nothing');
+SELECT * FROM itemize.search('stay', repeat('x', 65537));
+
+-- Counts.
+SELECT * FROM itemize.search_count('stay', 'sea');
+SELECT * FROM itemize.search_count('stay', 'sea submarine', exact => true);
+SELECT * FROM itemize.search_count('stay', 'submarine');
+SELECT * FROM itemize.search_count('stay', near => ST_Point(4.40, 51.22), within => 10000, filters => '{"kind": "house"}');
+
+-- A type without words, place, price and the like.
+CREATE TABLE plain (a integer, b text, v text, PRIMARY KEY (b, a));
+INSERT INTO plain VALUES (1, 'x,y', 'one'), (2, 'x', 'two'), (1, 'x', NULL);
+SELECT itemize.define('plain', 'searching.plain', fields => '{v}', read => 'everyone');
+SELECT key, score, distance, price, headline, relaxed FROM itemize.search('plain');
+SELECT key FROM itemize.search('plain', order_by => 'v.desc');
+SELECT * FROM itemize.search('plain', 'x');
+SELECT * FROM itemize.search('plain', near => ST_Point(0, 0));
+SELECT * FROM itemize.search('plain', bbox => '{0,0,1,1}');
+SELECT * FROM itemize.search('plain', price_min => 1);
+SELECT * FROM itemize.search('plain', since => now());
+SELECT * FROM itemize.search('plain', owner => 'x');
+SELECT * FROM itemize.search('plain', order_by => 'price');
+
+-- Found in its own transaction, and gone with it.
+BEGIN;
+INSERT INTO stay VALUES (10, 'Lighthouse', 'sea', 'house', 1, 70, 'EUR', ST_SetSRID(ST_Point(4.40, 51.22), 4326), now(), 7, 'A');
+SELECT key FROM itemize.search('stay', 'lighthouse');
+UPDATE stay SET name = 'Beacon' WHERE id = 10;
+SELECT key FROM itemize.search('stay', 'lighthouse');
+SELECT key FROM itemize.search('stay', 'beacon');
+ROLLBACK;
+SELECT count(*) FROM itemize.search('stay', 'beacon');
+
+-- Who sees what.
+CREATE ROLE search_role;
+CREATE ROLE search_stranger;
+GRANT USAGE ON SCHEMA searching TO search_role;
+GRANT SELECT ON stay TO search_role;
+SET ROLE search_stranger;
+SELECT count(*) FROM itemize.search('stay', 'sea');
+RESET ROLE;
+SELECT itemize.define('stay', 'searching.stay', fields => '{id,name,beds,host}', text => '{"name": "A", "about": "B"}',
+  language => 'en', location => 'place', price => 'price', currency => 'currency', facets => '{kind}', changed => 'changed',
+  owner => 'host', parent => 'city', read => 'nobody', replace => true);
+SET ROLE search_stranger;
+SELECT count(*) FROM itemize.search('stay', 'sea');
+SELECT * FROM itemize.search_count('stay', 'sea');
+RESET ROLE;
+GRANT USAGE ON SCHEMA searching TO search_stranger;
+SET ROLE search_stranger;
+SELECT count(*) FROM itemize.search('stay', 'sea');
+SET ROLE search_role;
+SELECT string_agg(key, ',' ORDER BY key) FROM itemize.search('stay', 'sea');
+SET request.jwt.claims = '{"sub": "somebody"}';
+SELECT count(*) FROM itemize.search('stay', 'sea');
+SELECT * FROM itemize.search_count('stay', 'sea');
+SELECT * FROM itemize.explain_search('stay', 'sea');
+RESET request.jwt.claims;
+RESET ROLE;
+ALTER TABLE stay ENABLE ROW LEVEL SECURITY;
+CREATE POLICY of_host ON stay TO search_role USING (host = 8);
+SET ROLE search_role;
+SELECT string_agg(key, ',' ORDER BY key) FROM itemize.search('stay', 'sea');
+SELECT * FROM itemize.search_count('stay', exact => true);
+SELECT count(*) FROM itemize.search('stay', 'garden');
+RESET ROLE;
+SELECT itemize.define('stay', 'searching.stay', fields => '{id,name,beds,host}', text => '{"name": "A", "about": "B"}',
+  language => 'en', location => 'place', price => 'price', currency => 'currency', facets => '{kind}', changed => 'changed',
+  owner => 'host', parent => 'city', read => 'everyone', replace => true);
+SET ROLE search_role;
+SELECT string_agg(key, ',' ORDER BY key) FROM itemize.search('stay', 'sea');
+SET request.jwt.claims = '{"sub": "somebody"}';
+SELECT string_agg(key, ',' ORDER BY key) FROM itemize.search('stay', 'sea');
+RESET request.jwt.claims;
+-- Objects of the caller's with well-known names are not taken for those that a search means.
+RESET ROLE;
+GRANT CREATE ON SCHEMA searching TO search_role;
+SET ROLE search_role;
+CREATE FUNCTION searching.document(text, text, VARIADIC text[]) RETURNS tsvector LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'taken'; END $$;
+CREATE FUNCTION searching.mine(integer, integer) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'taken'; END $$;
+CREATE OPERATOR searching.= (LEFTARG = integer, RIGHTARG = integer, FUNCTION = searching.mine);
+CREATE OPERATOR searching.> (LEFTARG = integer, RIGHTARG = integer, FUNCTION = searching.mine);
+SET search_path = searching, pg_catalog, public;
+SELECT string_agg(key, ',') FROM itemize.search('stay', 'sea', owner => '7', order_by => 'beds');
+SELECT current_user, current_setting('search_path');
+RESET ROLE;
+SET search_path = searching, public;
+
+-- A NOTICE for what is missing.
+DROP INDEX stay_document_idx, stay_currency_price_idx;
+SET client_min_messages = notice;
+SELECT key FROM itemize.search('stay', 'sea view', near => ST_Point(4.40, 51.22), price_max => 100, currency => 'EUR');
+SET client_min_messages = warning;
+
+SELECT bool_and(itemize.undefine(type)) FROM itemize.definitions WHERE source LIKE 'searching.%';
+DELETE FROM itemize.currency_rate WHERE source = 'test';
+DROP SCHEMA searching CASCADE;
+DROP ROLE search_role, search_stranger;
