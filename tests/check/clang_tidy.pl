@@ -1,9 +1,11 @@
 # Runs clang-tidy over the sources, two at a time. A file whose own text, included headers of the house, compiler flags
-# and .clang-tidy have not changed since it was found clean is not read again (stamps in build/tidy).
+# and .clang-tidy have not changed since it was found clean by the same clang-tidy and under the same installed headers
+# is not read again. The stamps that tell are kept with the user's caches, as a compiler cache is, for all work trees:
+# $XDG_CACHE_HOME/itemize/tidy.
 use strict;
 use warnings;
 
-use Cwd qw(realpath);
+use Cwd qw(getcwd realpath);
 use Digest::SHA qw(sha256_hex);
 use File::Basename qw(dirname);
 use File::Path qw(make_path);
@@ -14,7 +16,10 @@ use constant JOBS => 2;
 
 # Where a quoted include is looked up, after the directory of the file itself.
 my @include_roots = qw(extension/include extension/src sidecar/src tests/faults);
-my $stamps        = 'build/tidy';
+my $stamps        = ($ENV{XDG_CACHE_HOME} // ($ENV{HOME} // 'build') . '/.cache') . '/itemize/tidy';
+my $logs          = 'build/tidy';
+my $tree          = getcwd();
+my $installed     = qx{clang-tidy --version} . qx{dpkg-query -W 'lib*-dev' 'postgresql-server-dev-*' 2>/dev/null};
 
 sub text_of
 {
@@ -41,7 +46,9 @@ sub stamp_of
 {
 	my ($unit, $config) = @_;
 	closure($unit->{file}, \my %files);
-	return "$stamps/" . sha256_hex(join("\0", $config, $unit->{command}, map { $_, text_of($_) } sort keys %files));
+	# Where the work tree lies says nothing about the source.
+	my $command = $unit->{command} =~ s/\Q$tree\E/./gr;
+	return sha256_hex(join("\0", $config, $installed, $command, map { $_, text_of($_) } sort keys %files));
 }
 
 # GoogleTest's macros cost the path-sensitive analyzer half a minute a file, and the sanitizers run every path of a test.
@@ -66,9 +73,9 @@ my %built = map { $_->{file} => 1 } @units;
 my @unbuilt = grep { !$built{$_} } split /\n/, qx{find extension/src sidecar/src tests/unit -name '*.cpp'};
 print "not part of any build: $_\n" for @unbuilt;
 
-make_path($stamps);
+make_path($stamps, $logs);
 my $config = text_of('.clang-tidy');
-my @todo   = grep { $_->{stamp} = stamp_of($_, $config); !-e $_->{stamp} } @units;
+my @todo   = grep { $_->{stamp} = stamp_of($_, $config); !-e "$stamps/$_->{stamp}" } @units;
 my (%running, @bad);
 while (@todo || %running)
 {
@@ -78,7 +85,7 @@ while (@todo || %running)
 		my $pid  = fork() // die "fork: $!\n";
 		if ($pid == 0)
 		{
-			open(STDOUT, '>', "$unit->{stamp}.log") or die;
+			open(STDOUT, '>', "$logs/$unit->{stamp}.log") or die;
 			open(STDERR, '>&', \*STDOUT) or die;
 			# Flags of g++ that clang does not know are no finding.
 			exec('clang-tidy', '--quiet', '-p', $unit->{database}, '--extra-arg=-Wno-unknown-warning-option',
@@ -89,9 +96,9 @@ while (@todo || %running)
 	}
 	my $pid  = wait();
 	my $unit = delete $running{$pid} or next;
-	if ($? == 0) { open(my $stamp, '>', $unit->{stamp}) or die "$unit->{stamp}: $!\n" }
-	else { push @bad, $unit; print text_of("$unit->{stamp}.log") }
-	unlink "$unit->{stamp}.log";
+	if ($? == 0) { open(my $stamp, '>', "$stamps/$unit->{stamp}") or die "$stamps/$unit->{stamp}: $!\n" }
+	else { push @bad, $unit; print text_of("$logs/$unit->{stamp}.log") }
+	unlink "$logs/$unit->{stamp}.log";
 }
 printf "%d sources, %d with findings\n", scalar(@units), scalar(@bad);
 exit(@bad || @unbuilt ? 1 : 0);
