@@ -35,3 +35,43 @@ COMMENT ON FUNCTION @extschema@.document(text, text, text[])
 CREATE FUNCTION @extschema@.query(query text, lang text DEFAULT NULL) RETURNS tsquery
 LANGUAGE c STABLE PARALLEL SAFE COST 100 AS 'MODULE_PATHNAME', 'itemize_query';
 COMMENT ON FUNCTION @extschema@.query(text, text) IS 'what a visitor typed, for itemize.document(...) @@ itemize.query(...)';
+
+CREATE TABLE @extschema@.synonym (
+  tag     text COLLATE "C" NOT NULL CHECK (tag OPERATOR(pg_catalog.~) '^[a-z0-9]+(-[a-z0-9]+)*$'
+                                           AND pg_catalog.octet_length(tag) OPERATOR(pg_catalog.<) 64),
+  word    text COLLATE "C" NOT NULL CHECK (pg_catalog.octet_length(word) OPERATOR(pg_catalog.<=) 512),
+  synonym text COLLATE "C" NOT NULL CHECK (pg_catalog.octet_length(synonym) OPERATOR(pg_catalog.<=) 512),
+  one_way boolean NOT NULL DEFAULT false,
+  CONSTRAINT synonym_pkey PRIMARY KEY (tag, word, synonym)
+);
+COMMENT ON TABLE @extschema@.synonym IS 'words that queries look for as well, by language tag; und: in every language';
+COMMENT ON COLUMN @extschema@.synonym.one_way IS 'who looks for the word finds the synonym, but not the other way round';
+GRANT SELECT ON @extschema@.synonym TO PUBLIC;
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.synonym', '');
+
+CREATE FUNCTION @extschema@.add_language(tag text, configuration text) RETURNS void
+LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'itemize_add_language';
+COMMENT ON FUNCTION @extschema@.add_language(text, text) IS 'has the words of a language read by a text search configuration';
+
+CREATE FUNCTION @extschema@.remove_language(tag text) RETURNS boolean
+LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'itemize_remove_language';
+COMMENT ON FUNCTION @extschema@.remove_language(text) IS 'takes back itemize.add_language; false when there was nothing to take back';
+
+CREATE FUNCTION @extschema@.add_synonym(tag text, word text, synonym text, one_way boolean DEFAULT false) RETURNS void
+LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'itemize_add_synonym';
+COMMENT ON FUNCTION @extschema@.add_synonym(text, text, text, boolean) IS 'makes queries for one word find the other';
+
+CREATE FUNCTION @extschema@.remove_synonym(tag text, word text, synonym text) RETURNS boolean
+LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'itemize_remove_synonym';
+COMMENT ON FUNCTION @extschema@.remove_synonym(text, text, text) IS 'takes back itemize.add_synonym; false when there was nothing to take back';
+
+-- Whoever changes the tables, by whatever statement. Always, as a restore may run with session_replication_role = replica.
+CREATE FUNCTION @extschema@.languages_changed() RETURNS trigger
+LANGUAGE c AS 'MODULE_PATHNAME', 'itemize_languages_changed';
+COMMENT ON FUNCTION @extschema@.languages_changed() IS 'trigger: sessions forget what they keep of the languages and synonyms';
+CREATE TRIGGER languages_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON @extschema@.language
+  FOR EACH STATEMENT EXECUTE FUNCTION @extschema@.languages_changed();
+ALTER TABLE @extschema@.language ENABLE ALWAYS TRIGGER languages_changed;
+CREATE TRIGGER languages_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON @extschema@.synonym
+  FOR EACH STATEMENT EXECUTE FUNCTION @extschema@.languages_changed();
+ALTER TABLE @extschema@.synonym ENABLE ALWAYS TRIGGER languages_changed;

@@ -15,6 +15,7 @@
 #include "search/text/markers.hpp"
 #include "search/text/query_expression.hpp"
 #include "search/text/query_scope.hpp"
+#include "search/text/query_synonyms.hpp"
 #include "search/text/query_syntax.hpp"
 #include "search/text/query_words.hpp"
 
@@ -35,8 +36,10 @@ using Words = std::vector<QueryWord>;
 
 class Compiler {
 public:
-  Compiler(const QuerySyntax &syntax, const std::vector<Words> &words, const QueryScope &scope)
-      : syntax_(syntax), words_(words), scope_(scope), all_(scope.analyzers.size(), true) {}
+  Compiler(const QuerySyntax &syntax, const std::vector<Words> &words,
+           const std::vector<std::vector<Alternative>> &alternatives, const QueryScope &scope)
+      : syntax_(syntax), words_(words), alternatives_(alternatives), scope_(scope), all_(scope.analyzers.size(), true) {
+  }
 
   [[nodiscard]] Expression Strict() const {
     if (syntax_.root == QuerySyntax::kNothing) return {};
@@ -163,30 +166,49 @@ private:
   }
 
   /// A word, or words that belong together: "…", e-mail, a/b, 東京.
-  [[nodiscard]] Expression Leaf(int node, const std::vector<bool> &languages) const {
-    const Words &words = words_[static_cast<std::size_t>(node)];
-    int const field = Node(node).field;
+  [[nodiscard]] Expression Together(const Words &words, const std::vector<bool> &languages, int field) const {
     std::vector<const QueryWord *> parts;
     const QueryWord *joined = nullptr;
-    int wholes = 0;
-    for (std::size_t i = 0; i < words.size(); ++i) {
-      const QueryWord &word = words[i];
+    int joins = 0;
+    for (const QueryWord &word : words) {
       if (word.kind == TokenKind::kJoined) {
         joined = &word;
-        ++wholes;
+        ++joins;
         continue;
       }
       // A date stands for its parts, which come before it.
-      if (word.kind == TokenKind::kNumber) {
-        while (!parts.empty() && parts.back()->position >= word.position)
-          parts.pop_back();
-      }
+      while (word.kind == TokenKind::kNumber && !parts.empty() && parts.back()->position >= word.position)
+        parts.pop_back();
       parts.push_back(&word);
     }
     Expression phrase = Phrase(parts, languages, field);
-    bool const is_one_word = wholes == 1 && words.front().position == joined->position && &words.back() == joined;
+    bool const is_one_word = joins == 1 && words.front().position == joined->position && &words.back() == joined;
     if (!is_one_word) return phrase;
     return Combine(ExpressionKind::kAny, Pair(std::move(phrase), Word(*joined, languages, field)));
+  }
+
+  /// A node's words, or the synonyms of as many nodes from it on.
+  [[nodiscard]] Expression WithSynonyms(Expression words, int node, std::size_t nodes,
+                                        const std::vector<bool> &languages) const {
+    std::vector<Expression> ways;
+    ways.push_back(std::move(words));
+    for (const Alternative &alternative : alternatives_[static_cast<std::size_t>(node)]) {
+      if (alternative.nodes == nodes) ways.push_back(Together(alternative.words, languages, Node(node).field));
+    }
+    return Combine(ExpressionKind::kAny, std::move(ways));
+  }
+
+  [[nodiscard]] Expression Leaf(int node, const std::vector<bool> &languages) const {
+    return WithSynonyms(Together(words_[static_cast<std::size_t>(node)], languages, Node(node).field), node, 1,
+                        languages);
+  }
+
+  /// How many nodes the longest synonym from a node on stands for.
+  [[nodiscard]] std::size_t LongestAlternative(int node) const {
+    std::size_t longest = 1;
+    for (const Alternative &alternative : alternatives_[static_cast<std::size_t>(node)])
+      longest = std::max(longest, alternative.nodes);
+    return longest;
   }
 
   // --- the tree
@@ -196,8 +218,15 @@ private:
     if (syntax.kind == QueryNodeKind::kWords) return Leaf(node, languages);
     std::vector<Expression> children;
     children.reserve(syntax.children.size());
-    for (int const child : syntax.children)
-      children.push_back(Build(child, languages));
+    for (std::size_t i = 0; i < syntax.children.size();) {
+      int const child = syntax.children[i];
+      std::size_t const nodes = syntax.kind == QueryNodeKind::kAll ? LongestAlternative(child) : 1;
+      std::vector<Expression> row;
+      for (std::size_t in_row = 0; in_row < nodes; ++in_row, ++i)
+        row.push_back(Build(syntax.children[i], languages));
+      Expression together = Combine(ExpressionKind::kAll, std::move(row));
+      children.push_back(nodes == 1 ? std::move(together) : WithSynonyms(std::move(together), child, nodes, languages));
+    }
     switch (syntax.kind) {
     case QueryNodeKind::kNot: return MakeNot(std::move(children.front()));
     case QueryNodeKind::kAny: return Combine(ExpressionKind::kAny, std::move(children));
@@ -210,8 +239,11 @@ private:
     const QueryNode &syntax = Node(node);
     if (syntax.kind == QueryNodeKind::kNot) return;
     if (syntax.kind == QueryNodeKind::kWords) {
+      int const field = in_fields ? syntax.field : QueryNode::kAnyField;
       for (const QueryWord &word : words_[static_cast<std::size_t>(node)])
-        wanted.push_back(Word(word, all_, in_fields ? syntax.field : QueryNode::kAnyField));
+        wanted.push_back(Word(word, all_, field));
+      for (const Alternative &alternative : alternatives_[static_cast<std::size_t>(node)])
+        wanted.push_back(Together(alternative.words, all_, field));
     }
     for (int const child : syntax.children)
       CollectWanted(child, in_fields, wanted);
@@ -229,6 +261,7 @@ private:
 
   const QuerySyntax &syntax_;
   const std::vector<Words> &words_;
+  const std::vector<std::vector<Alternative>> &alternatives_;
   const QueryScope &scope_;
   std::vector<bool> all_;
 };
@@ -245,7 +278,8 @@ CompiledQuery Compile(const QueryScope &scope, std::string_view query) {
     names.push_back(field.name);
   QuerySyntax const syntax = ParseQuery(query, names);
   std::vector<Words> const words = ReadQueryWords(query, syntax, scope.analyzers);
-  Compiler const compiler(syntax, words, scope);
+  std::vector<std::vector<Alternative>> const alternatives = FindAlternatives(syntax, words, scope);
+  Compiler const compiler(syntax, words, alternatives, scope);
   CompiledQuery compiled = {};
   compiled.strict = WriteTsquery(compiler.Strict());
   compiled.relaxed = WriteTsquery(compiler.Relaxed());

@@ -17,6 +17,7 @@ void AddAnalyzer(QueryScope &scope, const Analyzer *analyzer) {
 }
 
 void AddLanguage(QueryScope &scope, const char *tag) {
+  if (tag != nullptr) scope.languages.emplace_back(tag);
   AddAnalyzer(scope, FindAnalyzer(tag, tag == nullptr ? 0 : static_cast<int>(std::strlen(tag))));
 }
 

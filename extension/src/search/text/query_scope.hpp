@@ -21,6 +21,7 @@ struct QueryField {
 struct QueryScope {
   std::vector<QueryField> fields;
   std::vector<const Analyzer *> analyzers; ///< not empty, each once
+  std::vector<std::string> languages;      ///< tags whose synonyms count; empty: those of all
 };
 
 /// Without `lang`: the definition's language, or with a language in each row all that there are.

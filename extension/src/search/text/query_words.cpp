@@ -113,4 +113,8 @@ std::vector<std::vector<QueryWord>> ReadQueryWords(std::string_view query, const
   return words;
 }
 
+std::vector<QueryWord> ReadWords(std::string_view content, const std::vector<const Analyzer *> &analyzers) {
+  return WordReader(content, analyzers).Read(0, content.size());
+}
+
 } // namespace itemize

@@ -39,4 +39,7 @@ struct QueryWord {
 std::vector<std::vector<QueryWord>> ReadQueryWords(std::string_view query, const QuerySyntax &syntax,
                                                    const std::vector<const Analyzer *> &analyzers);
 
+/// The words of a text.
+std::vector<QueryWord> ReadWords(std::string_view content, const std::vector<const Analyzer *> &analyzers);
+
 } // namespace itemize
