@@ -21,7 +21,7 @@ Problem FindSearchColumnProblem(Relation table, AttrNumber column, ColumnPurpose
 bool IsTextType(Oid type);
 
 /// A well-formed language tag (BCP 47, RFC 5646 section 2.1) as far as its shape goes: a primary language of 2 or 3
-/// letters, then subtags of 1 to 8 letters and digits. Plain C++.
+/// letters, then subtags of 1 to 8 letters and digits.
 bool IsLanguageTag(const char *tag);
 
 /// Three capital letters (ISO 4217).

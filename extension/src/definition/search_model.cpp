@@ -131,6 +131,7 @@ SearchDefinition *ReadRows(const char *type, Snapshot snapshot) {
   auto *const definition = static_cast<SearchDefinition *>(palloc0(sizeof(SearchDefinition)));
   definition->item = *item;
   ReadSearchColumns(catalog, *definition, snapshot);
+  if (definition->currency == nullptr && definition->currency_column == nullptr) definition->price = nullptr;
   if (definition->language == nullptr && definition->language_column == nullptr) definition->language = kNoLanguage;
   return definition;
 }
