@@ -61,7 +61,7 @@ SELECT wrong, code, error, hint FROM unnest(ARRAY[
   $$text => '["sizes"]'$$, $$language => 'en'$$, $$text => '"name"', language => 'lnag'$$, $$text => '"name"', language => 'beds'$$,
   $$location => 'name'$$, $$location => 'shape'$$, $$location => 'shape3857'$$, $$price => 'price'$$, $$currency => 'EUR'$$,
   $$price => 'precise', currency => 'EUR'$$, $$price => 'name', currency => 'EUR'$$, $$price => 'price', currency => 'eur'$$,
-  $$price => 'price', currency => 'beds'$$, $$facets => '{}'$$, $$facets => '{extra}'$$, $$facets => '{beds,beds}'$$, $$owner => 'extra'$$,
+  $$price => 'price', currency => 'EUX'$$, $$price => 'price', currency => 'beds'$$, $$facets => '{}'$$, $$facets => '{extra}'$$, $$facets => '{beds,beds}'$$, $$owner => 'extra'$$,
   $$parent => ''$$, $$changed => 'name'$$, $$changed => 'ctid'$$]) AS wrong, LATERAL refused($$'listing', 'listing', fields => '{id}', replace => true, $$ || wrong);
 \pset format aligned
 
@@ -180,6 +180,8 @@ SELECT indexes_of($$SELECT FROM stay WHERE itemize.document('en', 'A', title) @@
 -- build => true builds small tables itself, and of larger ones says so.
 SELECT itemize.define('every_type', 'every_type', fields => '{id}', text => '["a","b"]', price => 'c', currency => 'j', location => 'i', build => true);
 SELECT purpose, state FROM itemize.search_indexes('every_type');
+SELECT indexes_of($$SELECT FROM every_type WHERE ST_DWithin(i::geography, ST_Point(4.4, 51.2)::geography, 5000, false)$$);
+SELECT indexes_of($$SELECT FROM every_type WHERE j::text = 'EUR' AND c::numeric BETWEEN 10 AND 20.5$$);
 DROP TABLE stay;
 CREATE TABLE stay (id int, day date, title text, PRIMARY KEY (id, day)) PARTITION BY RANGE (day);
 CREATE TABLE stay_2026 PARTITION OF stay FOR VALUES FROM ('2026-01-01') TO ('2027-01-01');

@@ -158,8 +158,8 @@ SearchColumns ResolveSearch(FunctionCallInfo fcinfo, Relation table) {
   }
   (void)AddColumn(fcinfo, table, kDefineLocation, ColumnPurpose::kLocation, search);
   bool const has_price = AddColumn(fcinfo, table, kDefinePrice, ColumnPurpose::kPrice, search);
-  bool const has_currency = AddColumnOrConstant(fcinfo, table, kDefineCurrency, ColumnPurpose::kCurrency,
-                                                IsCurrencyCode, "a currency code of ISO 4217 such as EUR", search);
+  bool const has_currency = AddColumnOrConstant(fcinfo, table, kDefineCurrency, ColumnPurpose::kCurrency, IsCurrency,
+                                                "a code that itemize.currency has, such as EUR", search);
   if (has_price && !has_currency) {
     RefuseAlone("price", "currency",
                 "Name the column that has each price's currency, or the one currency of all, as in currency => 'EUR'.");

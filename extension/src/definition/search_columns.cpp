@@ -9,6 +9,7 @@
 
 extern "C" {
 #include "catalog/pg_attribute.h"
+#include "catalog/pg_collation.h"
 #include "catalog/pg_type.h"
 #include "parser/parse_coerce.h"
 #include "utils/typcache.h"
@@ -17,6 +18,9 @@ extern "C" {
 namespace itemize {
 
 namespace {
+
+/// The column of itemize.currency (sql/82_currency.sql).
+constexpr AttrNumber kCurrencyCode = 1;
 
 bool IsLetter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 bool IsLetterOrDigit(char c) { return IsLetter(c) || (c >= '0' && c <= '9'); }
@@ -133,11 +137,19 @@ bool IsLanguageTag(const char *tag) {
   }
 }
 
-bool IsCurrencyCode(const char *code) {
-  for (int i = 0; i < 3; ++i) {
-    if (code[i] < 'A' || code[i] > 'Z') return false;
-  }
-  return code[3] == '\0';
+bool IsCurrency(const char *code) {
+  DefinitionCatalog catalog;
+  if (!LookUpDefinitionCatalog(catalog)) return false;
+  Oid const index = get_relname_relid("currency_pkey", catalog.schema);
+  Relation const currencies = table_open(get_relname_relid("currency", catalog.schema), AccessShareLock);
+  ScanKeyData key;
+  ScanKeyInit(&key, kCurrencyCode, BTEqualStrategyNumber, F_TEXTEQ, CStringGetTextDatum(code));
+  key.sk_collation = C_COLLATION_OID;
+  SysScanDesc scan = systable_beginscan(currencies, index, true, nullptr, 1, &key);
+  bool const found = HeapTupleIsValid(systable_getnext(scan));
+  systable_endscan(scan);
+  table_close(currencies, AccessShareLock);
+  return found;
 }
 
 Problem FindSearchColumnProblem(Relation table, AttrNumber column, ColumnPurpose purpose) {

@@ -24,7 +24,7 @@ bool IsTextType(Oid type);
 /// letters, then subtags of 1 to 8 letters and digits.
 bool IsLanguageTag(const char *tag);
 
-/// Three capital letters (ISO 4217).
-bool IsCurrencyCode(const char *code);
+/// Whether itemize.currency has it.
+bool IsCurrency(const char *code);
 
 } // namespace itemize
