@@ -206,7 +206,16 @@ SET ROLE regress_itemize_owner;
 CREATE TABLE owned (id int PRIMARY KEY, title text);
 SELECT itemize.define('owned', 'owned', fields => '{title}', text => '"title"', language => 'en', build => true);
 SELECT purpose, state FROM itemize.search_indexes('owned');
+-- Asking runs nothing of the table's owner.
+CREATE FUNCTION mine() RETURNS tsvector LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RAISE NOTICE 'run as %', current_user; RETURN ''; END $$;
+SET client_min_messages = warning;
+CREATE INDEX ON owned USING gin (mine());
+CREATE INDEX ON owned (title) WHERE mine() = '';
+ALTER TABLE owned ADD COLUMN theirs tsvector GENERATED ALWAYS AS (mine()) STORED;
+RESET client_min_messages;
 RESET ROLE;
+\c -
+SELECT purpose, state FROM itemize.search_indexes('owned');
 
 SET client_min_messages = warning;
 DROP SCHEMA searchable CASCADE;

@@ -15,7 +15,6 @@ extern "C" {
 #include "commands/defrem.h"
 #include "common/hashfn.h"
 #include "nodes/nodeFuncs.h"
-#include "optimizer/optimizer.h"
 #include "parser/parse_collate.h"
 #include "parser/parse_expr.h"
 #include "parser/parse_relation.h"
@@ -26,7 +25,10 @@ namespace itemize {
 
 namespace {
 
-/// The expression as an index of the table would have it (DefineIndex and RelationGetIndexExpressions).
+// Expressions are compared as the catalogs have them, parsed and no more: the planner's forms of them (as relcache
+// entries have) come of running functions of the table's owner as whoever asks, who may be a superuser.
+
+/// The expression as the catalog would have it as an index's or a generated column's.
 Node *ParseExpression(Relation table, const char *expression) {
   List *const statements = compat::ParseSql(psprintf("SELECT %s", expression));
   auto *const select = castNode(SelectStmt, linitial_node(RawStmt, statements)->stmt);
@@ -37,7 +39,7 @@ Node *ParseExpression(Relation table, const char *expression) {
   Node *const parsed = transformExpr(state, raw, EXPR_KIND_INDEX_EXPRESSION);
   assign_expr_collations(state, parsed);
   free_parsestate(state);
-  return eval_const_expressions(nullptr, parsed);
+  return parsed;
 }
 
 /// What an index has in a place: a column, or the next of its expressions.
@@ -84,13 +86,20 @@ const oidvector *IndexVector(HeapTuple tuple, AttrNumber column) {
   return reinterpret_cast<const oidvector *>(DatumGetPointer(value));
 }
 
+List *ExpressionsOf(HeapTuple tuple) {
+  bool is_null = false;
+  Datum const value = SysCacheGetAttr(INDEXRELID, tuple, Anum_pg_index_indexprs, &is_null);
+  return is_null ? NIL : static_cast<List *>(stringToNode(TextDatumGetCString(value)));
+}
+
 FoundIndex Check(Oid index_oid, const WantedIndex &wanted, Node *const *parsed, Oid method) {
   Relation const index = try_relation_open(index_oid, AccessShareLock);
   if (index == nullptr) return {IndexState::kMissing, InvalidOid};
   FoundIndex found = {IndexState::kMissing, InvalidOid};
   Form_pg_index const form = index->rd_index;
-  if (RelationGetForm(index)->relam == method && form->indislive && RelationGetIndexPredicate(index) == NIL) {
-    IndexKeys const keys = {form, RelationGetIndexExpressions(index),
+  if (RelationGetForm(index)->relam == method && form->indislive &&
+      heap_attisnull(index->rd_indextuple, Anum_pg_index_indpred, nullptr)) {
+    IndexKeys const keys = {form, ExpressionsOf(index->rd_indextuple),
                             IndexVector(index->rd_indextuple, Anum_pg_index_indclass),
                             IndexVector(index->rd_indextuple, Anum_pg_index_indcollation)};
     if (Serves(keys, wanted, parsed, method)) {
@@ -224,7 +233,7 @@ AttrNumber DocumentColumn(Relation table, const char *expression) {
     }
     if (wanted == nullptr) wanted = ParseExpression(table, expression);
     Node *const generated = build_column_default(table, attribute->attnum);
-    if (generated != nullptr && equal(eval_const_expressions(nullptr, generated), wanted)) return attribute->attnum;
+    if (generated != nullptr && equal(generated, wanted)) return attribute->attnum;
   }
   return InvalidAttrNumber;
 }
