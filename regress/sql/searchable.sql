@@ -74,6 +74,10 @@ SELECT r.* FROM unnest(ARRAY[
   $$changed => 'g'$$, $$changed => 'h'$$, $$location => 'i'$$, $$facets => '{i,j,k}'$$]) AS good,
   LATERAL refused($$'every_type', 'every_type', fields => '{id}', replace => true, $$ || good) r;
 SELECT itemize.undefine('every_type');
+-- A language without a configuration is none the less one.
+SELECT itemize.define('every_type', 'every_type', fields => '{id}', text => '["a"]', language => l, build => true, replace => true)
+FROM unnest('{ja,und,pt-BR,sr-Latn-RS}'::text[]) l;
+SELECT itemize.undefine('every_type');
 
 -- The statements that make the indexes; each is run as it stands.
 SELECT itemize.define('listing', 'listing', fields => '{id,name}', read => 'everyone',

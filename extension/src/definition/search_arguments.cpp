@@ -139,6 +139,20 @@ void AddFacets(FunctionCallInfo fcinfo, Relation table, SearchColumns &search) {
   }
 }
 
+/// Of a language without a configuration (Japanese, Thai, ...) words are found as they are written. It may be a slip,
+/// too.
+void NoteUnknownLanguage(const SearchColumns &search) {
+  for (int i = 0; i < search.count; ++i) {
+    const SearchColumn &column = search.items[i];
+    if (column.purpose != ColumnPurpose::kLanguage || column.detail == nullptr) continue;
+    if (std::strcmp(column.detail, "und") == 0 || HasConfiguration(column.detail)) continue;
+    ereport(NOTICE, (errmsg("itemize.language has no configuration for \"%s\": words are found as they are written",
+                            column.detail),
+                     errhint("SELECT * FROM itemize.language lists the languages whose inflected words are found; "
+                             "itemize.add_language adds one.")));
+  }
+}
+
 [[noreturn]] void RefuseAlone(const char *argument, const char *missing, const char *hint) {
   ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
                   errmsg("argument \"%s\" means nothing without \"%s\"", argument, missing), errhint("%s", hint)));
@@ -156,6 +170,7 @@ SearchColumns ResolveSearch(FunctionCallInfo fcinfo, Relation table) {
   if (has_language && !has_text) {
     RefuseAlone("language", "text", "Name the columns that are searched with text => '...'.");
   }
+  NoteUnknownLanguage(search);
   (void)AddColumn(fcinfo, table, kDefineLocation, ColumnPurpose::kLocation, search);
   bool const has_price = AddColumn(fcinfo, table, kDefinePrice, ColumnPurpose::kPrice, search);
   bool const has_currency = AddColumnOrConstant(fcinfo, table, kDefineCurrency, ColumnPurpose::kCurrency, IsCurrency,

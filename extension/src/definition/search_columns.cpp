@@ -19,11 +19,23 @@ namespace itemize {
 
 namespace {
 
-/// The column of itemize.currency (sql/82_currency.sql).
-constexpr AttrNumber kCurrencyCode = 1;
-
 bool IsLetter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 bool IsLetterOrDigit(char c) { return IsLetter(c) || (c >= '0' && c <= '9'); }
+
+/// Whether a table of ours has a row whose first column, by which an index of it begins, is the text.
+bool HasRow(const char *table_name, const char *index_name, const char *first) {
+  DefinitionCatalog catalog;
+  if (!LookUpDefinitionCatalog(catalog)) return false;
+  Relation const table = table_open(get_relname_relid(table_name, catalog.schema), AccessShareLock);
+  ScanKeyData key;
+  ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_TEXTEQ, CStringGetTextDatum(first));
+  key.sk_collation = C_COLLATION_OID;
+  SysScanDesc scan = systable_beginscan(table, get_relname_relid(index_name, catalog.schema), true, nullptr, 1, &key);
+  bool const found = HeapTupleIsValid(systable_getnext(scan));
+  systable_endscan(scan);
+  table_close(table, AccessShareLock);
+  return found;
+}
 
 /// What speaks against a type, in no words of the column: a hint, or null.
 const char *HintAgainstText(Oid type) {
@@ -137,20 +149,19 @@ bool IsLanguageTag(const char *tag) {
   }
 }
 
-bool IsCurrency(const char *code) {
-  DefinitionCatalog catalog;
-  if (!LookUpDefinitionCatalog(catalog)) return false;
-  Oid const index = get_relname_relid("currency_pkey", catalog.schema);
-  Relation const currencies = table_open(get_relname_relid("currency", catalog.schema), AccessShareLock);
-  ScanKeyData key;
-  ScanKeyInit(&key, kCurrencyCode, BTEqualStrategyNumber, F_TEXTEQ, CStringGetTextDatum(code));
-  key.sk_collation = C_COLLATION_OID;
-  SysScanDesc scan = systable_beginscan(currencies, index, true, nullptr, 1, &key);
-  bool const found = HeapTupleIsValid(systable_getnext(scan));
-  systable_endscan(scan);
-  table_close(currencies, AccessShareLock);
-  return found;
+bool HasConfiguration(const char *tag) {
+  char *const variety = pstrdup(tag);
+  for (char *c = variety; *c != '\0'; ++c)
+    *c = *c >= 'A' && *c <= 'Z' ? static_cast<char>(*c - 'A' + 'a') : *c;
+  while (!HasRow("language", "language_pkey", variety)) {
+    char *const last = std::strrchr(variety, '-');
+    if (last == nullptr) return false;
+    *last = '\0';
+  }
+  return true;
 }
+
+bool IsCurrency(const char *code) { return HasRow("currency", "currency_pkey", code); }
 
 Problem FindSearchColumnProblem(Relation table, AttrNumber column, ColumnPurpose purpose) {
   Form_pg_attribute attribute = TupleDescAttr(RelationGetDescr(table), column - 1);

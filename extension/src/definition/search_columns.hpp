@@ -24,6 +24,9 @@ bool IsTextType(Oid type);
 /// letters, then subtags of 1 to 8 letters and digits.
 bool IsLanguageTag(const char *tag);
 
+/// Whether itemize.language has a configuration for the tag, or for one that it is a variety of (`pt` for `pt-BR`).
+bool HasConfiguration(const char *tag);
+
 /// Whether itemize.currency has it.
 bool IsCurrency(const char *code);
 
