@@ -73,6 +73,7 @@ TEST(BoundingBox, RegionsAreClosedRingsOfPartsLessThanHalfTheEarthWide) {
 
 TEST(BoundingBox, APoleIsOnePoint) {
   EXPECT_EQ(RegionText({10, 89, 11, 90}), "MULTIPOLYGON(((10 89,11 89,0 90,10 89)))");
+  EXPECT_EQ(RegionText({10, 90, 11, 90}), "MULTIPOLYGON(((0 90,0 90,0 90,0 90,0 90)))");
   EXPECT_EQ(RegionText({10, -90, 11, -89}), "MULTIPOLYGON(((0 -90,11 -89,10 -89,0 -90)))");
 }
 

@@ -96,6 +96,12 @@ std::string RegionText(const BoundingBox &box) {
     // From pole to pole there is more than one shortest way.
     const bool is_high = box.north - box.south > kPole;
     const double middle = (box.south + box.north) / 2;
+    // Of a pole alone there would be no ring.
+    const bool is_pole = box.south >= kPole || box.north <= -kPole;
+    if (is_pole) {
+      AppendParallel(text, 0, 0, box.south);
+      AppendParallel(text, 0, 0, box.south);
+    }
     AppendParallel(text, from, to, box.south);
     if (is_high) AppendPoint(text, Longitude(to), middle);
     AppendParallel(text, to, from, box.north);

@@ -145,6 +145,16 @@ std::string BehindItem(const SortItem &item, const std::string &expression, cons
   return text;
 }
 
+/// An index cannot begin where an OR says. It can at the value of a column itself, which all rows behind have or pass.
+std::string BeginningCondition(const SortItem &item, const std::string &expression, const std::string &value,
+                               bool is_null) {
+  const bool nulls_are_behind = item.nullable && !item.nulls_first;
+  if (item.kind != SortItem::Kind::kColumn || is_null || nulls_are_behind) return "";
+  const Oid before = item.descending ? item.operators.greater : item.operators.less;
+  const Oid not_before = CallPg([&] { return get_negator(before); });
+  return OidIsValid(not_before) ? Compare(expression, not_before, value) + " AND " : "";
+}
+
 } // namespace
 
 bool Order::Has(SortItem::Kind kind) const {
@@ -219,7 +229,7 @@ std::string BehindCondition(Statement &statement, const Order &order, const std:
         values[i].is_null ? expressions[i] + " IS NULL" : Compare(expressions[i], items[i].operators.equal, places[i]);
     text = "(" + behind + " OR (" + equal + " AND " + text + "))";
   }
-  return text;
+  return BeginningCondition(items.front(), expressions.front(), places.front(), values.front().is_null) + text;
 }
 
 } // namespace itemize
