@@ -25,6 +25,7 @@ struct TopK {
   std::vector<std::string> extras;      ///< cheap ones besides the sort items
   std::vector<std::string> wide;        ///< columns of any width, made for the best rows alone
   int64 max_rows;
+  bool priced_only; ///< rows without a price may be left out, where that makes it faster; see CanLeaveOutUnpriced
 };
 
 class Engine {
@@ -45,6 +46,11 @@ public:
   /// The score of a row that matches, a real; greater is better.
   virtual std::string ScoreExpression(Statement &statement, const SearchDefinition &definition,
                                       const CompiledQuery &query, bytea *parameters) const = 0;
+
+  /// Whether the rows that have a price can be found in its order much faster than all rows. When these are fewer than
+  /// wanted, who asked asks again for all.
+  virtual bool CanLeaveOutUnpriced(const Question &question, const SearchDefinition &definition,
+                                   const TopK &top) const = 0;
 
   /// SELECT of the best rows in order: one column a sort item, then the extras, then the wide ones.
   virtual void AppendTopK(Statement &statement, const Question &question, const SearchDefinition &definition,

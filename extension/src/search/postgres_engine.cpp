@@ -1,9 +1,10 @@
 // The first engine: PostgreSQL's GIN for words, GiST for places, B-tree for the rest, by plain SQL.
 #include "search/engine.hpp"
 
-#include <cstring>
+#include <utility>
 
 #include "boundary/entry.hpp"
+#include "search/price.hpp"
 #include "search/ranking/bm25.hpp"
 #include "search/ranking/statistics.hpp"
 
@@ -84,6 +85,18 @@ public:
            ", " + statement.Bind(BYTEAOID, PointerGetDatum(parameters), parameters == nullptr) + ")";
   }
 
+  bool CanLeaveOutUnpriced(const Question &question, const SearchDefinition &definition,
+                           const TopK &top) const override {
+    const SortItem &first = top.order->items[0];
+    // Words and places mostly leave few rows, which are better found by their own indexes, and once.
+    const bool narrow =
+        question.compiled || question.within || question.bbox || question.area || question.owner || question.parent;
+    if (first.kind != SortItem::Kind::kPrice || first.nulls_first || narrow || !question.currency) return false;
+    if (top.after != nullptr && (*top.after)[0].is_null) return false;
+    return definition.currency_column != nullptr &&
+           CallPg([&] { return HasIndexFor(definition, SearchPurpose::kPrice); });
+  }
+
   void AppendTopK(Statement &statement, const Question &question, const SearchDefinition &definition,
                   const TopK &top) const override {
     if (top.wide.empty()) {
@@ -139,10 +152,13 @@ private:
     /// A GiST index gives rows in order of their distance, which the planner takes for an order by that alone
     /// (match_pathkeys_to_index); rows that are equally far are then put in order among themselves.
     kNearestFirst,
+    /// An index on (currency, price) has each currency's rows in order: the best of each, then the best of these.
+    kByCurrency,
   };
 
   static Shape ShapeOf(const TopK &top) {
     const SortItem &first = top.order->items[0];
+    if (top.priced_only) return Shape::kByCurrency;
     if (top.after != nullptr && top.order->Has(SortItem::Kind::kScore)) return Shape::kScoredFirst;
     if (first.kind == SortItem::Kind::kDistance && !first.descending && !first.nulls_first) return Shape::kNearestFirst;
     return Shape::kPlain;
@@ -159,7 +175,8 @@ private:
       names.push_back(Name("o", i));
     }
     const Shape shape = ShapeOf(top);
-    statement << (shape == Shape::kPlain ? "SELECT " : "SELECT * FROM (SELECT ");
+    const bool whole = shape == Shape::kPlain || shape == Shape::kByCurrency;
+    statement << (whole ? "SELECT " : "SELECT * FROM (SELECT ");
     for (std::size_t i = 0; i < items.size(); ++i)
       statement << (i > 0 ? ", " : "") << expressions[i] << " AS " << names[i];
     for (std::size_t i = 0; i < top.extras.size(); ++i)
@@ -169,6 +186,11 @@ private:
     if (top.after != nullptr && shape != Shape::kScoredFirst) {
       further.push_back(BehindCondition(statement, *top.order, expressions, *top.after));
     }
+    if (shape == Shape::kByCurrency) {
+      AppendByCurrency(statement, question, definition, top, std::move(further));
+      statement << " ORDER BY " << OrderText(*top.order, names) << " LIMIT " << statement.BindInt64(top.max_rows);
+      return;
+    }
     AppendScope(statement, question, definition, top.matching, further);
     const std::string limit = statement.BindInt64(top.max_rows);
     if (shape == Shape::kScoredFirst) {
@@ -177,6 +199,32 @@ private:
       statement << " ORDER BY " << names[0] << " FETCH FIRST " << limit << " ROWS WITH TIES) AS m";
     }
     statement << " ORDER BY " << OrderText(*top.order, names) << " LIMIT " << limit;
+  }
+
+  /// FROM: the best rows of each currency as `t`, by the price that they are stored with, which within one currency is
+  /// the order of the converted one.
+  static void AppendByCurrency(Statement &statement, const Question &question, const SearchDefinition &definition,
+                               const TopK &top, std::vector<std::string> further) {
+    const bool descending = top.order->items[0].descending;
+    const auto rates = BindPriceRates(statement, question, definition);
+    const std::string price = ColumnText(NameStr(definition.price->name));
+    statement << " FROM (SELECT r.code, ";
+    if (top.after != nullptr) {
+      // For the index only, and therefore a little wide: the condition on the converted price is exact.
+      const std::string value = statement.Bind(NUMERICOID, (*top.after)[0].value);
+      const std::string bound = "(" + value + " * r.units / " + rates->own_units + ")";
+      statement << bound << (descending ? " + " : " - ") << "abs(" << bound << ") * 1e-12";
+      further.push_back(price + (descending ? " <= " : " >= ") + "c.bound");
+    } else {
+      statement << "NULL::numeric";
+    }
+    statement << " AS bound FROM ROWS FROM (unnest(" << rates->codes << "), unnest(" << rates->units
+              << ")) AS r(code, units)) AS c CROSS JOIN LATERAL (SELECT t.*, t.ctid, t.tableoid";
+    further.push_back(ColumnText(NameStr(definition.currency_column->name)) + " = c.code");
+    further.push_back(price + " IS NOT NULL");
+    AppendScope(statement, question, definition, top.matching, further);
+    statement << " ORDER BY " << price << (descending ? " DESC" : "") << " FETCH FIRST "
+              << statement.BindInt64(top.max_rows) << " ROWS WITH TIES) AS t";
   }
 };
 

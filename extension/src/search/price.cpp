@@ -236,6 +236,16 @@ void AppendPriceConditions(Statement &statement, const Question &question, const
   joins.push_back("JOIN ROWS FROM (" + functions + ") AS price_bound(" + columns + ") ON " + condition);
 }
 
+std::optional<PriceRates> BindPriceRates(Statement &statement, const Question &question,
+                                         const SearchDefinition &definition) {
+  if (definition.price == nullptr || definition.currency_column == nullptr || !question.currency) return std::nullopt;
+  const PricePlan plan = MakePlan(question, definition, false);
+  const Rates &rates = plan.rates;
+  const Datum units = MakeArray(rates.count, NUMERICOID, [&](int i) { return rates.rates[i].units; });
+  return PriceRates{BindCodes(statement, rates), statement.Bind(NumericArray(), units),
+                    statement.Bind(NUMERICOID, rates.own.units)};
+}
+
 std::string ConvertedPrice(Statement &statement, const Question &question, const SearchDefinition &definition,
                            bool optional) {
   if (definition.price == nullptr || (optional && !question.currency && definition.currency_column != nullptr)) {

@@ -7,6 +7,7 @@
 // without one.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -33,5 +34,17 @@ void AppendPriceConditions(Statement &statement, const Question &question, const
 /// rows differ in currency and the question names none: 22023, or, when `optional`, it is null for all.
 std::string ConvertedPrice(Statement &statement, const Question &question, const SearchDefinition &definition,
                            bool optional);
+
+/// Parameters with the currencies that prices are compared in: their codes (text[]), the units of each for one of the
+/// base (numeric[]), and those of the visitor's own (numeric).
+struct PriceRates {
+  std::string codes;
+  std::string units;
+  std::string own_units;
+};
+
+/// Where rows differ in currency and the question names one; else nothing.
+std::optional<PriceRates> BindPriceRates(Statement &statement, const Question &question,
+                                         const SearchDefinition &definition);
 
 } // namespace itemize

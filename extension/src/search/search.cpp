@@ -33,6 +33,7 @@ struct Layout {
   int distance = -1;
   int price = -1;
   int first_wide = 0;
+  bool priced_only = false; ///< there may be more rows, which have no price
 };
 
 /// A search as it was asked, ready to be made into statements.
@@ -91,12 +92,12 @@ Search ReadSearch(FunctionCallInfo fcinfo) {
 }
 
 /// The inner statement, and where it has what.
-Layout WriteStatement(Statement &statement, const Search &search, Matching matching) {
+Layout WriteStatement(Statement &statement, const Search &search, Matching matching, bool whole = false) {
   const SearchDefinition &definition = *search.definition;
   const Question &question = search.question;
   const Engine &engine = EngineOf(definition);
   Order order = search.order;
-  TopK top = {matching, &order, search.after ? &search.after->values : nullptr, {}, {}, search.max_rows};
+  TopK top = {matching, &order, search.after ? &search.after->values : nullptr, {}, {}, search.max_rows, false};
   Layout layout;
   const auto output = [&](int &place, SortItem::Kind kind, bool wanted, const auto &expression) {
     for (std::size_t i = 0; i < order.items.size(); ++i) {
@@ -126,6 +127,8 @@ Layout WriteStatement(Statement &statement, const Search &search, Matching match
       top.wide.push_back(ColumnText(NameStr(definition.texts[i].name)) + "::pg_catalog.text");
     top.wide.emplace_back(CallPg([&] { return LanguageExpression(definition, kRowAlias); }));
   }
+  top.priced_only = !whole && engine.CanLeaveOutUnpriced(question, definition, top);
+  layout.priced_only = top.priced_only;
   engine.AppendTopK(statement, question, definition, top);
   return layout;
 }
@@ -213,13 +216,19 @@ private:
 
 /// Runs the search once; how many rows it found.
 uint64 RunOnce(FunctionCallInfo fcinfo, const Search &search, Matching matching) {
-  Statement statement;
-  const Layout layout = WriteStatement(statement, search, matching);
+  const bool has_bounds = search.question.price_min || search.question.price_max;
   uint64 found = 0;
-  RunQuestion(*search.definition, statement, [&](const Rows &rows) {
-    found = rows.count;
-    Page(fcinfo, search, layout, matching).Put(rows);
-  });
+  for (const bool whole : {false, true}) {
+    Statement statement;
+    const Layout layout = WriteStatement(statement, search, matching, whole);
+    bool enough = true;
+    RunQuestion(*search.definition, statement, [&](const Rows &rows) {
+      found = rows.count;
+      enough = !layout.priced_only || has_bounds || found >= static_cast<uint64>(search.max_rows);
+      if (enough) Page(fcinfo, search, layout, matching).Put(rows);
+    });
+    if (enough) break;
+  }
   return found;
 }
 
