@@ -1,0 +1,83 @@
+-- The plans of searches: the indexes that they use, told by itemize.explain_search. Sequential scans are made costly, so that
+-- the tables may be small: what is tested is that the indexes can serve.
+SET client_min_messages = warning;
+CREATE EXTENSION IF NOT EXISTS itemize CASCADE;
+CREATE SCHEMA planning;
+SET search_path = planning, public;
+CREATE TABLE doc (
+  id integer PRIMARY KEY, name text NOT NULL, about text, kind text NOT NULL, price numeric(10, 2) NOT NULL,
+  currency text NOT NULL, place geometry(Point, 4326) NOT NULL, changed timestamptz NOT NULL, host integer NOT NULL);
+INSERT INTO doc
+SELECT i, 'common w' || i % 500, 'x' || i % 7, 'k' || i % 4, i % 1000, (ARRAY['EUR', 'USD', 'JPY'])[1 + i % 3],
+       ST_SetSRID(ST_Point(i % 100 / 10.0, i / 100 / 10.0), 4326), '2026-01-01Z'::timestamptz + i * interval '1 minute', i % 50
+FROM generate_series(1, 5000) i;
+SELECT itemize.define('doc', 'planning.doc', fields => '{id,name}', text => '{"name": "A", "about": "B"}', language => 'en',
+  location => 'place', price => 'price', currency => 'currency', facets => '{kind}', changed => 'changed', owner => 'host', read => 'everyone');
+CREATE INDEX doc_text ON doc USING gin ((itemize.document('en', 'AB', name, about)));
+CREATE INDEX doc_place ON doc USING gist ((place::geography));
+CREATE INDEX doc_price ON doc (currency, price);
+CREATE INDEX doc_changed ON doc (changed);
+VACUUM ANALYZE doc;
+SELECT itemize.set_rates('{"USD": 1.25, "JPY": 150}', '2026-01-01', 'test');
+SET enable_seqscan = off;
+SET max_parallel_workers_per_gather = 0;
+
+-- The nodes of a plan, each with its index, without costs and conditions.
+CREATE FUNCTION nodes(plan text[]) RETURNS SETOF text LANGUAGE sql AS $$
+  SELECT regexp_replace(line, '^( *)(->  )?(.*?)  \(cost=.*$', '\1\3') FROM unnest(plan) line WHERE line ~ '\(cost=' $$;
+
+-- Words: the GIN index; the best rows are looked up again by where they lie.
+SELECT nodes(ARRAY(SELECT itemize.explain_search('doc', 'w77', max_rows => 5)));
+-- Nearest first: the GiST index in its order; nothing but the rows of the page is sorted.
+SELECT nodes(ARRAY(SELECT itemize.explain_search('doc', near => ST_Point(5, 2), max_rows => 5)));
+SELECT nodes(ARRAY(SELECT itemize.explain_search('doc', near => ST_Point(5, 2), max_rows => 5, after => (SELECT cursor FROM itemize.search('doc', near => ST_Point(5, 2), max_rows => 1)))));
+-- A radius, a box, a polygon: the GiST index.
+SELECT count(*) AS uses_index FROM itemize.explain_search('doc', near => ST_Point(5, 2), within => 5000, order_by => 'kind') line WHERE line ~ 'Scan (using|on) doc_place';
+SELECT count(*) AS uses_index FROM itemize.explain_search('doc', bbox => '{5,2,5.2,2.2}') line WHERE line ~ 'Scan (using|on) doc_place';
+SELECT count(*) AS uses_index FROM itemize.explain_search('doc', area => ST_MakeEnvelope(5, 2, 5.2, 2.2, 4326)) line WHERE line ~ 'Scan (using|on) doc_place';
+-- Words and a place: the two indexes together, or the rarer of them.
+SET enable_indexscan = off;
+SELECT regexp_replace(line, '.*(BitmapAnd|Bitmap Index Scan on \w+).*', '\1') AS node FROM itemize.explain_search('doc', 'x3', near => ST_Point(5, 2), within => 20000) line
+WHERE line ~ 'BitmapAnd|Bitmap Index Scan' ORDER BY 1;
+RESET enable_indexscan;
+-- A range of prices in another currency: the index on (currency, price), one range for each currency.
+SELECT count(*) AS ranges FROM itemize.explain_search('doc', price_min => 10, price_max => 11, currency => 'USD') line WHERE line ~ 'Bitmap Index Scan on doc_price';
+-- An order by converted price: each currency's rows in the order of the index, no sort but of these few.
+SELECT nodes(ARRAY(SELECT itemize.explain_search('doc', order_by => 'price', currency => 'USD', max_rows => 5)));
+SELECT nodes(ARRAY(SELECT itemize.explain_search('doc', order_by => 'price.desc', currency => 'USD', max_rows => 5, after =>
+  (SELECT cursor FROM itemize.search('doc', order_by => 'price.desc', currency => 'USD', max_rows => 1)))));
+SELECT key, price FROM itemize.search('doc', order_by => 'price.desc', currency => 'USD', max_rows => 3);
+-- Orders by key and by columns that are NOT NULL: their indexes, forward and backward, also on later pages.
+SELECT nodes(ARRAY(SELECT itemize.explain_search('doc', max_rows => 5)));
+SELECT nodes(ARRAY(SELECT itemize.explain_search('doc', max_rows => 5, after => (SELECT cursor FROM itemize.search('doc', max_rows => 1)))));
+SELECT nodes(ARRAY(SELECT itemize.explain_search('doc', order_by => 'changed.desc', max_rows => 5)));
+SELECT nodes(ARRAY(SELECT itemize.explain_search('doc', since => '2026-01-01Z', until => '2026-01-01 00:10Z', order_by => 'changed', max_rows => 5)));
+-- A stored column takes the expression's place.
+ALTER TABLE doc ADD COLUMN words tsvector GENERATED ALWAYS AS (itemize.document('en', 'AB', name, about)) STORED;
+CREATE INDEX doc_words ON doc USING gin (words);
+ANALYZE doc;
+SELECT nodes(ARRAY(SELECT itemize.explain_search('doc', 'w77', max_rows => 5)));
+SELECT bool_or(line ~ 'itemize.document') AS computes FROM itemize.explain_search('doc', 'w77') line;
+
+-- The statement stands first; values are parameters in it.
+SELECT count(*) AS lines_with_the_value FROM itemize.explain_search('doc', 'w77', owner => '4711') WITH ORDINALITY e(line, n) WHERE n = 1 AND line ~ '77|4711';
+SELECT line ~ '^SELECT .* FROM ONLY planning.doc AS t .*\$[0-9]' AS statement FROM itemize.explain_search('doc', 'w77', owner => '7') line LIMIT 1;
+
+-- A session keeps what was parsed, and plans for the values at hand: a rare word and a common one are not treated alike.
+SET enable_seqscan = on;
+SELECT bool_or(line ~ 'Seq Scan on doc') AS reads_all FROM generate_series(1, 8) i, itemize.explain_search('doc', 'w77', order_by => 'changed') line;
+SELECT bool_or(line ~ 'Bitmap Index Scan on doc_words') AS uses_index FROM itemize.explain_search('doc', 'common', max_rows => 1, order_by => 'key') line;
+
+-- Partitions.
+CREATE TABLE part (id integer, kind text NOT NULL, name text, PRIMARY KEY (kind, id)) PARTITION BY LIST (kind);
+CREATE TABLE part_a PARTITION OF part FOR VALUES IN ('a');
+CREATE TABLE part_b PARTITION OF part FOR VALUES IN ('b');
+INSERT INTO part SELECT i, CASE WHEN i % 2 = 0 THEN 'a' ELSE 'b' END, 'name w' || i % 10 FROM generate_series(1, 100) i;
+SELECT itemize.define('part', 'planning.part', fields => '{id,name}', text => '{"name": "A"}', language => 'en', read => 'everyone');
+CREATE INDEX ON part USING gin ((itemize.document('en', 'A', name)));
+SELECT count(*), count(DISTINCT key), bool_and(headline = 'name <mark>w' || right(key, 1) || '</mark>') AS own_headlines FROM itemize.search('part', 'w3', max_rows => 100);
+SELECT key FROM itemize.search('part', 'w3', filters => '{"kind": "b"}', max_rows => 2);
+
+SELECT bool_and(itemize.undefine(type)) FROM itemize.definitions WHERE source LIKE 'planning.%';
+DELETE FROM itemize.currency_rate WHERE source = 'test';
+DROP SCHEMA planning CASCADE;
