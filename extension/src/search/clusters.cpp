@@ -1,8 +1,8 @@
 // itemize.map_clusters: the places that a question finds, gathered by the cells of a grid on the map that clients draw.
 //
-// The map is that of web tiles (spherical Mercator, EPSG:3857): at zoom z the world is 2^z tiles of 256 pixels wide. A cell
-// is a quarter of a tile in each direction, so a client's marks are mostly some 64 pixels apart. No cell crosses the
-// antimeridian.
+// The map is that of web tiles (spherical Mercator, EPSG:3857): at zoom z the world is 2^z tiles of 256 pixels wide. A
+// cell is a quarter of a tile in each direction, so a client's marks are mostly some 64 pixels apart. No cell crosses
+// the antimeridian.
 #include <array>
 
 #include "boundary/entry.hpp"
@@ -77,10 +77,11 @@ void WriteStatement(Statement &statement, const ClusterCall &call, Matching matc
   // 180 degrees east is 180 west. What is beyond the square of the map counts for its edge.
   statement << "SELECT count(*) AS n, avg(x), avg(y), min(x), min(y), max(x), max(y)" << keys << " FROM (SELECT *, "
             << "floor((x + 180) / 360 * " << cells << ") AS cell_x, "
-            << "floor(greatest(0, least(" << cells << " - 1, (1 - ln(tan(pi() / 4 + radians(greatest(-85.06, least(85.06, y))) / 2)) / pi()) / 2 * "
-            << cells << "))) AS cell_y FROM (SELECT s.*, CASE WHEN " << PostGisName(postgis, "st_x")
-            << "(p) >= 180 THEN " << PostGisName(postgis, "st_x") << "(p) - 360 ELSE " << PostGisName(postgis, "st_x")
-            << "(p) END AS x, " << PostGisName(postgis, "st_y") << "(p) AS y FROM (";
+            << "floor(greatest(0, least(" << cells
+            << " - 1, (1 - ln(tan(pi() / 4 + radians(greatest(-85.06, least(85.06, y))) / 2)) / pi()) / 2 * " << cells
+            << "))) AS cell_y FROM (SELECT s.*, CASE WHEN " << PostGisName(postgis, "st_x") << "(p) >= 180 THEN "
+            << PostGisName(postgis, "st_x") << "(p) - 360 ELSE " << PostGisName(postgis, "st_x") << "(p) END AS x, "
+            << PostGisName(postgis, "st_y") << "(p) AS y FROM (";
   EngineOf(definition).AppendColumns(statement, call.question, definition, matching, columns);
   statement << ") AS s) AS points WHERE x IS NOT NULL AND y IS NOT NULL) AS placed GROUP BY cell_x, cell_y "
             << "ORDER BY n DESC, cell_x, cell_y LIMIT " << std::to_string(kMaxClusters);

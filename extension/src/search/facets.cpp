@@ -13,6 +13,7 @@
 #include "boundary/prelude.hpp"
 
 extern "C" {
+#include "utils/timestamp.h"
 #include "utils/typcache.h"
 }
 
@@ -54,6 +55,13 @@ bool IsTime(Oid type) { return type == DATEOID || type == TIMESTAMPOID || type =
       .Hint("Ask for its values with {}, or for another facet.");
 }
 
+void CheckTimeZone(const Facet &facet) {
+  const char *const zone = facet.request.time_zone.c_str();
+  const std::string place = facet.Place();
+  RaiseWithPlace(
+      place, [&] { (void)DirectFunctionCall2(timestamptz_zone, CStringGetTextDatum(zone), TimestampTzGetDatum(0)); });
+}
+
 void CheckType(const Facet &facet) {
   switch (facet.request.kind) {
   case FacetRequest::Kind::kValues:
@@ -69,6 +77,7 @@ void CheckType(const Facet &facet) {
   case FacetRequest::Kind::kCalendar:
     if (!IsTime(facet.type)) RefuseType(facet, "a date");
     if (facet.request.has_time_zone && facet.type != TIMESTAMPTZOID) RefuseType(facet, "in a time zone");
+    CheckTimeZone(facet);
     return;
   }
 }
@@ -100,7 +109,8 @@ Facet MakeFacet(FacetRequest request, Statement &statement, const Question &ques
   const DefinitionColumn *const column = FindVisibleColumn(definition, facet.request.column);
   if (column == nullptr) {
     throw Error(ERRCODE_UNDEFINED_COLUMN, "item type \"" + std::string(NameStr(definition.item.type)) +
-                                              "\" has no field or facet \"" + Shown(facet.request.column) + "\" to count")
+                                              "\" has no field or facet \"" + Shown(facet.request.column) +
+                                              "\" to count")
         .Hint(VisibleColumnNames(definition));
   }
   const Oid table = definition.item.source;
@@ -117,8 +127,8 @@ Facet MakeFacet(FacetRequest request, Statement &statement, const Question &ques
   facet.collation = collation;
   facet.has_equality = traits.has_equality;
   facet.has_order = traits.has_order;
-  facet.expression = facet.is_price ? ConvertedPrice(statement, question, definition, false)
-                                    : ColumnText(NameStr(column->name));
+  facet.expression =
+      facet.is_price ? ConvertedPrice(statement, question, definition, false) : ColumnText(NameStr(column->name));
   CheckType(facet);
   return facet;
 }
@@ -181,7 +191,8 @@ private:
       from += ", LATERAL (SELECT DISTINCT e FROM unnest(scope." + name_ + ") AS u(e)) AS elements";
       value = "e";
     }
-    statement_ << head_ << "row_number() OVER (ORDER BY n DESC, " << order << ") AS place, v::text AS value, "
+    statement_ << head_ << "row_number() OVER (ORDER BY n DESC, " << order << ") AS place, "
+               << (facet.is_price ? "trim_scale(v)" : "v") << "::text AS value, "
                << "NULL AS low, NULL AS high, n FROM (SELECT v, count(*) AS n FROM (SELECT " << value << " AS v FROM "
                << from << ") AS a WHERE v IS NOT NULL GROUP BY v ORDER BY n DESC, " << order << " LIMIT "
                << statement_.BindInt64(max_values_) << ") AS g";
@@ -230,7 +241,8 @@ private:
     if (facet.type == TIMESTAMPTZOID) local = name_ + " AT TIME ZONE " + statement_.BindText(facet.request.time_zone);
     const std::string unit = statement_.BindText(facet.request.interval);
     const std::string step = facet.request.interval == "quarter" ? "3 months" : "1 " + facet.request.interval;
-    statement_ << head_ << "row_number() OVER (ORDER BY v) AS place, NULL AS value, v::date::text AS low, (v + interval '"
+    statement_ << head_
+               << "row_number() OVER (ORDER BY v) AS place, NULL AS value, v::date::text AS low, (v + interval '"
                << step << "')::date::text AS high, n FROM (SELECT date_trunc(" << unit << ", " << local
                << ") AS v, count(*) AS n FROM scope WHERE isfinite(" << name_ << ") GROUP BY 1 ORDER BY 1 LIMIT "
                << std::to_string(kMaxIntervals + 1) << ") AS g";

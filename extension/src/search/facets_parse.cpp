@@ -56,8 +56,8 @@ void ReadInterval(FacetRequest &facet, const JsonValue &value) {
 void ReadBounds(FacetRequest &facet, const JsonValue &value) {
   if (value.kind != JsonKind::kArray || value.items.empty()) throw Wrong(facet.column, "ranges need a list of bounds");
   if (value.items.size() > static_cast<std::size_t>(kMaxFacetBounds)) {
-    throw Error(kLimitExceeded, "facet \"" + Shown(facet.column) + "\" has more than " +
-                                    std::to_string(kMaxFacetBounds) + " bounds");
+    throw Error(kLimitExceeded,
+                "facet \"" + Shown(facet.column) + "\" has more than " + std::to_string(kMaxFacetBounds) + " bounds");
   }
   facet.kind = FacetRequest::Kind::kRanges;
   for (const JsonValue &bound : value.items) {

@@ -32,8 +32,8 @@ struct FacetRequest {
   int buckets = 0;
 };
 
-/// Of `["a", "b"]` or `{"a": {}, "b": {"interval": 10}}`, in that order. Raises 22023 for what is none, naming the facet,
-/// and 54000 for what is beyond the limits.
+/// Of `["a", "b"]` or `{"a": {}, "b": {"interval": 10}}`, in that order. Raises 22023 for what is none, naming the
+/// facet, and 54000 for what is beyond the limits.
 std::vector<FacetRequest> ParseFacets(std::string_view json);
 
 } // namespace itemize

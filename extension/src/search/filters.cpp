@@ -66,8 +66,8 @@ ColumnTraits DescribeColumn(Oid table, AttrNumber attnum) {
 /// Whether an operator is there for a column; `in` and `is null` are told apart by its callers.
 bool IsAllowed(const ColumnTraits &traits, FilterOperator oper) {
   switch (oper) {
-  case FilterOperator::kEq: return OidIsValid(traits.equal);
-  case FilterOperator::kNeq: return OidIsValid(traits.unequal);
+  case FilterOperator::kEq:
+  case FilterOperator::kNeq: return OidIsValid(traits.equal);
   case FilterOperator::kIn: return OidIsValid(traits.equal) && OidIsValid(traits.array_type);
   case FilterOperator::kGt: return OidIsValid(traits.greater);
   case FilterOperator::kGte: return OidIsValid(traits.greater_equal);
@@ -146,8 +146,16 @@ private:
       return left + " OPERATOR(pg_catalog.~~) " + statement_.BindText(filter.values.front().text);
     case FilterOperator::kIlike:
       return left + " OPERATOR(pg_catalog.~~*) " + statement_.BindText(filter.values.front().text);
-    default: return left + " " + OperatorOf(filter.oper, traits) + " " + BindOne(filter, filter.values.front(), traits);
+    case FilterOperator::kNeq:
+      // Not every equality has an operator that negates it.
+      if (!OidIsValid(traits.unequal)) {
+        return "NOT (" + left + " " + OperatorText(traits.equal) + " " +
+               BindOne(filter, filter.values.front(), traits) + ")";
+      }
+      break;
+    default: break;
     }
+    return left + " " + OperatorOf(filter.oper, traits) + " " + BindOne(filter, filter.values.front(), traits);
   }
 
   [[noreturn]] static void RefuseOperator(const Filter &filter, const ColumnTraits &traits) {
@@ -175,7 +183,10 @@ private:
     const std::string &what = filter.values.front().text;
     if (what == "null") return left + " IS NULL";
     if (what == "not_null") return left + " IS NOT NULL";
-    if (!traits.is_boolean) RefuseOperator(filter, traits);
+    if (!traits.is_boolean) {
+      throw Error(ERRCODE_INVALID_PARAMETER_VALUE, Place(filter) + ": is " + what + " is for booleans alone")
+          .Hint("Of other types a value is null or not_null.");
+    }
     return left + (what == "true" ? " IS TRUE" : " IS FALSE");
   }
 
@@ -257,21 +268,12 @@ std::string JsonText(Jsonb *document, const char *what) {
 
 Datum ReadInput(Oid type, const std::string &text, const std::string &place) {
   const char *const characters = text.c_str();
-  const char *const where = place.c_str();
-  ErrorData *error = nullptr;
-  try {
-    return CallPg([&] {
-      Oid function;
-      Oid parameter;
-      getTypeInputInfo(type, &function, &parameter);
-      return OidInputFunctionCall(function, const_cast<char *>(characters), parameter, -1);
-    });
-  } catch (const PgError &raised) {
-    error = raised.data();
-  }
-  // Raised again with one more word; nothing is swallowed.
-  CallPg([&] { error->message = psprintf("%s: %s", where, error->message); });
-  throw PgError(error);
+  return RaiseWithPlace(place, [&] {
+    Oid function;
+    Oid parameter;
+    getTypeInputInfo(type, &function, &parameter);
+    return OidInputFunctionCall(function, const_cast<char *>(characters), parameter, -1);
+  });
 }
 
 void AppendFilterConditions(Statement &statement, const SearchDefinition &definition, Jsonb *filters,

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "boundary/entry.hpp"
 #include "definition/search_model.hpp"
 #include "search/statement.hpp"
 
@@ -24,6 +25,21 @@ std::string VisibleColumnNames(const SearchDefinition &definition);
 
 /// The text of a JSON document in the current memory context; raises 54000 when it is beyond kMaxFilterBytes.
 std::string JsonText(Jsonb *document, const char *what);
+
+/// Calls the server; an error of its own is raised with `place` before its message.
+template <typename Body>
+auto RaiseWithPlace(const std::string &place, Body body) -> decltype(body()) {
+  ErrorData *error = nullptr;
+  try {
+    return CallPg(body);
+  } catch (const PgError &raised) {
+    error = raised.data();
+  }
+  // Raised again with one more word; nothing is swallowed.
+  const char *const where = place.c_str();
+  CallPg([&] { error->message = psprintf("%s: %s", where, error->message); });
+  throw PgError(error);
+}
 
 /// What the input function of `type` makes of a text. An error of its own is raised with `place` before its message.
 Datum ReadInput(Oid type, const std::string &text, const std::string &place);
