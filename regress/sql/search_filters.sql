@@ -15,7 +15,7 @@ INSERT INTO stay VALUES
   (3, 'boat', 'boat', 'bo', 'boat', 2, 1, 'NaN', 99.99, '{}', '{}', 'empty', '[1, 2]', NULL, NULL, NULL, 'infinity', NULL, NULL, 'x'),
   (4, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL);
 SELECT itemize.define('stay', 'filtering.stay', read => 'everyone', facets => '{kind}',
-  fields => '{id,name,short,fixed,kind,beds,stars,rating,price,tags,rooms,season,data,raw,open,code,day,at}');
+  fields => '{id,name,short,fixed,kind,beds,stars,rating,price,tags,rooms,season,data,raw,open,code,day,at,place}');
 -- Keys of what a filter finds; everything must agree with the condition in SQL.
 CREATE FUNCTION found(filters jsonb) RETURNS text LANGUAGE sql AS
 $$ SELECT coalesce(string_agg(key, ',' ORDER BY key::int), '-') FROM itemize.search('stay', filters => filters, order_by => 'key') $$;
@@ -67,7 +67,9 @@ SELECT agrees(f, c), f, c FROM (VALUES
   ('{"or": [{"beds": {"neq": 2}}, {"beds": {"is": null}}]}', 'beds IS DISTINCT FROM 2'),
   ('{"or": [{"beds": 6}, {"kind": "boat", "beds": 2}], "id": {"gt": 1}}', $$(beds = 6 OR kind = 'boat' AND beds = 2) AND id > 1$$),
   ('{"and": [{"or": [{"id": 1}, {"id": 2}]}, {"not": {"or": [{"id": 2}, {"id": 3}]}}]}', '(id = 1 OR id = 2) AND NOT (id = 2 OR id = 3)'),
-  ('{"raw": {"is": "not_null"}}', 'raw IS NOT NULL')) AS v (f, c);
+  ('{"raw": {"is": "not_null"}}', 'raw IS NOT NULL'),
+  ('{"place": "SRID=4326;POINT(4 51)"}', 'place = ST_SetSRID(ST_Point(4, 51), 4326)'),
+  ('{"place": {"neq": "SRID=4326;POINT(4 51)"}}', 'NOT place = ST_SetSRID(ST_Point(4, 51), 4326)')) AS v (f, c);
 
 -- Patterns; what is no sign there stands for itself.
 SELECT agrees(f, c), f, c FROM (VALUES
@@ -96,10 +98,13 @@ SELECT agrees(f, c), f, c FROM (VALUES
   ('{"data": "{\"a\": \"1\"}"}', $$data = '{"a": "1"}'$$)) AS v (f, c);
 
 -- Refusals, each with its field.
-\set VERBOSITY default
+
 SELECT found('{"secret": "x"}');
 SELECT found('{"nowhere": "x"}');
-SELECT found('{"place": {"is": null}}');
+\set VERBOSITY sqlstate
+SELECT found('{"place": "nowhere"}');
+\set VERBOSITY default
+
 SELECT found('{"beds": "two"}');
 SELECT found('{"beds": 2.5}');
 SELECT found('{"beds": {"in": [1, 99999999999]}}');

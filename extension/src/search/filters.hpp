@@ -35,9 +35,11 @@ auto RaiseWithPlace(const std::string &place, Body body) -> decltype(body()) {
   } catch (const PgError &raised) {
     error = raised.data();
   }
-  // Raised again with one more word; nothing is swallowed.
+  // Raised again with one more word; nothing is swallowed. Some types call a text that is none of theirs an internal
+  // error.
   const char *const where = place.c_str();
   CallPg([&] { error->message = psprintf("%s: %s", where, error->message); });
+  if (error->sqlerrcode == ERRCODE_INTERNAL_ERROR) error->sqlerrcode = ERRCODE_INVALID_TEXT_REPRESENTATION;
   throw PgError(error);
 }
 
