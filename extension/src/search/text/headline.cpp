@@ -142,6 +142,11 @@ MarkedText MarkText(const Analyzer &analyzer, const Terms &terms, std::string_vi
   return marked;
 }
 
+bool EndsWithDots(const std::string &html) {
+  constexpr std::string_view kDots = "…";
+  return html.size() >= kDots.size() && html.compare(html.size() - kDots.size(), kDots.size(), kDots) == 0;
+}
+
 std::string MakeHeadline(const SearchDefinition &definition, const Analyzer &analyzer, const Terms &terms,
                          const char *const *texts) {
   std::string html;
@@ -156,7 +161,7 @@ std::string MakeHeadline(const SearchDefinition &definition, const Analyzer &ana
     }
     MarkedText const marked = MarkText(analyzer, terms, content, definition.texts[i], i + 1);
     for (const Fragment &fragment : ChooseFragments(content, marked.matches, marked.words, left)) {
-      if (!html.empty()) html += ' ';
+      if (!html.empty()) html += EndsWithDots(html) ? " " : " … ";
       AppendFragment(html, content, fragment, marked.matches);
       --left;
     }
