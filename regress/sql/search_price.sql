@@ -73,6 +73,8 @@ SELECT count(*), count(DISTINCT key) FROM page;
 SELECT found(1, 2, NULL);
 SELECT found(1, 2, 'XXX');
 SELECT found('NaN', 2, 'EUR');
+SELECT found('1e131071', NULL, 'USD');
+SELECT found('1e-16383', '1e131000', 'JPY');
 SELECT count(*) FROM itemize.search('stay', order_by => 'price');
 SELECT count(*), count(price) FROM itemize.search('stay', max_rows => 100);
 SET client_min_messages = notice;

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "boundary/entry.hpp"
+#include "search/filters.hpp"
 #include "search/filters_json.hpp"
 #include "search/price_numbers.hpp"
 
@@ -163,7 +164,7 @@ public:
   Datum Converted(Datum bound, const Rate *rate, bool up) {
     if (rate == nullptr || std::strcmp(rate->currency, plan_.currency.c_str()) == 0) return bound;
     const Datum own = plan_.rates.own.units;
-    return CallPg([&] { return ConvertBound(bound, rate->units, own, up); });
+    return RaiseWithPlace(up ? "price_min" : "price_max", [&] { return ConvertBound(bound, rate->units, own, up); });
   }
 
 private:
