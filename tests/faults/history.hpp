@@ -4,7 +4,8 @@
 // change is `KEY:i:BASE`, `KEY:u:BASE` (inserted, updated) or `KEY:d`; what was shown of a key is `KEY=VERSION/BASE` or
 // `KEY=-` (missing). A version is the number that the writer gave to the transaction: it took it while it held the
 // locks of all keys that it changes, so versions of a key rise in commit order. A base is the version whose large value
-// the row carries. `-` stands for what there is none of.
+// the row carries. Live clients follow one type; a key of another one has its name before it, `TYPE/KEY`. `-` stands
+// for what there is none of.
 //
 //   W begin end committed|rolled_back|unknown LSN VERSION change change ...
 //   R begin end cluster client ASKED ANSWERED DEGRADED shown shown ...       a read; ASKED, ANSWERED: positions
@@ -15,7 +16,8 @@
 //   A number VERSION ...                   transactions that the database has as of that history
 //   Z shown shown ...                      what the database has in the end
 //
-// LSN is a decimal upper bound of the end of the commit record, 0 when it is not known.
+// LSN is a decimal upper bound of the end of the commit record, 0 when it is not known. The changes of a transaction
+// are in the order in which it made them.
 #pragma once
 
 #include "itemize/lsn.hpp"

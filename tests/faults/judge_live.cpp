@@ -56,6 +56,7 @@ public:
       return FindAtEnd("epoch", "it was not told that the database went back");
     }
     for (const auto &[key, chain] : timeline_.chains()) {
+      if (key.find('/') != std::string::npos) continue; // of a type that it does not follow
       const std::size_t last = Last(chain);
       const auto view = views_.find(key);
       if (view == views_.end()) {

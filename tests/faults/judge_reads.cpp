@@ -72,8 +72,7 @@ private:
       const ChainEntry &entry = chain[i];
       if (!entry.certain || entry.born > told || entry.lost <= now || entry.write->begin > sight.end) continue;
       const bool before = entry.born < told;
-      const bool reached = entry.write->lsn != 0 && entry.write->lsn <= position.version.commit_lsn;
-      if (before || reached) return entry.version();
+      if (before || entry.Reached(position.version)) return entry.version();
     }
     return 0;
   }

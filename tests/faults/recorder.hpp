@@ -66,4 +66,9 @@ struct Workload {
 /// Keys are the numbers from 1 to this.
 inline constexpr int kKeys = 40;
 
+/// Those of the other type, whose rows are written together: more in one transaction than a copy applies in one step.
+inline constexpr int kBulkKeys = 600;
+/// Their keys in a history are this and the number.
+inline constexpr const char *kBulkPrefix = "bulk/";
+
 } // namespace itemize::faults

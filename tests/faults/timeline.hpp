@@ -20,6 +20,12 @@ struct ChainEntry {
   bool certain = false;      ///< it was committed; else nobody knows
 
   [[nodiscard]] Number version() const { return write->version; }
+  /// Whether a position stands behind this change: a large transaction is applied in steps, and between two of them a
+  /// copy's position is that of a change in its middle.
+  [[nodiscard]] bool Reached(const Version &position) const {
+    const auto ordinal = static_cast<std::uint64_t>(change - write->changes.data()) + 1;
+    return write->lsn != 0 && Version{write->lsn, ordinal} <= position;
+  }
   [[nodiscard]] bool deleted() const { return change->operation == 'd'; }
   /// Whether it is part of what happened in this history.
   [[nodiscard]] bool InHistory(std::size_t number) const { return born <= number && lost > number; }

@@ -42,21 +42,29 @@ std::string StateOf(std::string_view row) {
   return std::to_string(Member(row, "v")) + '/' + std::to_string(base == told ? base : 0);
 }
 
+/// A type as it is asked for.
+struct Type {
+  std::string path;
+  const char *prefix; ///< of its keys in the history
+};
+const Type kItem = {"/v1/items/item", ""};
+const Type kBulk = {"/v1/items/bulk", kBulkPrefix};
+
 /// The columns of an answer to key=in.(…).
-std::string StatesOf(const std::string &body) {
+std::string StatesOf(const std::string &body, const std::string &prefix) {
   std::string columns;
   const std::size_t missing = body.find("\"missing\":[");
   std::size_t at = body.find(":{\"id\":");
   while (at != std::string::npos && at < missing) {
     const std::size_t next = body.find(":{\"id\":", at + 1);
     const std::string_view row(body.data() + at, (next == std::string::npos ? missing : next) - at);
-    columns += '\t' + std::to_string(Member(row, "id")) + '=' + StateOf(row);
+    columns += '\t' + prefix + std::to_string(Member(row, "id")) + '=' + StateOf(row);
     at = next;
   }
   for (at = missing == std::string::npos ? missing : body.find('"', missing + 11); at != std::string::npos;) {
     const std::size_t end = body.find('"', at + 1);
     if (end == std::string::npos) break;
-    columns += '\t' + body.substr(at + 1, end - at - 1) + "=-";
+    columns += '\t' + prefix + body.substr(at + 1, end - at - 1) + "=-";
     at = body.find('"', end + 1);
   }
   return columns;
@@ -66,7 +74,7 @@ std::string ListOf(const std::vector<int> &keys) {
   std::string list;
   for (const int key : keys)
     list += (list.empty() ? "" : ",") + std::to_string(key);
-  return "/v1/items/item?key=in.(" + list + ')';
+  return "?key=in.(" + list + ')';
 }
 
 struct Place {
@@ -80,13 +88,13 @@ public:
       : workload_(workload), place_(std::move(place)), name_(std::move(name)), http_(place_.port) {}
 
   /// Reads and records; false when there was no answer to record.
-  bool Read(const std::vector<int> &keys) {
+  bool Read(const Type &type, const std::vector<int> &keys) {
     const std::int64_t begin = Now();
     const std::string asked = asks_ ? seen_ : "-";
     const std::string fields = asked == "-" ? "" : "Itemize-Min-Position: " + asked + "\r\nPrefer: wait=1\r\n";
     const bool one = keys.size() == 1;
     const std::string key = std::to_string(keys[0]);
-    const HttpClient::Answer answer = http_.Get(one ? "/v1/items/item/" + key : ListOf(keys), fields);
+    const HttpClient::Answer answer = http_.Get(type.path + (one ? '/' + key : ListOf(keys)), fields);
     if (answer.status != 200 && (answer.status != 404 || !one)) {
       // A position of another epoch is not to be asked with again.
       if (answer.status >= 400 && answer.status < 500) seen_ = "-";
@@ -97,7 +105,8 @@ public:
                        name_ + '\t' + asked + '\t';
     const std::string position = answer.Field("itemize-position");
     line += position + '\t' + answer.Field("itemize-degraded");
-    states_ = one ? '\t' + key + '=' + (answer.status == 404 ? "-" : StateOf(answer.body)) : StatesOf(answer.body);
+    states_ = one ? '\t' + (type.prefix + key) + '=' + (answer.status == 404 ? "-" : StateOf(answer.body))
+                  : StatesOf(answer.body, type.prefix);
     workload_.record.Write(line + states_);
     if (position != "-") seen_ = position;
     return true;
@@ -123,12 +132,14 @@ void RunReader(Workload &workload, const Place &place, int number) {
                          static_cast<unsigned char>(place.cluster.front()));
   const auto pick = [&random](int least, int most) { return std::uniform_int_distribution<int>(least, most)(random); };
   while (workload.running) {
-    std::vector<int> keys = {pick(1, kKeys)};
+    const bool bulk = pick(0, 4) == 0;
+    const int all = bulk ? kBulkKeys : kKeys;
+    std::vector<int> keys = {pick(1, all)};
     if (pick(0, 9) == 0) {
       for (int more = 0; more < 5; ++more)
-        keys.push_back(keys.back() % kKeys + 1);
+        keys.push_back(keys.back() % all + 1);
     }
-    client.Read(keys);
+    client.Read(bulk ? kBulk : kItem, keys);
     Pause(pick(0, kLongestReadPause));
   }
 }
@@ -156,7 +167,7 @@ public:
       const auto block = stream_.NextBlock(100);
       if (block) Take(*block);
       if (must_load_ && Now() >= load_again_) {
-        must_load_ = !Read(all_);
+        must_load_ = !Read(kItem, all_);
         if (!must_load_) Note(states_);
         load_again_ = Now() + kLoadInterval;
       }

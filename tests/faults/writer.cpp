@@ -21,6 +21,8 @@ using Result = std::unique_ptr<PGresult, ClearResult>;
 
 constexpr int kPauseAfterFailure = 30; // milliseconds
 constexpr int kLongestPause = 25;      // milliseconds between two transactions of a writer
+constexpr int kTransactionsPerBulk = 250;
+constexpr int kBulkLock = 0; // stands for the keys of the other type, all of them
 
 enum class Answer { kDone, kRefused, kBroken };
 
@@ -70,7 +72,10 @@ public:
   void RunOne() {
     std::vector<int> keys = {Key()};
     const int dice = Random(0, 99);
-    if (dice < 45) {
+    if (Random(0, kTransactionsPerBulk - 1) == 0) {
+      keys.push_back(kBulkLock);
+      Transact(keys, kBulk);
+    } else if (dice < 45) {
       Transact(keys, kUpdate);
     } else if (dice < 57) {
       Transact(keys, kUpdateLarge);
@@ -91,7 +96,7 @@ public:
     Pause(Random(0, kLongestPause));
   }
 
-  enum Kind { kUpdate, kUpdateLarge, kToggle, kMove, kSavepoint, kRollBack };
+  enum Kind { kUpdate, kUpdateLarge, kToggle, kMove, kSavepoint, kRollBack, kBulk };
 
   /// Of the last transaction, as the database told it.
   [[nodiscard]] const std::optional<Position> &position() const { return position_; }
@@ -122,6 +127,12 @@ private:
       text += "SELECT pg_catalog.pg_advisory_xact_lock(" + std::to_string(key) + ");";
       list += (list.empty() ? "" : ",") + std::to_string(key);
     }
+    if (keys.front() == kBulkLock) {
+      const Answer answer = Execute(text + "SELECT EXISTS (SELECT FROM bulk)");
+      if (answer != Answer::kDone) return answer;
+      has_bulk_ = *PQgetvalue(last_.get(), 0, 0) == 't';
+      text.clear();
+    }
     const Answer answer = Execute(text + "SELECT id, v, bv FROM item WHERE id IN (" + list + ")");
     rows_.clear();
     for (int row = 0; answer == Answer::kDone && row < PQntuples(last_.get()); ++row) {
@@ -143,7 +154,9 @@ private:
     }
     for (const int key : keys) {
       const auto row = rows_.find(key);
-      if (row == rows_.end())
+      if (key == kBulkLock)
+        WriteBulk();
+      else if (row == rows_.end())
         Insert(key);
       else if (kind == kToggle)
         Delete(key);
@@ -152,8 +165,10 @@ private:
     }
   }
 
-  void Note(int key, char operation, std::uint64_t base) {
-    changes_ += '\t' + std::to_string(key) + ':' + operation;
+  void Note(int key, char operation, std::uint64_t base) { Note(std::to_string(key), operation, base); }
+
+  void Note(const std::string &key, char operation, std::uint64_t base) {
+    changes_ += '\t' + key + ':' + operation;
     if (operation != 'd') changes_ += ':' + std::to_string(base);
   }
 
@@ -188,6 +203,29 @@ private:
     Note(to, 'i', base);
   }
 
+  /// All rows of the other type, or most of them: they are there, or they are not, together. In the order of their
+  /// keys, since a copy may be anywhere between two of them.
+  void WriteBulk() {
+    const std::string version = std::to_string(version_);
+    const std::string row = version + ',' + version + ",medium(" + version + ')';
+    statements_ += "SET LOCAL enable_seqscan = off;SET LOCAL enable_bitmapscan = off;";
+    int first = 1;
+    char operation = 'u';
+    if (!has_bulk_) {
+      operation = 'i';
+      statements_ +=
+          "INSERT INTO bulk SELECT i," + row + " FROM generate_series(1," + std::to_string(kBulkKeys) + ") i;";
+    } else if (Random(0, 5) == 0) {
+      operation = 'd';
+      statements_ += "DELETE FROM bulk WHERE id >= 1;";
+    } else {
+      first = Random(1, kBulkKeys - 505);
+      statements_ += "UPDATE bulk SET (v, bv, big) = ROW(" + row + ") WHERE id >= " + std::to_string(first) + ';';
+    }
+    for (int key = first; key <= kBulkKeys; ++key)
+      Note(kBulkPrefix + std::to_string(key), operation, version_);
+  }
+
   /// At least the end of the commit record. Without a stream there are no tokens.
   std::string LsnAfterCommit() {
     position_.reset();
@@ -203,6 +241,7 @@ private:
   Result last_;
   std::optional<Position> position_;
   std::map<int, Row> rows_;
+  bool has_bulk_ = false;
   std::uint64_t version_ = 0;
   std::string statements_;
   std::string changes_;

@@ -18,8 +18,8 @@ use Itemize::World;
 use constant BAR => 10;
 use constant SLACK => 60;
 
-# Faults of the short run.
-use constant SHORT => 9;
+# Faults of the short run, and how many of a long one's come two at once.
+use constant { SHORT => 9, PAIRS => 0.3 };
 
 my $seed = $ENV{ITEMIZE_SEED} || 1 + int(rand(1e9));
 srand($seed);
@@ -54,12 +54,17 @@ for (my $count = 0; $soak ? time() - $begun < $soak : $count < SHORT; $count++)
 	my $kind = next_kind();
 	Itemize::Faults::pause(0.2, $soak ? 3 : 1);
 	my $from  = time();
-	my $whom  = $Itemize::Faults::kinds{$kind}->($world);
+	my @beside = Itemize::Faults::kinds_beside($kind);
+	my $second = $soak && @beside && rand() < PAIRS ? Itemize::Faults::pick(@beside) : undef;
+	my $whom   = Itemize::Faults::inflict($world, $kind, $second);
 	my $lasted = time() - $from;
 	my $needed = eval { $world->converge };
-	$stuck = "$kind: $@", last if !defined $needed;
-	push @{ $seconds{$kind} }, $needed;
-	note(sprintf('%5.1f s  %-55s took %4.1f s, all is well %5.2f s later', $from - $begun, $kind . (defined $whom && $whom =~ /\w/ ? " ($whom)" : ''), $lasted, $needed));
+	my $name   = $kind . (defined $second ? " + $second" : '') . (length $whom ? " ($whom)" : '');
+	$stuck = "$name: $@", last if !defined $needed;
+	push @{ $seconds{ defined $second ? 'two at once' : $kind } }, $needed;
+	note(sprintf('%5.1f s  %-55s took %4.1f s, all is well %5.2f s later', $from - $begun, $name, $lasted, $needed));
+	$world->replica_fills;
+	$world->look_after_replica;
 }
 is($stuck, undef, 'everything came back by itself');
 
@@ -67,10 +72,13 @@ my ($findings, $report) = eval { $world->judge };
 my $died = $@;
 die $died . kept() if !defined $findings;
 note($_) for grep { !/^FOUND/ } split /\n/, $report;
+note('fills from the standby: ' . $world->replica_fills);
 note("epochs begun: " . $world->count_log('epoch_begun') . ", copies begun anew: " . $world->count_log('resynced'));
 is(scalar(@$findings), 0, 'no promise was broken');
 cmp_ok(($report =~ /^reads: (\d+)/m)[0], '>', 500, 'and clients were looking');
 
+my @needed = map { @$_ } values %seconds;
+note(sprintf('%d times something was broken; the longest convergence was %.2f s', scalar @needed, (sort { $a <=> $b } @needed)[-1] // 0));
 my $bar = $soak ? BAR : SLACK;
 note(sprintf('%-55s %5s %8s %8s', 'fault', 'times', 'median', 'longest'));
 for my $kind (sort keys %seconds)

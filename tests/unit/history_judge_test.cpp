@@ -83,6 +83,14 @@ TEST(HistoryJudge, AnswerBehindWhatWasAskedFor) {
   EXPECT_EQ(RulesBroken(kWrites + "R 42 43 A x E:400-1 E:400-1 - a=4/2\n"), Rules{});
 }
 
+TEST(HistoryJudge, AnswerInTheMiddleOfALargeTransaction) {
+  const std::string large = "W 10 11 committed 100 1 a:i:1 b:i:1 c:i:1\nW 20 21 committed 200 2 a:u:2 b:u:2 c:u:2\n";
+  EXPECT_EQ(RulesBroken(large + "R 22 23 A x E:200-1 E:200-2 - a=2/2 b=2/2 c=1/1\n"), Rules{});
+  EXPECT_EQ(RulesBroken(large + "R 22 23 A x - E:200-2 - b=1/1\n"), Rules{"I1"});
+  EXPECT_EQ(RulesBroken(large + "R 22 23 A x E:200-3 - - c=1/1\n"), Rules{"I4"});
+  EXPECT_EQ(RulesBroken(large + "R 22 23 A x - E:201-0 - c=1/1\n"), Rules{"I1"});
+}
+
 TEST(HistoryJudge, PositionThatGoesBack) {
   EXPECT_EQ(RulesBroken(kWrites + "R 22 23 A x - E:200-1 - a=2/2\nR 24 25 A x - E:100-1 - a=2/2\n"), Rules{"position"});
   EXPECT_EQ(RulesBroken(kWrites + "R 22 23 A x - N:200-1 - a=2/2\nR 24 25 A x - E:300-1 - a=2/2\n"), Rules{"position"});
@@ -171,6 +179,13 @@ TEST(HistoryJudge, LiveClientThatHearsAll) {
                         "E 62 A f item E:600-1 delete a=-\nE 72 A f item E:700-1 insert a=7/7\nZ a=7/7\n"),
             Rules{})
       << "told to load again";
+}
+
+TEST(HistoryJudge, LiveClientHearsNothingOfAnotherType) {
+  EXPECT_EQ(RulesBroken(kWrites + "W 10 11 committed 700 9 other/a:i:9\n" + kFollower +
+                        "E 22 A f item E:200-1 update a=2/2\nE 42 A f item E:400-1 update a=4/2\n"
+                        "E 62 A f item E:600-1 delete a=-\nE 72 A f item E:700-1 insert a=7/7\nZ a=7/7 other/a=9/9\n"),
+            Rules{});
 }
 
 TEST(HistoryJudge, LiveClientThatMissesAnEvent) {

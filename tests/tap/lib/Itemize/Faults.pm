@@ -1,5 +1,5 @@
-# The faults that the randomized test puts upon an Itemize::World. Each begins and ends by itself; the random numbers are
-# perl's rand, seeded by the test.
+# The faults that the randomized test puts upon an Itemize::World. Each begins and ends by itself, and another one may happen
+# meanwhile; the random numbers are perl's rand, seeded by the test.
 package Itemize::Faults;
 
 use strict;
@@ -10,8 +10,23 @@ use Itemize::Process qw(poll_until);
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 
+# What is to happen in the middle of a fault that has begun.
+my $meanwhile;
+
 # Seconds, so short that they stand for "at a random moment".
-sub pause { my ($least, $most) = @_; select(undef, undef, undef, $least + rand($most - $least)); return }
+sub pause
+{
+	my ($least, $most) = @_;
+	my $length = $least + rand($most - $least);
+	if (my $other = $meanwhile)
+	{
+		undef $meanwhile;
+		select(undef, undef, undef, rand($length));
+		$other->();
+	}
+	select(undef, undef, undef, $length);
+	return;
+}
 
 sub pick { return $_[ rand @_ ] }
 
@@ -60,13 +75,12 @@ sub restore_database
 	$world->go_back(
 		sub { stop_database($world) },
 		sub {
+			$world->drop_replica;
 			remove_tree($data);
 			system_or_bail('cp', '-a', "$data.copy", $data);
 			pause(0, 1);
 			$world->{primary}->start;
 		});
-	$world->{standby}->teardown_node if $world->{standby};
-	delete $world->{standby};
 	return;
 }
 
@@ -89,25 +103,12 @@ sub restore_database_unseen
 	return;
 }
 
-sub _make_standby
-{
-	my ($world) = @_;
-	return if $world->{standby};
-	my $name = 'standby' . ++$world->{standbys};
-	$world->{primary}->backup($name);
-	$world->{standby} = PostgreSQL::Test::Cluster->new($name);
-	$world->{standby}->init_from_backup($world->{primary}, $name, has_streaming => 1);
-	$world->{standby}->start;
-	$world->{primary}->wait_for_catchup($world->{standby});
-	return;
-}
-
 # The standby does not get the last commits.
 sub fail_over
 {
 	my ($world) = @_;
-	_make_standby($world);
-	my $standby = delete $world->{standby};
+	my $standby = $world->make_standby;
+	$world->{primary}->wait_for_catchup($standby);
 	$standby->safe_psql('postgres', q{ALTER SYSTEM SET primary_conninfo = ''});
 	$standby->reload;
 	poll_until(sub { $standby->safe_psql('postgres', 'SELECT count(*) FROM pg_stat_wal_receiver') eq '0' }, 'the standby is cut off');
@@ -159,7 +160,6 @@ sub invalidate_slot
 	$world->sql('ALTER SYSTEM RESET max_slot_wal_keep_size');
 	$world->sql(q{ALTER SYSTEM RESET wal_keep_size});
 	$world->{primary}->reload;
-	if (my $standby = delete $world->{standby}) { $standby->teardown_node }
 	$world->start_sidecar($_) for qw(global1 global2);
 	return;
 }
@@ -240,6 +240,40 @@ sub freeze_sidecar
 	return;
 }
 
+# On the standby that cluster B reads from, for as long as it is the same.
+sub on_replica
+{
+	my ($world, $begin, $end, @length) = @_;
+	my $replica = $world->{replica} or return;
+	$begin->($replica);
+	pause(@length);
+	$end->($replica) if ($world->{replica} // 0) == $replica;
+	return;
+}
+
+sub pause_replay
+{
+	my ($world) = @_;
+	my $say = sub { my ($what) = @_; return sub { $_[0]->psql('postgres', "SELECT pg_wal_replay_$what()") } };
+	on_replica($world, $say->('pause'), $say->('resume'), 0.5, 5);
+	return;
+}
+
+sub delay_replay
+{
+	my ($world) = @_;
+	my $set = sub { my ($node, $value) = @_; $node->psql('postgres', "ALTER SYSTEM SET recovery_min_apply_delay = $value"); $node->reload };
+	on_replica($world, sub { $set->(@_, int(50 + rand(700))) }, sub { $set->(@_, 0) }, 1, 5);
+	return;
+}
+
+sub restart_replica
+{
+	my ($world) = @_;
+	on_replica($world, sub { $_[0]->stop('immediate') }, sub { $_[0]->start }, 0, 2);
+	return;
+}
+
 my @links = qw(global1-database global1-redis localA-global localA-redis extendedA-redis extendedA-database);
 
 # Name => sub that does it to a world and returns to whom, where that was chosen at random.
@@ -255,6 +289,9 @@ our %kinds = (
 	'PostgreSQL: failover without the last commits' => \&fail_over,
 	'the slot is dropped' => \&drop_slot,
 	'the slot is invalidated' => \&invalidate_slot,
+	'standby: replay is paused' => \&pause_replay,
+	'standby: replay lags' => \&delay_replay,
+	'standby: immediate shutdown' => \&restart_replica,
 	'a link is cut' => sub { my ($world) = @_; my $which = pick(@links); cut_link($world, $which); return $which },
 	'a link is frozen' => sub { my ($world) = @_; my $which = pick(@links); freeze_link($world, $which); return $which },
 );
@@ -272,6 +309,34 @@ for my $place ([ 'global Redis', ['global'] ], [ 'local Redis', [qw(A B)] ])
 	{
 		$kinds{"$what: $way"} = sub { my ($world) = @_; my $which = pick(@$names); $ways{$way}->($world, $which); return $which };
 	}
+}
+
+# What a kind of fault happens to.
+sub part
+{
+	my ($kind) = @_;
+	return $kind =~ /^(global Redis|local Redis|a link|standby)/ ? $1 : $kind =~ /^(?:kill|freeze) an? / ? 'sidecar' : 'database';
+}
+
+# The kinds that can happen in the middle of this one, or around it: another part is hit. (A restored database of which nobody
+# has seen that it went back has to be noticed by what was published, so that must not get lost as well.)
+sub kinds_beside
+{
+	my ($kind) = @_;
+	return if $kind =~ /unseen/;
+	return grep { !/unseen/ && part($_) ne part($kind) } sort keys %kinds;
+}
+
+# Does it, and the second one, if any, in its middle or right after it; returns to whom.
+sub inflict
+{
+	my ($world, $kind, $second) = @_;
+	my @whom;
+	my $other = sub { push @whom, $kinds{$second}->($world); return };
+	$meanwhile = $other if defined $second;
+	unshift @whom, $kinds{$kind}->($world);
+	if ($meanwhile) { undef $meanwhile; $other->() }
+	return join(', ', grep { defined && /\w/ } @whom);
 }
 
 1;

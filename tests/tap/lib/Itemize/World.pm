@@ -1,7 +1,8 @@
 # Two clusters of one database, and a workload that records what its clients see: what the fault tests break.
 #
 #   database ── global1 (through proxies), global2 ── global Redis
-#   cluster A: local, extended and Redis, each link through a proxy;  cluster B: the same, directly
+#   cluster A: local, extended and Redis, each link through a proxy;  cluster B: the same, directly, and beside it a standby
+#   of the database, from which it fills; what is not read for two seconds is let go there
 #
 # Servers are reached through links in one directory, so that another server can take a name over as a virtual address
 # would let it.
@@ -10,6 +11,7 @@ package Itemize::World;
 use strict;
 use warnings;
 
+use File::Path qw(remove_tree);
 use IPC::Run;
 use Itemize::Process qw(poll_until free_port slurp);
 use Itemize::Proxy;
@@ -20,8 +22,10 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Time::HiRes qw(clock_gettime CLOCK_MONOTONIC);
 
-# Keys are the numbers from 1 to this; tests/faults/recorder.hpp says the same.
-use constant KEYS => 40;
+# Keys of each type are the numbers from 1 to this; tests/faults/recorder.hpp says the same, and how a history calls them.
+use constant { KEYS => 40, BULK_KEYS => 600 };
+my @types = ([ 'item', '', KEYS ], [ 'bulk', 'bulk/', BULK_KEYS ]);
+my @all_keys = map { my ($type, $prefix, $count) = @$_; map { "$prefix$_" } 1 .. $count } @types;
 
 # Seconds in which everything has to have come to rest before it is called stuck.
 use constant PATIENCE => 120;
@@ -44,9 +48,12 @@ sub new
 		redis    => {},
 		sidecars => {},
 		backs    => 0,
+		standbys => 0,
+		fills    => { before => 0, now => 0 },
 	}, $class;
 	$self->{primary} = $self->_make_primary;
 	$self->point_database;
+	$self->_make_replica;
 	$self->{redis}{$_} = $self->_start_redis($_) for qw(global A B);
 	$self->{proxy} = {
 		'global1-database' => Itemize::Proxy->launch($self->_database_socket),
@@ -78,8 +85,11 @@ sub _make_primary
 CREATE TABLE item (id int PRIMARY KEY, v bigint NOT NULL, bv bigint NOT NULL, big text NOT NULL);
 ALTER TABLE item ALTER COLUMN big SET STORAGE EXTERNAL;
 CREATE TABLE committed (v bigint PRIMARY KEY);
+CREATE TABLE bulk (id int PRIMARY KEY, v bigint NOT NULL, bv bigint NOT NULL, big text NOT NULL);
+CREATE FUNCTION medium(bigint) RETURNS text LANGUAGE sql IMMUTABLE AS $$SELECT $1 || ':' || repeat('0123456789', 40)$$;
 CREATE FUNCTION large(bigint) RETURNS text LANGUAGE sql IMMUTABLE AS $$SELECT $1 || ':' || repeat('0123456789', 250)$$;
 SELECT itemize.define('item', 'item', fields => '{id,v,bv,big}', read => 'everyone');
+SELECT itemize.define('bulk', 'bulk', fields => '{id,v,bv,big}', read => 'everyone');
 });
 	return $node;
 }
@@ -87,6 +97,63 @@ SELECT itemize.define('item', 'item', fields => '{id,v,bv,big}', read => 'everyo
 sub sql { my ($self, $text) = @_; return $self->{primary}->safe_psql('postgres', $text) }
 
 sub _database_socket { return "$_[0]{dir}/pg/.s.PGSQL.5432" }
+
+# A running standby that follows the primary.
+sub make_standby
+{
+	my ($self) = @_;
+	my $name = 'standby' . ++$self->{standbys};
+	$self->{primary}->backup($name);
+	my $standby = PostgreSQL::Test::Cluster->new($name);
+	$standby->init_from_backup($self->{primary}, $name, has_streaming => 1);
+	remove_tree($self->{primary}->backup_dir . "/$name");
+	$standby->start;
+	return $standby;
+}
+
+sub _make_replica
+{
+	my ($self) = @_;
+	$self->{replica} = $self->make_standby;
+	mkdir "$self->{dir}/replica";
+	_link($self->{replica}->host . '/.s.PGSQL.' . $self->{replica}->port, "$self->{dir}/replica/.s.PGSQL.5432");
+	return;
+}
+
+# A restored database is no continuation of what its standbys have: whoever restores it takes them away first.
+sub drop_replica
+{
+	my ($self) = @_;
+	my $replica = delete $self->{replica} or return;
+	$replica->teardown_node;
+	$replica->clean_node;
+	return;
+}
+
+# What an operator does beside: a standby that does not follow any more is made anew.
+sub look_after_replica
+{
+	my ($self) = @_;
+	my $name = $self->{replica} ? $self->{replica}->name : '';
+	my $follows = $self->sql("SELECT count(*) > 0 FROM pg_stat_replication WHERE application_name = '$name' AND state = 'streaming'") eq 't';
+	$self->{strayed} = $follows ? 0 : ($self->{strayed} // 0) + 1;
+	return if $self->{replica} && $self->{strayed} < 3;
+	$self->drop_replica;
+	$self->_make_replica;
+	return;
+}
+
+# How many items cluster B has filled from its standby.
+sub replica_fills
+{
+	my ($self) = @_;
+	my $answer = http_get("http://127.0.0.1:$self->{port}{B}/metrics");
+	my ($now) = $answer->{body} =~ /^itemize_read_replica_fills_total (\d+)/m;
+	my $fills = $self->{fills};
+	$fills->{before} += $fills->{now} if defined $now && $now < $fills->{now};    # it was restarted
+	$fills->{now} = $now if defined $now;
+	return $fills->{before} + $fills->{now};
+}
 
 # A link that changes from one server to the other in one step.
 sub _link
@@ -104,7 +171,11 @@ sub point_database
 	return;
 }
 
-sub conninfo { my ($self, $user) = @_; return "postgresql:///postgres?host=$self->{dir}/pg&port=5432&connect_timeout=5&user=$user" }
+sub conninfo
+{
+	my ($self, $user, $server) = @_;
+	return sprintf('postgresql:///postgres?host=%s/%s&port=5432&connect_timeout=5&user=%s', $self->{dir}, $server // 'pg', $user);
+}
 
 sub _start_redis
 {
@@ -161,7 +232,9 @@ sub start_sidecar
 	{
 		@flags = ('--database', $database->('itemize_reader'), '--local-redis', $redis->('redis', $place),
 			'--listen', "127.0.0.1:$self->{port}{$place}");
+		push @flags, '--replica', $self->conninfo('itemize_reader', 'replica') if $place eq 'B';
 	}
+	push @flags, '--item-ttl-seconds', 2 if $mode ne 'global' && $place eq 'B';
 	$self->{sidecars}{$name} = Itemize::Sidecar->launch($mode, \@flags);
 	push @{ $self->{logs} }, $self->{sidecars}{$name}{log};
 	return;
@@ -212,13 +285,19 @@ sub record
 sub go_back
 {
 	my ($self, $stop, $start) = @_;
-	my $epoch = $self->{redis}{global}->cli('GET', 'itemize:epoch') // '';
+	# Redis may be away, or have lost it: the database knows the epochs that it was told of.
+	my $look = sub {
+		my ($generation) = (shift // '') =~ /\.(\d+)$/;
+		$self->{generation} = $generation if ($generation // 0) > ($self->{generation} // 0);
+	};
+	my $in_redis = sub { return $self->{redis}{global}->cli('GET', 'itemize:epoch') };
+	$look->($_) for $in_redis->(), $self->sql('SELECT epoch FROM itemize.stream');
 	$stop->();
-	$epoch = $self->{redis}{global}->cli('GET', 'itemize:epoch') // $epoch;
+	$look->($in_redis->());
 	my $stopped = microseconds();
 	$start->();
 	my $number = ++$self->{backs};
-	$self->record('G', $number, $stopped, microseconds(), $epoch =~ /(\d+)$/);
+	$self->record('G', $number, $stopped, microseconds(), $self->{generation});
 	$self->_record_committed;
 	return;
 }
@@ -235,23 +314,35 @@ sub _record_committed
 sub shown
 {
 	my ($self, $cluster, $with_answer) = @_;
-	my $begin  = microseconds();
-	my $answer = http_get("http://127.0.0.1:$self->{port}{$cluster}/v1/items/item?key=in.(" . join(',', 1 .. KEYS) . ')');
-	return if $answer->{status} != 200 || exists $answer->{headers}{'itemize-degraded'};
-	my %state = $answer->{body} =~ /"(\d+)":\{"id":\d+,"v":(\d+,"bv":\d+),"big":"/g;
-	s{,"bv":}{/} for values %state;
-	$self->record('R', $begin, microseconds(), $cluster, 'final', '-', $answer->{headers}{'itemize-position'} // '-', '-',
-		map { "$_=" . ($state{$_} // '-') } 1 .. KEYS)
-	  if $with_answer;
-	return \%state;
+	my %shown;
+	for (@types)
+	{
+		my ($type, $prefix, $count) = @$_;
+		my $begin  = microseconds();
+		my $answer = http_get("http://127.0.0.1:$self->{port}{$cluster}/v1/items/$type?key=in.(" . join(',', 1 .. $count) . ')');
+		return if $answer->{status} != 200 || exists $answer->{headers}{'itemize-degraded'};
+		my %state = $answer->{body} =~ /"(\d+)":\{"id":\d+,"v":(\d+,"bv":\d+),"big":"/g;
+		s{,"bv":}{/} for values %state;
+		@shown{ map { "$prefix$_" } keys %state } = values %state;
+		$self->record('R', $begin, microseconds(), $cluster, 'final', '-', $answer->{headers}{'itemize-position'} // '-', '-',
+			map { "$prefix$_=" . ($state{$_} // '-') } 1 .. $count)
+		  if $with_answer;
+	}
+	return \%shown;
 }
 
 sub truth
 {
 	my ($self) = @_;
-	my $out = '';
-	return if $self->{primary}->psql('postgres', 'SELECT id, v, bv FROM item', stdout => \$out, timeout => 30) != 0;
-	return { map { s{\|}{/}r } $out =~ m{^(\d+)\|(\d+\|\d+)$}mg };
+	my %truth;
+	for (@types)
+	{
+		my ($type, $prefix) = @$_;
+		my $out = '';
+		return if $self->{primary}->psql('postgres', "SELECT id, v, bv FROM $type", stdout => \$out, timeout => 30) != 0;
+		while ($out =~ m{^(\d+)\|(\d+)\|(\d+)$}mg) { $truth{"$prefix$1"} = "$2/$3" }
+	}
+	return \%truth;
 }
 
 # Seconds from now until both clusters show, in good order and from their copies, all that the database has now or
@@ -297,11 +388,11 @@ sub judge
 	for my $cluster (qw(A B))
 	{
 		my $shown;
-		my $same = sub { my ($state) = @_; return join(',', map { $state->{$_} // '-' } 1 .. KEYS) };
+		my $same = sub { my ($state) = @_; return join(',', map { $state->{$_} // '-' } @all_keys) };
 		eval { poll_until(sub { $shown = $self->shown($cluster); $shown && $same->($shown) eq $same->($truth) }, 'rest', PATIENCE) };
 		poll_until(sub { $self->shown($cluster, 1) }, "a last answer of cluster $cluster", PATIENCE);
 	}
-	$self->record('Z', map { "$_=" . ($truth->{$_} // '-') } 1 .. KEYS);
+	$self->record('Z', map { "$_=" . ($truth->{$_} // '-') } @all_keys);
 	$self->_record_committed;
 	my $status = $self->{workload}->stop(PATIENCE);
 	die "the workload ended with status $status: " . $self->{workload}->log_text if $status != 0;
@@ -317,9 +408,9 @@ sub judge
 sub keep_history
 {
 	my ($self, @findings) = @_;
-	my %named = map { $_ => 1 } map { /\bkey (\d+)/g } @findings;
+	my %named = map { $_ => 1 } map { m{\bkey ([\w/]+)}g } @findings;
 	my @kept;
-	for my $key ((sort { $a <=> $b } keys %named)[ 0 .. (keys %named > 5 ? 4 : keys(%named) - 1) ])
+	for my $key ((sort keys %named)[ 0 .. (keys %named > 5 ? 4 : keys(%named) - 1) ])
 	{
 		my @lines;
 		for my $part (qw(clients servers))
@@ -329,12 +420,12 @@ sub keep_history
 			{
 				next if $line !~ /\t$key[:=]/ && $line !~ /^[SG]\t/ && $line !~ /^E(?:\t[^\t]*){3}\t(?!item|keepalive)/;
 				# Of a transaction or read, only this key.
-				$line =~ s/\t(?!$key[:=])\d+[:=][^\t\n]*//g if $line =~ /^[RWZ]/;
+				$line =~ s{\t(?!$key[:=])[\w/]+[:=][^\t\n]*}{}g if $line =~ /^[RWZ]/;
 				push @lines, $line;
 				shift @lines if @lines > EXCERPT;
 			}
 		}
-		push @kept, "$self->{history}_key_$key.log";
+		push @kept, "$self->{history}_key_" . ($key =~ s{/}{_}r) . '.log';
 		open(my $out, '>', $kept[-1]) or die "$kept[-1]: $!\n";
 		print $out map { $_->[1] } sort { $a->[0] <=> $b->[0] } map { [ /^[GAZ]/ ? 0 : (split /\t/)[1], $_ ] } @lines;
 		close($out) or die;
