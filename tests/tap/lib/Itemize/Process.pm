@@ -15,6 +15,9 @@ our @EXPORT_OK = qw(poll_until free_port slurp);
 # Seconds until a wait gives up: what a loaded machine needs under the sanitizers, with room to spare.
 use constant DEFAULT_TIMEOUT => 180;
 
+# Seconds in which a program ends that was told to; a sanitizer looks for leaks before.
+use constant END_TIMEOUT => 60;
+
 # Seconds between two looks at the condition.
 use constant POLL_INTERVAL => 0.02;
 
@@ -122,7 +125,7 @@ sub stop
 	my ($self, $timeout) = @_;
 	my $began = time();
 	$self->signal('TERM');
-	$self->kill9 if !eval { poll_until(sub { !$self->alive }, 'the end', $timeout // 10) };
+	$self->kill9 if !eval { poll_until(sub { !$self->alive }, 'the end', $timeout // END_TIMEOUT) };
 	return wantarray ? ($self->{status}, time() - $began) : $self->{status};
 }
 

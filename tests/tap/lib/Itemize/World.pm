@@ -339,7 +339,7 @@ sub truth
 	{
 		my ($type, $prefix) = @$_;
 		my $out = '';
-		return if $self->{primary}->psql('postgres', "SELECT id, v, bv FROM $type", stdout => \$out, timeout => 30) != 0;
+		return if $self->{primary}->psql('postgres', "SELECT id, v, bv FROM $type", stdout => \$out, timeout => PATIENCE) != 0;
 		while ($out =~ m{^(\d+)\|(\d+)\|(\d+)$}mg) { $truth{"$prefix$1"} = "$2/$3" }
 	}
 	return \%truth;
