@@ -18,7 +18,7 @@ use Itemize::World;
 use constant BAR => 10;
 
 # Faults of the short run, and how many of a long one's come two at once.
-use constant { SHORT => 9, PAIRS => 0.3 };
+use constant { SHORT => 7, PAIRS => 0.3 };
 
 my $seed = $ENV{ITEMIZE_SEED} || 1 + int(rand(1e9));
 srand($seed);
