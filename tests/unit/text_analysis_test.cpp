@@ -42,6 +42,7 @@ std::vector<std::string> Numbers(std::string_view number) {
   WordBuffer forms[kMaxNumberForms];
   int const count = MakeNumberForms(number, forms);
   std::vector<std::string> result;
+  result.reserve(kMaxNumberForms);
   for (int i = 0; i < count; ++i)
     result.emplace_back(forms[i].view());
   return result;

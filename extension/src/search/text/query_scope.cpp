@@ -49,6 +49,8 @@ QueryScope MakeQueryScope(const SearchDefinition &definition, const char *lang) 
     AddLanguage(scope, definition.language);
   } else if (lang == nullptr) {
     AddAllAnalyzers(scope);
+  } else {
+    AddAnalyzer(scope, FindAnalyzer(nullptr, 0)); // rows whose language has no configuration
   }
   return scope;
 }

@@ -24,7 +24,8 @@ struct QueryScope {
   std::vector<std::string> languages;      ///< tags whose synonyms count; empty: those of all
 };
 
-/// Without `lang`: the definition's language, or with a language in each row all that there are.
+/// The definition's language and `lang`. With a language in each row: all that there are, or `lang` and the words as
+/// they are written, for rows of languages without a configuration.
 QueryScope MakeQueryScope(const SearchDefinition &definition, const char *lang);
 
 /// Of documents that no definition is known for.

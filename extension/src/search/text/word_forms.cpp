@@ -80,11 +80,10 @@ bool WriteAsciiPlain(std::string_view word, bool is_turkic, WordBuffer &plain) n
   if (word.size() > kMaxWordBytes) return false;
   for (char const character : word) {
     auto const byte = static_cast<unsigned char>(character);
-    if (byte >= 'a' && byte <= 'z') {
-      plain.bytes[plain.size++] = character;
-    } else if (byte >= 'A' && byte <= 'Z' && !(is_turkic && byte == 'I')) {
+    bool const is_capital = byte >= 'A' && byte <= 'Z' && !(is_turkic && byte == 'I');
+    if (is_capital) {
       plain.bytes[plain.size++] = static_cast<char>(byte + ('a' - 'A'));
-    } else if (byte >= '0' && byte <= '9') {
+    } else if ((byte >= 'a' && byte <= 'z') || (byte >= '0' && byte <= '9')) {
       plain.bytes[plain.size++] = character;
     } else if (byte >= 0x80 || byte == 'I') {
       return false;
