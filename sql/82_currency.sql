@@ -232,11 +232,19 @@ COMMENT ON COLUMN @extschema@.currency_rate.source IS 'where the rate is from';
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.currency_rate', '');
 GRANT SELECT ON @extschema@.currency_rate TO PUBLIC;
 
+-- The currencies that have rates are found one after the other by the index: rates may have a long history.
 CREATE VIEW @extschema@.current_rates AS
-SELECT c.code AS currency, r.rate, r.valid_from, r.source
-FROM @extschema@.currency c
+WITH RECURSIVE rated (code) AS (
+  (SELECT f.currency FROM @extschema@.currency_rate f ORDER BY f.currency LIMIT 1)
+  UNION ALL
+  SELECT (SELECT n.currency FROM @extschema@.currency_rate n
+          WHERE n.currency OPERATOR(pg_catalog.>) rated.code ORDER BY n.currency LIMIT 1)
+  FROM rated WHERE rated.code IS NOT NULL
+)
+SELECT rated.code AS currency, r.rate, r.valid_from, r.source
+FROM rated
 CROSS JOIN LATERAL (SELECT n.rate, n.valid_from, n.source FROM @extschema@.currency_rate n
-                    WHERE n.currency OPERATOR(pg_catalog.=) c.code AND n.valid_from OPERATOR(pg_catalog.<=) pg_catalog.now()
+                    WHERE n.currency OPERATOR(pg_catalog.=) rated.code AND n.valid_from OPERATOR(pg_catalog.<=) pg_catalog.now()
                     ORDER BY n.valid_from DESC LIMIT 1) r
 UNION ALL
 SELECT 'EUR', 1, '-infinity', 'base';

@@ -16,14 +16,14 @@ extern "C" {
 
 namespace itemize {
 
-namespace {
-
 struct Rates {
   Rate *rates;
   int count;
   Rate own;         ///< the visitor's; `units` is 0 when it has none
   bool is_currency; ///< whether the visitor's currency is one
 };
+
+namespace {
 
 constexpr char kRatesQuery[] =
     "SELECT r.currency, r.rate, r.currency OPERATOR(pg_catalog.=) $1, true FROM itemize.current_rates r "
@@ -120,7 +120,14 @@ PricePlan MakePlan(const Question &question, const SearchDefinition &definition,
   }
   plan.converts = true;
   const char *const code = plan.currency.c_str();
-  plan.rates = CallPg([&] { return ReadRates(code); });
+  if (question.rates == nullptr) {
+    question.rates = CallPg([&] {
+      auto *const kept = static_cast<Rates *>(palloc(sizeof(Rates)));
+      *kept = ReadRates(code);
+      return kept;
+    });
+  }
+  plan.rates = *question.rates;
   if (!plan.rates.is_currency) RefuseCurrency(*question.currency);
   const bool has_rate = plan.rates.own.units != Datum{0};
   if (constant && !has_rate) RefuseWithoutRate(plan.currency);

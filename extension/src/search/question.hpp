@@ -23,6 +23,8 @@ inline constexpr int kMaxPlaceVertices = 10000;
 /// Half the circumference of the earth in metres: no two places are farther from each other.
 inline constexpr double kMaxDistance = 20037508.5;
 
+struct Rates; // price.cpp
+
 /// Data pointed to lives in the memory context of the call. Only what was asked for is set: an argument that was NULL,
 /// or a text that was empty, is not.
 struct Question {
@@ -41,6 +43,8 @@ struct Question {
   std::optional<TimestampTz> until;
   std::optional<std::string> owner;
   std::optional<std::string> parent;
+  /// Of `currency`, once they have been read.
+  mutable const Rates *rates = nullptr;
 };
 
 /// Number of the arguments, which all functions have in this order, one after the other: query, lang, near, within,
