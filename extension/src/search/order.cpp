@@ -227,7 +227,7 @@ std::string BehindCondition(Statement &statement, const Order &order, const std:
     const std::string behind = BehindItem(items[i], expressions[i], places[i], values[i].is_null);
     const std::string equal =
         values[i].is_null ? expressions[i] + " IS NULL" : Compare(expressions[i], items[i].operators.equal, places[i]);
-    text = "(" + behind + " OR (" + equal + " AND " + text + "))";
+    text.insert(0, " AND ").insert(0, equal).insert(0, " OR (").insert(0, behind).insert(0, "(").append("))");
   }
   return BeginningCondition(items.front(), expressions.front(), places.front(), values.front().is_null) + text;
 }
