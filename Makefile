@@ -21,7 +21,7 @@ pgxs = $(MAKE) --no-print-directory $(jobs) -C build/extension -f $(root)/extens
 .DEFAULT_GOAL := all
 .PHONY: help deps deps-demo deps-check deps-containers all extension sidecar sql install install-extension install-sidecar demo \
         check check-quick check-regress check-isolation check-unit check-tap check-model check-containers soak \
-        bench bench-decoding bench-latency bench-pipeline lint format sanitize build-sanitized clean FORCE
+        bench bench-decoding bench-latency bench-pipeline bench-relevance bench-search lint format sanitize build-sanitized clean FORCE
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  \1|\2/p' Makefile | while IFS='|' read -r name text; do \
@@ -124,7 +124,7 @@ lint: all ## format, clang-tidy, shellcheck, perl -c, dependency directions
 format: ## format the C++ sources in place
 	@find extension sidecar tests -name '*.[ch]pp' -exec clang-format -i {} +
 
-bench: bench-decoding bench-latency bench-pipeline ## run every benchmark (results in build/bench/*.json)
+bench: bench-decoding bench-latency bench-pipeline bench-relevance bench-search ## run every benchmark (results in build/bench/*.json)
 
 bench-decoding: all ## decoding time of this plugin beside others
 	@tests/bench/decoding.sh
@@ -134,6 +134,12 @@ bench-latency: all ## commit to event at an idle client, beside LISTEN/NOTIFY
 
 bench-pipeline: all ## the whole pipeline: a backlog, live clients, writers, clusters, a large transaction (6 min)
 	@tests/bench/pipeline.sh
+
+bench-relevance: all ## how good the ranking is: MAP and nDCG@10 on the Cranfield collection, beside ts_rank
+	@tests/bench/relevance.sh
+
+bench-search: all ## searches of 50,000 and 500,000 rows beside the same by hand (SEARCH_ROWS sets the larger number)
+	@tests/bench/search.sh
 
 clean: ## remove everything that was built
 	rm -rf build
