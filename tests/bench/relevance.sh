@@ -29,7 +29,7 @@ quality=$answer
 jq -r 'to_entries | sort_by(-.value.map)[] | "\(.key): MAP \(.value.map), nDCG@10 \(.value.ndcg10)"' <<< "$quality"
 
 # figures.map and figures.ndcg10 are those of the queries as they are typed.
-figures=$(jq '.itemize + {map_any_word: .itemize_any.map, ndcg10_any_word: .itemize_any.ndcg10,
+figures=$(jq '.itemize + {
   ts_rank_map: .ts_rank.map, ts_rank_ndcg10: .ts_rank.ndcg10,
   ts_rank_weighted_map: .ts_rank_weighted.map, ts_rank_weighted_ndcg10: .ts_rank_weighted.ndcg10}' <<< "$quality")
 ratios=$(jq 'def over(a; b): a / b * 1000 | round / 1000;
@@ -41,6 +41,5 @@ ask bench --command 'SELECT count(*) FROM judgment'
 setup=$(describe_setup --arg collection 'Cranfield: 1400 documents, 225 queries' --argjson judgments "$answer" \
   --arg relevant 'grades 1 to 4; the document that a query was taken from (code -1) is not counted' \
   --arg ndcg 'gain is the grade' --arg itemize 'the words as typed: all must match, any where no document has all' \
-  --arg any_word 'the words joined by OR' \
   --arg ts_rank 'any word of the English configuration; all columns alike, and with the weights A for the title, B for the text')
 write_result relevance "$figures" "$ratios" "$setup"

@@ -28,8 +28,8 @@ SELECT statement FROM itemize.search_indexes('offer') WHERE statement LIKE 'CREA
 CREATE INDEX ON offer (kind, changed);
 
 ALTER TABLE by_hand ADD tsv tsvector GENERATED ALWAYS AS (
-  setweight(to_tsvector(CASE lang WHEN 'en' THEN 'english' WHEN 'nl' THEN 'dutch' ELSE 'german' END::regconfig, name), 'A') ||
-  setweight(to_tsvector(CASE lang WHEN 'en' THEN 'english' WHEN 'nl' THEN 'dutch' ELSE 'german' END::regconfig, description), 'B'))
+  setweight(to_tsvector(CASE lang WHEN 'en' THEN regconfig 'english' WHEN 'nl' THEN regconfig 'dutch' ELSE regconfig 'german' END, name), 'A') ||
+  setweight(to_tsvector(CASE lang WHEN 'en' THEN regconfig 'english' WHEN 'nl' THEN regconfig 'dutch' ELSE regconfig 'german' END, description), 'B'))
   STORED;
 INSERT INTO by_hand SELECT id, name, description, lang, kind, beds, price, currency, location, changed FROM offer ORDER BY id;
 CREATE INDEX ON by_hand USING gin (tsv);
@@ -38,7 +38,7 @@ CREATE INDEX ON by_hand (currency, price);
 CREATE INDEX ON by_hand (kind, changed);
 
 CREATE TABLE framework AS
-SELECT *, CASE lang WHEN 'en' THEN 'english' WHEN 'nl' THEN 'dutch' ELSE 'german' END::regconfig AS dictionary,
+SELECT *, CASE lang WHEN 'en' THEN regconfig 'english' WHEN 'nl' THEN regconfig 'dutch' ELSE regconfig 'german' END AS dictionary,
        location::geometry AS place
 FROM by_hand ORDER BY id;
 ALTER TABLE framework ADD PRIMARY KEY (id);
