@@ -1,6 +1,7 @@
 -- The Cranfield collection as an item type, its queries asked through itemize.search and through ts_rank, and how good
 -- each ranking is by the judgments. psql variables: docs, queries, judgments are files.
 \set ON_ERROR_STOP on
+SET client_min_messages = warning;
 CREATE EXTENSION itemize CASCADE;
 
 CREATE TABLE line (document jsonb);

@@ -1,6 +1,7 @@
 -- The rows of bench-search, three times: as an item type, as one writes a search by hand, and as the framework that this
 -- design comes from kept them. psql variables: generator (a program), rows.
 \set ON_ERROR_STOP on
+SET client_min_messages = warning;
 CREATE EXTENSION itemize CASCADE;
 
 CREATE TABLE offer (

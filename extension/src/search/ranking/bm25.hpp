@@ -34,7 +34,7 @@ std::uint8_t LengthCode(double lexemes) noexcept;
 double AverageLength(std::uint8_t code) noexcept;
 
 /// How documents are scored for one question, the same for all its pages. As bytes: the code of the average length, the
-/// weights of D, C, B and A, the rarity code of each operand of the query in its order.
+/// weights of D, C, B and A, the rarity code of each operand in the order in which a tsquery stores them.
 struct Parameters {
   static constexpr std::size_t kHeaderBytes = 5;
 
