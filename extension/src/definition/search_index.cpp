@@ -332,8 +332,14 @@ IndexLines ListIndexLines(const SearchDefinition &definition) {
     Statements(wanted.items[i], lines).AddFor(table);
   if (definition.text_count > 0) {
     const char *const document = ComputedDocumentExpression(definition, nullptr);
-    if (DocumentColumn(table, document) != InvalidAttrNumber) {
+    AttrNumber const column = DocumentColumn(table, document);
+    if (column != InvalidAttrNumber) {
       AddLine(lines, "text column", "present", nullptr);
+      // Searches go on by the index on the expression, and do not read the column, until it has an index of its own.
+      if (definition.document_column == nullptr) {
+        const char *const name = get_attname(RelationGetRelid(table), column, false);
+        Statements(TextIndex(quote_identifier(name)), lines).AddFor(table);
+      }
     } else {
       const char *name = "search_document";
       for (int i = 1; get_attnum(definition.item.source, name) != InvalidAttrNumber; ++i)
