@@ -33,6 +33,7 @@ public:
   Engine() = default;
   Engine(const Engine &) = delete;
   Engine &operator=(const Engine &) = delete;
+  virtual ~Engine() = default;
 
   /// Which rows the words find: a condition over the table.
   virtual std::string MatchCondition(Statement &statement, const SearchDefinition &definition,
@@ -63,9 +64,6 @@ public:
   /// SELECT of `columns` (expressions over the table) for every row; what facets group and count.
   virtual void AppendColumns(Statement &statement, const Question &question, const SearchDefinition &definition,
                              Matching matching, const std::vector<std::string> &columns) const = 0;
-
-protected:
-  ~Engine() = default;
 };
 
 const Engine &EngineOf(const SearchDefinition &definition);
