@@ -62,7 +62,7 @@ std::optional<std::string> TextArgument(FunctionCallInfo fcinfo, int index, cons
 }
 
 void ReadText(Question &question, FunctionCallInfo fcinfo, int first, const SearchDefinition &definition) {
-  question.query = TextArgument(fcinfo, first + kQuery, "query", kMaxQueryBytes);
+  question.query = TextArgument(fcinfo, first + kQuery, "query", kMaxQueryTextBytes);
   question.lang = TextArgument(fcinfo, first + kLang, "lang", kMaxTagBytes);
   if (!question.query) return;
   if (question.query->find_first_not_of(" \t\r\n\f\v") == std::string::npos) {

@@ -18,7 +18,6 @@ extern "C" {
 namespace itemize {
 
 /// Limits of the arguments, stated in docs/reference/search.md.
-inline constexpr int kMaxQueryBytes = 65536;
 inline constexpr int kMaxPlaceVertices = 10000;
 /// Half the circumference of the earth in metres: no two places are farther from each other.
 inline constexpr double kMaxDistance = 20037508.5;
