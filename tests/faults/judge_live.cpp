@@ -124,6 +124,8 @@ private:
 
   static bool Fits(const ChainEntry &entry, const LiveEvent &event) {
     const Shown &shown = *event.shown;
+    // The end of its commit record is where the event is, and not behind what was noted of the write.
+    if (entry.write->lsn != 0 && entry.write->lsn < event.id->version.commit_lsn) return false;
     if (event.operation == "delete") return entry.deleted();
     if (event.operation != (entry.change->operation == 'i' ? "insert" : "update") || entry.deleted()) return false;
     const bool completed = entry.change->base != entry.version(); // a key that changes carries a large value as well

@@ -204,6 +204,16 @@ TEST(HistoryJudge, LiveClientThatMissesAnEvent) {
       << "resumed further on";
 }
 
+TEST(HistoryJudge, LiveClientThatMissesAnEventAndGetsACompletedOne) {
+  const std::string writes = "W 10 11 committed 100 1 a:i:1\nW 20 21 committed 200 2 a:u:1\n"
+                             "W 30 31 committed 300 3 a:u:1\nW 40 41 committed 400 4 a:u:1\n";
+  EXPECT_EQ(RulesBroken(writes + kFollower +
+                        "E 42 A f item E:200-1 update a=4/1\nE 43 A f item E:300-1 update a=4/1\n"
+                        "E 44 A f item E:400-1 update a=4/1\nZ a=4/1\n"),
+            Rules{});
+  EXPECT_EQ(RulesBroken(writes + kFollower + "E 42 A f item E:300-1 update a=4/1\n"), Rules{"gap"});
+}
+
 TEST(HistoryJudge, LiveClientCutOffBetweenHelloAndResync) {
   const std::string cut = "S 25 A f E:100-1\nE 26 A f hello E:200-1\nS 27 A f E:200-1\nE 28 A f hello E:200-1\n";
   EXPECT_EQ(RulesBroken(kWrites + kFollower + cut), Rules{"gap"});

@@ -63,13 +63,16 @@ sub restart_database
 	return;
 }
 
+# It loses something that was published: what only a fill has shown, and then was written past, is out of anybody's reach, see
+# docs/explanations/limits.md.
 sub restore_database
 {
 	my ($world) = @_;
 	if (!$world->{copied})
 	{
 		restart_database($world);
-		pause(0.7, 2);
+		$world->converge;
+		pause(0.3, 1);
 	}
 	my $data = $world->{primary}->data_dir;
 	$world->go_back(
@@ -84,8 +87,7 @@ sub restore_database
 	return;
 }
 
-# Nobody publishes until the restored database has written further than it ever had before. (It loses something that was
-# published: what only a fill has shown is out of anybody's reach then, see docs/explanations/limits.md.)
+# Nobody publishes until the restored database has written further than it ever had before.
 sub restore_database_unseen
 {
 	my ($world) = @_;
@@ -319,13 +321,14 @@ sub part
 	return $kind =~ /^(global Redis|local Redis|a link|standby)/ ? $1 : $kind =~ /^(?:kill|freeze) an? / ? 'sidecar' : 'database';
 }
 
-# The kinds that can happen in the middle of this one, or around it: another part is hit. (A restored database of which nobody
-# has seen that it went back has to be noticed by what was published, so that must not get lost as well.)
+# The kinds that can happen in the middle of this one: another part is hit. (That a database was restored has to be noticed by
+# what was published, so nothing may keep that away, or lose it, at the same time.)
 sub kinds_beside
 {
 	my ($kind) = @_;
 	return if $kind =~ /unseen/;
-	return grep { !/unseen/ && part($_) ne part($kind) } sort keys %kinds;
+	my @others = grep { !/restored/ && part($_) ne part($kind) } sort keys %kinds;
+	return $kind =~ /restored/ ? grep { part($_) =~ /^(?:local Redis|standby)$/ } @others : @others;
 }
 
 # Does it, and the second one, if any, in its middle or right after it; returns to whom.
