@@ -107,7 +107,12 @@ sub order
 	return join(one_of(',', ',', ' , ', ';'), map { one_of(@columns, qw(relevance distance changed key)) . one_of('', qw(.asc .desc .nullsfirst .desc.nullslast .down .)) } 1 .. 1 + int(rand(4)));
 }
 
-sub numbers { return '{' . join(',', map { rand() < 0.05 ? 'NULL' : number() } 1 .. one_of(0, 1, 2, 3, 4, 4, 4, 5, 6, 8, 10)) . '}' }
+# Sometimes a box, and two points, that are right.
+sub numbers
+{
+	return '{' . join(',', int(rand(90)), int(rand(45)), 90 + int(rand(90)), 45 + int(rand(45))) . '}' if rand() < 0.1;
+	return '{' . join(',', map { rand() < 0.05 ? 'NULL' : number() } 1 .. one_of(0, 1, 2, 3, 4, 4, 4, 5, 6, 8, 10)) . '}';
+}
 
 my %kinds = (
 	query    => [ 4000, \&text ],
