@@ -56,7 +56,7 @@ CMD ["postgres"]
 
 # With the demo's catalogue and what loads it: `--target demo`.
 FROM runtime AS demo
-COPY docker/demo/schema.sql docker/demo/import.sql docker/demo/import.sh docker/demo/lib.sh docker/demo/catalogue.csv \
+COPY docker/demo/schema.sql docker/demo/define.sql docker/demo/rates.sql docker/demo/import.sql docker/demo/import.sh docker/demo/lib.sh docker/demo/catalogue.csv \
      docker/demo/load_catalogue /usr/share/itemize/demo/
 
 FROM runtime

@@ -60,6 +60,7 @@ passed "the sidecar follows the table and serves $url/"
 tour_fetch
 tour_get
 tour_event
+tour_search
 
 if [ -n "${TOUR-}" ] && [ "$TOUR" != 0 ]; then
   title "The tour is complete."

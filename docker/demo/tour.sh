@@ -3,8 +3,9 @@
 
 tour_define() {
   title "1. One statement makes the table an item type"
-  run "psql -c \"SELECT itemize.define('listing', 'public.listing', key => 'id',
-         fields => '{id,name,description,country,lang,kind,price,currency,location}', read => 'everyone')\""
+  run "psql << 'SQL'
+$(cat "$demo/define.sql")
+SQL"
   run "psql -c 'SELECT type, source, key, read FROM itemize.definitions'"
   [[ $output == *listing*everyone* ]] || fail "itemize.definitions does not show the type"
   passed "defined; no column is visible to clients that it does not name"
@@ -38,6 +39,22 @@ tour_get() {
   [ "$output" = "$(psql -Atc 'SELECT least(count(*), 100) FROM listing')" ] || fail "the page of items is not complete"
   [[ $(curl -sf -m 10 "$url/") == *'<canvas id="map"'* ]] || fail "the page at $url/ is not served"
   passed "many at once, in pages; and the page for a browser at $url/"
+}
+
+tour_search() {
+  title "6. Search: words, place, price in the visitor's currency"
+  psql --quiet --set ON_ERROR_STOP=1 --file "$demo/rates.sql" > "$work/rates.log" 2>&1 || fail "the rates could not be stored" "$work/rates.log"
+  local word
+  # Any word of the catalogue that has some length, from whatever file it is.
+  word=$(psql -Atc "SELECT word FROM listing, regexp_split_to_table(name, '[^[:alpha:]]+') AS word
+    WHERE length(word) > 4 ORDER BY id LIMIT 1")
+  [ -n "$word" ] || word=$(psql -Atc 'SELECT name FROM listing ORDER BY id LIMIT 1')
+  run "curl -sG -m 10 $url/v1/search/listing --data-urlencode 'q=$word' -d currency=USD -d limit=3 | jq -c '.items[] | {key, score, price, headline}'"
+  [[ $output == *'<mark>'* ]] || fail "the search for '$word' has found nothing"
+  passed "found by its words, the price in dollars, what matched marked"
+  run "curl -s -m 10 '$url/v1/facets/listing?facets=kind&max_values=3'"
+  [[ $output == '{"facets":{"kind":['* ]] || fail "the facets are not counted"
+  passed "and counted by what they are"
 }
 
 header_of() { # HEAD NAME

@@ -28,9 +28,7 @@ INSERT INTO public.listing
 SELECT n, 'Place ' || n, 'A description', 'BE', 'en', (ARRAY['park', 'square', 'market'])[1 + n % 3], 10 + n % 90, 'EUR',
        ST_Point(4.3 + n % 40 / 100.0, 51.1 + n / 40 / 100.0)::geography
 FROM generate_series(1, $items) AS n;
-SELECT itemize.define('listing', 'public.listing', key => 'id',
-  fields => '{id,name,description,country,lang,kind,price,currency,location}', read => 'everyone');
-});
+} . slurp("$source/docker/demo/define.sql"));
 create_sidecar_roles($postgres);
 my $redis = start_redis();
 my @static = ('--static-dir', "$source/docker/demo/page");

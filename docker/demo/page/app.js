@@ -1,11 +1,12 @@
-// The page: a store kept current by the live connection, shown as a map, a list and a feed.
+// The page: a store kept current by the live connection, shown as a map, a list and a feed; and searches of it.
 import { Feed } from "./feed.js";
-import { countryName, fold, formatPrice, setText } from "./format.js";
+import { countryName, fold, formatPrice, formatRound, setText } from "./format.js";
 import { listen } from "./gestures.js";
 import { List } from "./list.js";
 import { Live } from "./live.js";
 import { WorldMap } from "./map.js";
-import { Store } from "./store.js";
+import { Question, Search } from "./search.js";
+import { makeRecord, Store } from "./store.js";
 
 const kType = "listing";
 const kColors = 8; // --kind-0 … --kind-7 of the style sheet
@@ -13,16 +14,19 @@ const byId = (id) => document.getElementById(id);
 
 const store = new Store();
 const kinds = new Map(); // kind -> number of its colour
-const chosen_kinds = new Set(); // empty: all
+const question = new Question();
 let palette = [];
-let words = [];
+let words = []; // of the question, folded: for when the server cannot search
+let results = null; // of the search, or null: everything is shown
+let searchable = true; // false when the server has no search of this type
 let selected = null;
 let load_complete = false;
 
 const colorOf = (kind) => palette[Math.min(kinds.get(kind ?? "") ?? kColors - 1, kColors - 1)];
 
-const map = new WorldMap(byId("map"), colorOf);
-const list = new List(byId("list"), byId("rows"), byId("nothing"), (key) => select(key, { from: "list" }), colorOf);
+const map = new WorldMap(byId("map"), colorOf, (view) => { if (searchable) search.look(view); });
+const list = new List(byId("list"), byId("rows"), byId("nothing"), (key) => select(key, { from: "list" }), colorOf,
+  () => search.more());
 const feed = new Feed(byId("feed"), byId("announce"), (key) => select(key, { from: "feed" }));
 
 // ---- what is shown
@@ -33,7 +37,7 @@ function readPalette() {
 }
 
 function matches(record) {
-  if (chosen_kinds.size && !chosen_kinds.has(record.item.kind ?? "")) return false;
+  if (question.kinds.size && !question.kinds.has(record.item.kind ?? "")) return false;
   return words.every((word) => record.haystack.includes(word));
 }
 
@@ -47,17 +51,92 @@ function compareKeys(a, b) {
   return a.key.length - b.key.length || (a.key < b.key ? -1 : a.key > b.key ? 1 : 0); // numbers, as text, in their order
 }
 
+/** A result as the list and the map show it: the row as the live connection has it, and what the search says of it. */
+function recordOf(hit) {
+  const held = store.records.get(hit.key) ?? makeRecord(hit.key, hit.item, null);
+  const { key, item, lon, lat, changed_at } = held;
+  return { key, item, lon, lat, changed_at, hit: { ...hit, currency: question.currency } };
+}
+
+function foundRecords() {
+  const records = results.hits.map(recordOf);
+  const exact = store.records.get(question.words.trim()); // who types a key gets the item
+  return exact && !records.some(({ key }) => key === exact.key) ? [exact, ...records] : records;
+}
+
 function render() {
-  const records = [...store.records.values()].filter(matches).sort(compareKeys);
   const order = orders[byId("sort").value];
-  if (order) records.sort(order);
+  const records = results ? foundRecords() : [...store.records.values()].filter(matches).sort(compareKeys);
+  if (order && !(results && question.order)) records.sort(order);
   list.show(records);
   map.show(records);
-  const [all, part] = [store.records.size.toLocaleString(), records.length.toLocaleString()];
-  byId("count").textContent = records.length === store.records.size ? `${all} items` : `${part} of ${all} items`;
+  const count = Math.max(records.length, results?.total ?? 0);
+  const [all, part] = [store.records.size.toLocaleString(), count.toLocaleString()];
+  byId("count").textContent = count === store.records.size ? `${all} items` : `${part} of ${all} items`;
   document.body.dataset.items = String(store.records.size);
   document.body.dataset.shown = String(records.length);
   document.body.dataset.points = String(map.pointCount);
+  document.body.dataset.search = results ? "server" : "held";
+}
+
+function note(text) {
+  byId("note").textContent = text;
+  byId("note").hidden = !text;
+}
+
+// ---- searches
+
+const search = new Search(kType, question, {
+  onResults: (found) => {
+    results = found;
+    note(found?.relaxed ? "No item has all of these words. These have some of them." : "");
+    scheduleRender();
+  },
+  onFacets: showFacets,
+  onClusters: (clusters) => {
+    map.showClusters(clusters, (key) => colorOf(store.records.get(key)?.item.kind));
+    document.body.dataset.clusters = clusters ? String(clusters.length) : "";
+  },
+  onFailure: (status) => {
+    if (status === 404 && question.empty) searchable = false; // the table is not defined to be searched
+    results = null;
+    map.showClusters(null);
+    if (searchable) note("The server cannot search now: these are the items held here that have the words.");
+    scheduleRender();
+  },
+});
+
+/** Everything that changes the question ends here. */
+function ask(by_reader = true) {
+  words = fold(question.words).split(/\s+/).filter(Boolean);
+  if (searchable) search.schedule(by_reader);
+  if (!searchable || !results) scheduleRender();
+}
+
+function showFacets({ kind, price, currency }) {
+  const counts = new Map(kind.filter(({ value }) => value !== null).map(({ value, count }) => [value, count]));
+  for (const chosen of question.kinds) if (!counts.has(chosen)) counts.set(chosen, 0);
+  showChips(counts);
+  const own = question.currency || "EUR";
+  const ranges = price.filter(({ low, high, count }) => count > 0 || question.price === `${low ?? ""},${high ?? ""}`);
+  setOptions(byId("price"), [["", "Any price"], ...ranges.map(({ low, high, count }) => {
+    const [from, to] = [low && formatRound(low, own), high && formatRound(high, own)];
+    return [`${low ?? ""},${high ?? ""}`, `${from && to ? `${from} – ${to}` : from ? `from ${from}` : to ? `up to ${to}` : "no price"} (${count})`];
+  })]);
+  const known = new Set(["EUR", "USD", ...currency.map(({ value }) => value).filter((code) => /^[A-Z]{3}$/.test(code ?? ""))]);
+  if (question.currency) known.add(question.currency);
+  setOptions(byId("currency"), [["", "As stored"], ...[...known].sort().map((code) => [code, `in ${code}`])]);
+  byId("price-label").hidden = byId("currency-label").hidden = false;
+}
+
+/** Keeps what is chosen, and does not touch a list that is the same: it may be open. */
+function setOptions(element, options) {
+  const text = JSON.stringify(options);
+  if (element.dataset.options === text) return;
+  element.dataset.options = text;
+  const chosen = element.value;
+  element.replaceChildren(...options.map(([value, label]) => new Option(label, value)));
+  if (options.some(([value]) => value === chosen)) element.value = chosen;
 }
 
 let render_pending = 0;
@@ -72,16 +151,29 @@ function scheduleRender() {
 function nameKinds() {
   const counts = new Map();
   for (const { item } of store.records.values()) counts.set(item.kind ?? "", (counts.get(item.kind ?? "") ?? 0) + 1);
-  const ordered = [...counts.keys()].sort((a, b) => counts.get(b) - counts.get(a) || (a < b ? -1 : 1));
-  for (const kind of ordered) if (!kinds.has(kind)) kinds.set(kind, kinds.size);
-  byId("kinds").replaceChildren(...(ordered.length < 2 ? [] : ordered.slice(0, 12).map((kind) => makeChip(kind, counts.get(kind)))));
+  for (const kind of byCount(counts)) if (!kinds.has(kind)) kinds.set(kind, kinds.size);
+  if (!searchable || byId("price-label").hidden) showChips(counts); // else the facets say how many there are
+}
+
+function byCount(counts) {
+  return [...counts.keys()].sort((a, b) => counts.get(b) - counts.get(a) || (a < b ? -1 : 1));
+}
+
+/** Chips stay where they are, and the one with the focus keeps it, while their numbers change. */
+function showChips(counts) {
+  const order = [...kinds.keys()].filter((kind) => counts.has(kind));
+  const shown = [...order, ...byCount(counts).filter((kind) => !kinds.has(kind))].slice(0, 12);
+  const focused = document.activeElement?.closest?.("#kinds button")?.dataset.kind;
+  byId("kinds").replaceChildren(...(shown.length < 2 && !question.kinds.size ? [] : shown.map((kind) => makeChip(kind, counts.get(kind)))));
+  if (focused !== undefined) [...byId("kinds").children].find((chip) => chip.dataset.kind === focused)?.focus();
 }
 
 function makeChip(kind, count) {
   const chip = document.createElement("button");
   chip.type = "button";
   chip.className = "chip";
-  chip.setAttribute("aria-pressed", String(chosen_kinds.has(kind)));
+  chip.dataset.kind = kind;
+  chip.setAttribute("aria-pressed", String(question.kinds.has(kind)));
   const dot = document.createElement("span");
   dot.className = "kind-dot";
   dot.style.backgroundColor = colorOf(kind);
@@ -89,10 +181,10 @@ function makeChip(kind, count) {
   label.textContent = `${kind || "other"} ${count}`;
   chip.append(dot, label);
   chip.addEventListener("click", () => {
-    const on = !chosen_kinds.delete(kind);
-    if (on) chosen_kinds.add(kind);
+    const on = !question.kinds.delete(kind);
+    if (on) question.kinds.add(kind);
     chip.setAttribute("aria-pressed", String(on));
-    scheduleRender();
+    ask();
   });
   return chip;
 }
@@ -112,12 +204,19 @@ function fillCard(record) {
   if (!record) return;
   const { item, key } = record;
   setText(byId("card-name"), item.name || key, item.lang);
-  byId("card-price").textContent = formatPrice(item.price, item.currency);
+  byId("card-price").textContent = priceText(key, item);
   const place = Number.isFinite(record.lat) ? `${record.lat.toFixed(4)}, ${record.lon.toFixed(4)}` : "";
   byId("card-meta").textContent = [item.kind, countryName(item.country), item.lang, place].filter(Boolean).join(" · ");
   setText(byId("card-text"), item.description || "", item.lang);
   byId("card-sql").textContent = `UPDATE public.listing SET price = ${nextPrice(item)} WHERE id = ${key};`;
   byId("card-json").textContent = byId("card-json").href = `/v1/items/${kType}/${key}`;
+}
+
+/** As stored, and in the reader's currency where the search has converted it. */
+function priceText(key, item) {
+  const stored = formatPrice(item.price, item.currency);
+  const hit = question.currency && results?.hits.find((one) => one.key === key);
+  return hit && hit.price !== null && question.currency !== item.currency ? `${stored} ≈ ${formatPrice(hit.price, question.currency)}` : stored;
 }
 
 /** A price that differs from the one held, so that the statement shows something. */
@@ -148,6 +247,7 @@ const live = new Live(kType, store, {
     render();
     list.refill();
     map.fit(false);
+    ask();
     if (selected !== null) select(selected, { from: "list" });
     document.body.dataset.loaded = "true";
   },
@@ -160,6 +260,7 @@ const live = new Live(kType, store, {
       if (after && !kinds.has(after.item.kind ?? "")) kinds.set(after.item.kind ?? "", kinds.size);
     }
     scheduleRender();
+    if (load_complete) ask(false);
   },
 });
 
@@ -167,11 +268,25 @@ const live = new Live(kType, store, {
 
 byId("controls").addEventListener("submit", (event) => event.preventDefault());
 byId("filter").addEventListener("input", (event) => {
-  words = fold(event.target.value).split(/\s+/).filter(Boolean);
+  question.words = event.target.value;
   byId("list").scrollTop = 0;
+  ask();
+});
+byId("sort").addEventListener("change", (event) => {
+  question.order = { "price.asc": "price.asc.nullslast", "price.desc": "price.desc.nullslast", name: "name.asc" }[event.target.value] ?? "";
+  byId("list").scrollTop = 0;
+  ask();
   scheduleRender();
 });
-byId("sort").addEventListener("change", scheduleRender);
+for (const name of ["currency", "price"]) {
+  byId(name).addEventListener("change", (event) => {
+    question[name] = event.target.value;
+    // The bounds of a range are of one currency.
+    if (name === "currency") question.price = byId("price").value = "";
+    byId("list").scrollTop = 0;
+    ask();
+  });
+}
 byId("zoom-in").addEventListener("click", () => map.zoomAt(1.6));
 byId("zoom-out").addEventListener("click", () => map.zoomAt(1 / 1.6));
 byId("zoom-fit").addEventListener("click", () => map.fit(true));

@@ -13,6 +13,11 @@ export function formatPrice(price, currency) {
   return format ? format.format(amount) : `${amount} ${code}`.trim();
 }
 
+/** A whole amount of money, short. */
+export function formatRound(amount, code) {
+  return new Intl.NumberFormat(undefined, { style: "currency", currency: code, maximumFractionDigits: 0 }).format(Number(amount));
+}
+
 function makePriceFormat(code) {
   try {
     return new Intl.NumberFormat(undefined, { style: "currency", currency: code });

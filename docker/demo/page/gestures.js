@@ -51,7 +51,8 @@ export function listen(canvas, map, { onTap, onHover }) {
     canvas.classList.remove("dragging");
     if (event.type === "pointerup" && moved <= kTap) {
       const at = place(event);
-      onTap(map.hit(at.x, at.y, event.pointerType === "mouse" ? 10 : 22));
+      const key = map.hit(at.x, at.y, event.pointerType === "mouse" ? 10 : 22);
+      if (key !== null || !map.enter(at.x, at.y)) onTap(key);
     }
   };
   canvas.addEventListener("pointerup", release);

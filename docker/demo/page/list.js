@@ -1,11 +1,13 @@
 // The list: only the rows in sight exist in the document, so thousands stay smooth.
 import { countryName, formatPrice, setText } from "./format.js";
+import { setHeadline } from "./search.js";
 
 const kOverscan = 6; // rows made above and below the visible ones
 
 export class List {
   /** onSelect(key) is called when the reader picks a row. */
-  constructor(list, rows, nothing, on_select, color_of) {
+  constructor(list, rows, nothing, on_select, color_of, on_end = () => {}) {
+    this.on_end_ = on_end; // the last row is in sight
     this.list_ = list;
     this.rows_ = rows;
     this.nothing_ = nothing;
@@ -80,6 +82,7 @@ export class List {
     const height = this.height_();
     const first = Math.max(0, Math.floor(this.list_.scrollTop / height) - kOverscan);
     const last = Math.min(this.records_.length, Math.ceil((this.list_.scrollTop + this.list_.clientHeight) / height) + kOverscan);
+    if (last === this.records_.length && last > 0) this.on_end_();
     this.rows_.style.height = `${this.records_.length * height}px`;
     const wanted = new Set();
     for (let i = first; i < last; i++) wanted.add(this.records_[i].key);
@@ -113,14 +116,17 @@ export class List {
   }
 
   fill_(row, record) {
-    const { item } = record;
+    const { item, hit } = record; // a search's result has what the search says of it
     const [dot, name, price, text, meta] = row.children;
     dot.style.backgroundColor = this.color_of_(item.kind);
     setText(name, item.name || `(${record.key})`, item.lang);
-    price.textContent = formatPrice(item.price, item.currency);
+    const stored = formatPrice(item.price, item.currency);
+    const converted = hit?.currency && hit.currency !== item.currency && hit.price !== null;
+    price.textContent = converted ? `≈ ${formatPrice(hit.price, hit.currency)}` : stored;
     price.classList.toggle("none", item.price === null || item.price === undefined);
     setText(text, item.description || "", item.lang);
-    meta.textContent = [item.kind, countryName(item.country)].filter(Boolean).join(" · ");
+    if (hit?.headline) setHeadline(text, hit.headline);
+    meta.textContent = [item.kind, countryName(item.country), converted && stored].filter(Boolean).join(" · ");
     row.classList.toggle("changed", this.flashes_.has(record.key));
     row.record = record;
   }

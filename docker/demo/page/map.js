@@ -1,6 +1,6 @@
 // The map: a canvas with the graticule, a coarse outline of the land and one point an item.
 import { land, lakes } from "./outline.js";
-import { degreeText, graticuleStep, projectX, projectY, scaleBar, unprojectX, unprojectY } from "./projection.js";
+import { degreeText, graticuleStep, kMaxLatitude, projectX, projectY, scaleBar, unprojectX, unprojectY } from "./projection.js";
 
 const kMaxScale = 6e7; // pixels for the whole world: about 0.7 m a pixel
 const kPulse = 1800; // ms
@@ -12,12 +12,19 @@ const kFadeTo = 45;
 
 const still = matchMedia("(prefers-reduced-motion: reduce)");
 
+function clusterRadius(count) {
+  return Math.min(26, 9 + 2.4 * Math.log2(count));
+}
+
 export class WorldMap {
-  constructor(canvas, color_of) {
+  /** onView({bbox, scale}) is called when another part of the world is shown. */
+  constructor(canvas, color_of, on_view = () => {}) {
+    this.on_view_ = on_view;
     this.canvas_ = canvas;
     this.context_ = canvas.getContext("2d");
     this.color_of_ = color_of;
     this.points_ = [];
+    this.clusters_ = null; // of a search: [{x, y, count, key, color}]
     this.pulses_ = new Map(); // key -> {x, y, color, start}
     this.selected_ = null;
     this.width_ = 0;
@@ -35,7 +42,7 @@ export class WorldMap {
     const value = (name) => style.getPropertyValue(name).trim();
     this.colors_ = {
       sea: value("--sea"), land: value("--land"), coast: value("--coast"), grid: value("--grid"), ink: value("--muted"),
-      ring: value("--point-ring"), pulse: value("--pulse"), selected: value("--text"),
+      ring: value("--point-ring"), group: value("--accent"), onGroup: value("--on-accent"), pulse: value("--pulse"), selected: value("--text"),
     };
     this.draw();
   }
@@ -47,6 +54,23 @@ export class WorldMap {
       this.points_.push({ key: record.key, x: projectX(record.lon), y: projectY(record.lat), color: this.color_of_(record.item.kind) });
     }
     this.draw();
+  }
+
+  /** Groups of a search's results in place of single points; null: points again. colorOf(key) of a group of one. */
+  showClusters(clusters, color_of_key) {
+    this.clusters_ = clusters && clusters.map(({ lon, lat, count, key, bbox }) => (
+      { x: projectX(lon), y: projectY(lat), count, key: key ?? null, bbox, color: key === undefined ? null : color_of_key(key) }));
+    this.draw();
+  }
+
+  /** What is shown, as {bbox: [west, south, east, north], scale}. */
+  get view() {
+    const [from, to] = [this.toWorld_(0, 0), this.toWorld_(this.width_, this.height_)];
+    const round = (x) => ((((unprojectX(x) + 180) % 360) + 360) % 360) - 180;
+    const world = to.x - from.x >= 1;
+    const north = from.y <= projectY(kMaxLatitude) ? 90 : unprojectY(from.y);
+    const south = to.y >= projectY(-kMaxLatitude) ? -90 : unprojectY(to.y);
+    return { bbox: [world ? -180 : round(from.x), south, world ? 180 : round(to.x), north], scale: this.scale_ };
   }
 
   get pointCount() { return this.points_.length; }
@@ -118,7 +142,7 @@ export class WorldMap {
   hit(screen_x, screen_y, reach) {
     let best = null;
     let best_distance = reach * reach;
-    for (const point of this.points_) {
+    for (const point of this.clusters_?.filter(({ key }) => key !== null) ?? this.points_) {
       for (const copy of this.copies_()) {
         const at = this.toScreen_(point.x + copy, point.y);
         const distance = (at.x - screen_x) ** 2 + (at.y - screen_y) ** 2;
@@ -126,6 +150,20 @@ export class WorldMap {
       }
     }
     return best;
+  }
+
+  /** Zooms in on the group at a place of the screen; false when there is none. */
+  enter(screen_x, screen_y) {
+    for (const group of this.clusters_ ?? []) {
+      if (group.key !== null) continue;
+      for (const copy of this.copies_()) {
+        const at = this.toScreen_(group.x + copy, group.y);
+        if (Math.hypot(at.x - screen_x, at.y - screen_y) > clusterRadius(group.count) + 4) continue;
+        this.zoomAt(2.2, at.x, at.y);
+        return true;
+      }
+    }
+    return false;
   }
 
   clamp_() {
@@ -168,7 +206,17 @@ export class WorldMap {
     this.pending_ = requestAnimationFrame(() => {
       this.pending_ = 0;
       this.paint_();
+      this.tellView_();
     });
+  }
+
+  /** Once it has come to rest. */
+  tellView_() {
+    const now = `${this.x_} ${this.y_} ${this.scale_} ${this.width_} ${this.height_}`;
+    if (now === this.told_ || !this.width_) return;
+    this.told_ = now;
+    clearTimeout(this.telling_);
+    this.telling_ = setTimeout(() => this.on_view_(this.view), 200);
   }
 
   paint_() {
@@ -184,7 +232,8 @@ export class WorldMap {
       this.context_.globalAlpha = 1;
     }
     this.paintGraticule_(per_degree);
-    this.paintPoints_();
+    if (this.clusters_) this.paintClusters_();
+    else this.paintPoints_();
     this.paintPulses_();
     this.paintScale_();
   }
@@ -275,6 +324,35 @@ export class WorldMap {
     draw.lineWidth = 2.5;
     draw.strokeStyle = this.colors_.selected;
     draw.stroke();
+  }
+
+  paintClusters_() {
+    const draw = this.context_;
+    draw.textAlign = "center";
+    draw.textBaseline = "middle";
+    // Large ones first, so that none is hidden.
+    for (const group of [...this.clusters_].sort((a, b) => b.count - a.count)) {
+      const chosen = group.key !== null && group.key === this.selected_;
+      const radius = group.key === null ? clusterRadius(group.count) : chosen ? 9 : 6;
+      draw.beginPath();
+      this.addCircles_(group, radius);
+      draw.globalAlpha = 0.9;
+      draw.fillStyle = group.color ?? this.colors_.group;
+      draw.fill();
+      draw.globalAlpha = 1;
+      draw.lineWidth = chosen ? 2.5 : 1.4;
+      draw.strokeStyle = chosen ? this.colors_.selected : this.colors_.ring;
+      draw.stroke();
+      if (group.key !== null) continue;
+      draw.fillStyle = this.colors_.onGroup;
+      draw.font = `600 ${radius > 14 ? 13 : 11}px system-ui, sans-serif`;
+      const text = group.count < 10000 ? String(group.count) : `${Math.round(group.count / 1000)}k`;
+      for (const copy of this.copies_()) {
+        const at = this.toScreen_(group.x + copy, group.y);
+        draw.fillText(text, at.x, at.y + 0.5);
+      }
+    }
+    draw.textAlign = "start";
   }
 
   addCircles_(point, radius) {

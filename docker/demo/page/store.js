@@ -13,7 +13,7 @@ export function isContained(position, held) {
   return position.lsn < held.lsn || (position.lsn === held.lsn && position.ordinal <= held.ordinal);
 }
 
-function makeRecord(key, item, position) {
+export function makeRecord(key, item, position) {
   const at = item.location && Array.isArray(item.location.coordinates) ? item.location.coordinates : null;
   return {
     key,

@@ -85,6 +85,7 @@ bool IsOrder(std::string_view text) {
     std::string_view term = text.substr(0, comma);
     const std::size_t dot = term.find('.');
     if (term.substr(0, dot).empty()) return false;
+    if (term.front() == '"') return true; // a name with any signs: the database reads it
     std::string_view rest = dot == std::string_view::npos ? std::string_view() : term.substr(dot);
     for (const std::string_view word : {".asc", ".desc", ".nullsfirst", ".nullslast"}) {
       if (rest.substr(0, word.size()) == word && (rest.size() == word.size() || rest[word.size()] == '.'))

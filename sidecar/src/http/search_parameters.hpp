@@ -12,8 +12,8 @@
 
 namespace itemize::sidecar::http {
 
-/// Farther than any two places: half of the Earth's circumference, and a little.
-inline constexpr double kMaxRadiusMetres = 20'100'000;
+/// Half of the Earth's circumference: no two places are farther from each other.
+inline constexpr double kMaxRadiusMetres = 20'037'508;
 
 /// What is asked for, or the first problem, which names the parameter and the form it must have.
 [[nodiscard]] std::variant<search::Ask, Problem> ParseSearch(search::Kind kind, std::string_view type,

@@ -22,9 +22,11 @@ constexpr std::chrono::milliseconds kConnectTimeout{1000};
 // Who is anonymous sees what the rule of the definition lets everyone see, whatever this process's role may read.
 constexpr const char *kAnonymous = R"({"role":"anonymous"})";
 
+// No notices either: libpq would write them among the lines of the log, once a search.
 std::string BeginStatement(std::chrono::milliseconds timeout) {
   return "BEGIN TRANSACTION ISOLATION LEVEL READ COMMITTED READ ONLY; SET LOCAL statement_timeout = " +
-         std::to_string(timeout.count()) + "; SET LOCAL request.jwt.claims = '" + kAnonymous + "'";
+         std::to_string(timeout.count()) + "; SET LOCAL client_min_messages = error; SET LOCAL request.jwt.claims = '" +
+         kAnonymous + "'";
 }
 
 std::unique_ptr<PostgresConnection> Connect(const std::string &url, const read::ReadBackends &backends) {
@@ -180,7 +182,7 @@ Found SearchSource::FoundFor(const PostgresError &error, const Ask &ask) {
   case Outcome::kWrong:
   case Outcome::kNotDefined:
     found.detail = error.what();
-    if (!error.hint().empty()) found.detail += ". " + error.hint();
+    if (!error.hint().empty()) found.detail += (found.detail.back() == '.' ? " " : ". ") + error.hint();
     break;
   case Outcome::kTimeout: metrics_.timeouts.Increment(); break;
   case Outcome::kRefused:

@@ -1,0 +1,246 @@
+# Searches over HTTP: what they answer, what they refuse and in which words, on the standby or on the primary, in time or
+# not at all; and what they show is in the copy from then on.
+use strict;
+use warnings;
+
+use IPC::Run;
+use Itemize::Test;
+use PostgreSQL::Test::Cluster;
+use Test::More;
+
+my $node = start_postgres('primary');
+create_sidecar_roles($node);
+$node->safe_psql('postgres', q{
+CREATE TABLE listing (id int PRIMARY KEY, name text, about text, kind text, beds int, price numeric(10, 2), currency text,
+  lang text, location geography(Point, 4326), owner text, updated_at timestamptz);
+INSERT INTO listing VALUES
+  (1, 'Loft with a view of the sea', 'Two rooms <b>above</b> the harbour', 'loft', 2, 95, 'EUR', 'en', ST_Point(4.40, 51.22), 'ann', '2026-01-01'),
+  (2, 'Casa azul', 'Una casa con vistas al mar', 'house', 4, 2000, 'MXN', 'es', ST_Point(-99.16, 19.36), 'bob', '2026-02-01'),
+  (3, 'Quiet room', 'No view at all', 'room', 1, 60, 'USD', 'en', ST_Point(4.42, 51.23), 'ann', '2026-03-01'),
+  (4, 'Houseboat', 'A view of both banks', 'boat', NULL, NULL, NULL, 'en', ST_Point(4.90, 52.37), NULL, '2026-04-01');
+SELECT itemize.set_rates('{"USD": 1.25, "MXN": 20}');
+SELECT itemize.define('listing', 'listing', fields => '{id,name,price,currency,beds}', read => 'everyone',
+  text => '{"name": "A", "about": "B"}', language => 'lang', location => 'location', price => 'price', currency => 'currency',
+  facets => '{kind,beds}', owner => 'owner', changed => 'updated_at');
+CREATE TABLE plain (id int PRIMARY KEY);
+SELECT itemize.define('plain', 'plain', fields => '{id}', read => 'everyone');
+CREATE TABLE secret (id int PRIMARY KEY, name text);
+INSERT INTO secret VALUES (1, 'a view');
+SELECT itemize.define('secret', 'secret', fields => '{name}', text => '{"name": "A"}', language => 'en', read => 'nobody');
+CREATE TABLE many (id int PRIMARY KEY, name text, price numeric, currency text);
+INSERT INTO many SELECT i, 'thing ' || i, i, 'EUR' FROM generate_series(1, 250) i;
+SELECT itemize.define('many', 'many', fields => '{id,name}', text => '{"name": "A"}', language => 'en', read => 'everyone');
+});
+my ($redis) = start_redis();
+my $sidecar = start_sidecar('absolute', postgres => $node, redis => $redis, flags => [ '--heartbeat-seconds', 1 ]);
+
+sub metric
+{
+	my ($name) = @_;
+	my $sum = 0;
+	my $text = http_get($sidecar->url('/metrics'))->{body};
+	$sum += $1 while $text =~ /^\Q$name\E(?:\{[^}]*\})? (\S+)/mg;
+	return $sum;
+}
+sub get { my ($path, @headers) = @_; return http_get($sidecar->url("/v1/$path"), @headers) }
+sub keys_of { my ($answer) = @_; return $answer->{json} && $answer->{json}{items} ? join(' ', map { $_->{key} } @{ $answer->{json}{items} }) : "status $answer->{status}: $answer->{body}" }
+sub found { return keys_of(get("search/listing?$_[0]")) }
+sub refused { my ($path) = @_; my $answer = get($path); return "$answer->{status} " . ($answer->{json}{detail} // '') }
+# Commits, and gives the token of the commit.
+sub commit { my ($statements) = @_; return (split /\n/, $node->safe_psql('postgres', "$statements;\nSELECT itemize.token()"))[-1] }
+
+# ---- What is found
+
+is(found('order=key'), '1 2 3 4', 'without a question everything is found');
+is(found('q=view&order=key'), '1 3 4', 'words');
+is(found('q=vistas+mar'), '2', 'in any language');
+is(found('q=views+-boat+sea&lang=en'), '1', 'inflected, in the language given');
+is(found('lat=51.22&lon=4.40&radius=5km'), '1 3', 'within a radius, nearest first');
+is(found('lat=51.22&lon=4.40&radius=100mi'), '1 3 4', 'in miles');
+is(found('bbox=-100,19,-99,20'), '2', 'within a box');
+is(found('price=lte.100&currency=EUR&order=price'), '3 1 2', 'prices in the currency of the visitor');
+is(found('price=gte.99&price=lte.130&currency=USD'), '1 2', 'between two bounds, converted');
+is(found('kind=in.(loft,%22boat%22)&order=key'), '1 4', 'a filter');
+is(found('beds=gte.2&beds=lt.4'), '1', 'two on one field');
+is(found('beds=is.null'), '4', 'null');
+is(found('beds=not.eq.1&order=key'), '1 2', 'not');
+is(found('or=(beds.gte.4,kind.eq.room)&order=key'), '2 3', 'one of two');
+is(found('owner=ann&since=2026-02-15'), '3', 'owner, and changed since');
+is(found('until=2026-02-01&order=key'), '1', 'changed until');
+
+my $answer = get('search/listing?q=view&lat=51.22&lon=4.40&radius=2km&currency=USD&total=exact&limit=1');
+is($answer->{status}, 200, 'an answer');
+my $hit = $answer->{json}{items}[0];
+is($hit->{key}, 1, 'the best one first');
+like($hit->{headline}, qr{<mark>view</mark>}, 'with what matched');
+cmp_ok($hit->{score}, '>', 0, 'its score');
+cmp_ok($hit->{distance}, '<', 1, 'its distance');
+cmp_ok($hit->{price}, '==', 118.75, 'its price in the visitor\'s currency');
+is($answer->{json}{total}, 2, 'how many there are');
+ok($answer->{json}{total_is_exact}, 'counted');
+ok(!$answer->{json}{relaxed}, 'all words were found');
+like($answer->{headers}{'content-type'}, qr{^application/json}, 'as JSON');
+is($answer->{headers}{'cache-control'}, 'no-cache', 'to be asked for again');
+like($answer->{headers}{'itemize-position'}, qr/^[\d.]+:\d+-\d+$/, 'with a position');
+is(index($answer->{body}, '"item":' . get('items/listing/1')->{body}) > 0 ? 1 : 0, 1, 'the item in the bytes that it always has');
+unlike(get('search/listing?q=harbour')->{json}{items}[0]{headline} // '', qr/<b>/, 'a headline is escaped');
+ok(get('search/listing?q=sea+unicorn')->{json}{relaxed}, 'when not all words are found it says so');
+like(get('search/listing?total=estimated')->{body}, qr/"total":\d+/, 'an estimate');
+
+my $again = get('search/listing?q=view', "If-None-Match: " . get('search/listing?q=view')->{headers}{etag});
+is("$again->{status} $again->{body}", '304 ', 'who has the answer gets none');
+is(http_request('HEAD', $sidecar->url('/v1/search/listing?q=view'))->{status}, 200, 'HEAD');
+is(http_request('POST', $sidecar->url('/v1/search/listing?q=view'))->{status}, 405, 'and nothing else');
+
+# ---- Pages
+
+my ($pages, @seen) = (0);
+my $after = '';
+while (defined $after)
+{
+	my $page = get('search/many?q=thing&limit=100&order=key' . ($after ne '' ? "&after=$after" : ''));
+	last if !ok($page->{status} == 200, 'page ' . ++$pages) || $pages > 5;
+	push @seen, map { $_->{key} } @{ $page->{json}{items} };
+	$after = $page->{json}{next};
+}
+is($pages, 3, 'the last page has no next');
+is(join(' ', @seen), join(' ', 1 .. 250), 'each row once, in order');
+my $next = get('search/many?q=thing&limit=2')->{json}{next};
+like(refused("search/many?q=other&limit=2&after=$next"), qr/^400 .*after/s, 'a cursor of another question is refused');
+like(refused("search/many?q=thing&limit=2&after=x$next"), qr/^400 .*after/s, 'and one that was changed');
+
+# ---- The copy
+
+is($redis->cli('EXISTS', grep { /:item:many:.*:7$/ } split /\n/, $redis->cli('KEYS', '*:item:many:*')), 1, 'results are in the copy');
+my $fills = metric('itemize_read_fills_total');
+is(get('items/many/7')->{status}, 200, 'opened,');
+is(metric('itemize_read_fills_total'), $fills, 'a result costs the database nothing');
+my $token = commit(q{UPDATE listing SET name = 'Loft with a view of the lake' WHERE id = 1});
+is(keys_of(get('search/listing?q=lake', "Itemize-Min-Position: $token", 'Prefer: wait=30')), '1', 'what was written is found by who asks with its position');
+like(get('search/listing?q=lake')->{body}, qr/"name":"Loft with a view of the lake"/, 'and shown');
+$token = commit('DELETE FROM listing WHERE id = 4');
+is(keys_of(get('search/listing?q=view&order=key', "Itemize-Min-Position: $token", 'Prefer: wait=30')), '1 3', 'what was deleted is not');
+
+# ---- Facets and clusters
+
+
+is(get('facets/listing?facets=kind&q=view')->{body}, '{"facets":{"kind":[{"value":"loft","count":1},{"value":"room","count":1}]}}', 'facets of what is found');
+is_deeply([ map { $_->{count} } @{ get('facets/many?facets=id.ranges(1,101,201)&q=thing')->{json}{facets}{id} } ], [ 0, 100, 100, 50 ], 'ranges');
+my $clusters = get('clusters/listing?zoom=2&q=view')->{json}{clusters};
+is(scalar @$clusters, 1, 'points that are close make one cluster');
+is($clusters->[0]{count}, 2, 'of two');
+my ($alone) = @{ get('clusters/listing?zoom=2&bbox=-100,19,-99,20')->{json}{clusters} };
+is("$alone->{key} $alone->{count}", '2 1', 'one of one has its key');
+
+
+# ---- What is refused
+
+like(refused('search/listing?radus=5km'), qr/^400 .*'radus'/, 'an unknown parameter');
+like(refused('search/listing?q=a&q=b'), qr/^400 .*'q' is given twice/, 'a repeated one');
+like(refused('search/listing?lat=91&lon=1'), qr/^400 lat must be .*-90 to 90/, 'a latitude that is none');
+like(refused('search/listing?lat=1&lon=1&radius=5parsec'), qr/^400 radius must be .*km/, 'an unknown unit');
+like(refused('search/listing?price=lte.cheap'), qr/^400 price must have the form/, 'a price that is no number');
+like(refused('search/listing?weather=eq.fine'), qr/^400 .*weather/, 'a field that is none');
+like(refused('search/listing?about=eq.x'), qr/^400 .*about/, 'nor is a column that clients do not see');
+like(refused('search/listing?beds=eq.two'), qr/^400 .*beds/, 'a value of another type');
+like(refused('search/listing?order=weather'), qr/^400 .*weather/, 'an order by what is none');
+like(refused('search/listing?price=lte.9&currency=XYZ'), qr/^4\d\d .*XYZ/, 'an unknown currency');
+like(refused('facets/listing?facets=weather'), qr/^400 .*weather/, 'an unknown facet');
+like(refused('facets/listing'), qr/^400 facets is needed/, 'facets of nothing');
+like(refused('clusters/listing?zoom=99'), qr/^400 zoom must be/, 'a zoom that is none');
+is(refused('search/nothing'), '404 ', 'a type that does not exist');
+is(refused('search/secret?q=view'), '404 ', 'nor does one that nobody may read');
+is(refused('facets/secret?facets=name'), '404 ', 'nor its facets');
+like(refused("search/listing?name=eq.%27;DROP%20TABLE%20listing;--"), qr/^200/, 'a quote is a quote');
+is($node->safe_psql('postgres', 'SELECT count(*) FROM listing'), 3, 'and nothing else');
+is(get('search/listing/1')->{status}, 404, 'there is nothing below');
+
+# ---- Who asks
+
+$node->safe_psql('postgres', 'ALTER TABLE listing ENABLE ROW LEVEL SECURITY; CREATE POLICY none ON listing USING (false); ALTER TABLE listing FORCE ROW LEVEL SECURITY');
+is(found('q=view&order=key'), '1 3', 'the rule of the definition decides, not the rights of the role');
+is($node->safe_psql('postgres', q{SET ROLE itemize_reader; SELECT count(*) FROM pg_catalog.pg_class c WHERE relname = 'listing' AND has_table_privilege(c.oid, 'SELECT')}), 0, 'which has none on the table');
+
+# ---- In time or not at all
+
+$sidecar->stop;
+$sidecar = start_sidecar('absolute', postgres => $node, redis => $redis,
+	flags => [ '--heartbeat-seconds', 1, '--search-timeout-milliseconds', 400, '--search-connections', 1 ]);
+is(found('q=view&order=key'), '1 3', 'again');
+# A table that somebody holds makes every search of it wait.
+my ($out, $err) = ('', '');
+my $holder = IPC::Run::start(
+	[ 'psql', '-XAtq', '-d', $node->connstr('postgres'), '-c', 'BEGIN; LOCK TABLE listing; SELECT pg_sleep(600)' ],
+	'<', \undef, '>', \$out, '2>', \$err);
+my $held = q{FROM pg_locks WHERE relation = 'listing'::regclass AND mode = 'AccessExclusiveLock' AND granted};
+poll_until(sub { $node->safe_psql('postgres', "SELECT count(*) $held") eq '1' }, 'the table is held');
+my $late = get('search/listing?q=view');
+is($late->{status}, 504, 'a search that takes too long is ended');
+is($late->{json}{type}, 'urn:itemize:problem:search-timeout', 'and says so');
+ok($late->{headers}{'retry-after'}, 'when to come back');
+is(metric('itemize_search_timeouts_total'), 1, 'it is counted');
+my $busy = $sidecar->url('/v1/search/listing?q=view');
+my ($codes, $errors) = ('', '');
+IPC::Run::run(
+	[ 'curl', '--silent', '--parallel', '--parallel-max', 100, '--max-time', 60, '--write-out', "%{http_code}\n", (map { ('--output', '/dev/null', $busy) } 1 .. 90) ],
+	'<', \undef, '>', \$codes, '2>', \$errors);
+my %count;
+$count{$_}++ for split /\n/, $codes;
+is(join(' ', sort keys %count), '503 504', 'of many, those that would wait for too long are sent away') or diag(explain(\%count));
+is(get('items/many/9')->{status}, 200, 'items are served meanwhile');
+cmp_ok(metric('itemize_search_refused_total'), '>', 20, 'which is counted');
+$node->safe_psql('postgres', "SELECT pg_terminate_backend(pid) $held");
+$holder->finish;
+is(found('q=view&order=key'), '1 3', 'and then it goes on');
+
+# ---- On a standby
+
+$sidecar->stop;
+$node->backup('backup');
+my $standby = PostgreSQL::Test::Cluster->new('standby');
+$standby->init_from_backup($node, 'backup', has_streaming => 1);
+$standby->start;
+$sidecar = start_sidecar('absolute', postgres => $node, redis => $redis,
+	flags => [ '--heartbeat-seconds', 1, '--replica', database_url($standby, user => 'itemize_reader') ]);
+my $on = sub { metric(qq(itemize_search_seconds_count{kind="search",server="$_[0]"})) };
+poll_until(sub { found('q=view&order=key') eq '1 3' or die "wrong\n"; $on->('replica') > 0 }, 'a search on the standby');
+pass('the standby answers');
+is($standby->safe_psql('postgres', 'SELECT history FROM itemize.replayed()') =~ /^\d+\.1$/ ? 1 : 0, 1, 'it says what it follows');
+my ($status, $said, $error) = $node->psql('postgres', 'SELECT itemize.replayed()');
+like($error, qr/no standby.*itemize\.position/s, 'a primary says that it is none');
+
+# One that lags is not believed.
+$standby->safe_psql('postgres', 'SELECT pg_wal_replay_pause()');
+poll_until(sub { $standby->safe_psql('postgres', 'SELECT pg_get_wal_replay_pause_state()') eq 'paused' }, 'replay is paused');
+$token = commit(q{INSERT INTO listing (id, name, lang) VALUES (5, 'A tent with a view', 'en')});
+my $before = $on->('primary');
+is(keys_of(get('search/listing?q=view&order=key', "Itemize-Min-Position: $token", 'Prefer: wait=30')), '1 3 5', 'a standby that lags behind what is shown is not asked');
+cmp_ok($on->('primary'), '>', $before, 'but the primary');
+is(found('q=view&order=key'), '1 3 5', 'so that nothing is shown that was no more');
+$standby->safe_psql('postgres', 'SELECT pg_wal_replay_resume()');
+$before = $on->('replica');
+poll_until(sub { found('q=view&order=key') eq '1 3 5' or die "wrong\n"; $on->('replica') > $before }, 'the standby again');
+
+# One that is gone is done without, and one server is enough.
+$standby->stop('immediate');
+is(found('q=view&order=key'), '1 3 5', 'without the standby the primary answers');
+$standby->start;
+$before = $on->('replica');
+poll_until(sub { found('q=view&order=key') eq '1 3 5' or die "wrong\n"; $on->('replica') > $before }, 'the standby is back');
+$node->stop('immediate');
+poll_until(sub { my $one = get('search/listing?q=view&order=key'); $one->{status} == 200 && ($one->{headers}{'itemize-degraded'} // '') eq 'database' && keys_of($one) eq '1 3 5' },
+	'without the primary the standby answers, from what is held');
+pass('and the standby without the primary');
+$standby->stop('immediate');
+poll_until(sub { get('search/listing?q=view')->{status} == 503 }, 'with neither there is no answer');
+is(get('search/listing?q=view')->{json}{type}, 'urn:itemize:problem:database-unavailable', 'and the reason');
+$node->start;
+poll_until(sub { get('search/listing?q=view')->{status} == 200 }, 'a database is back');
+
+# Without Redis the primary is asked, rows and all.
+$redis->stop;
+poll_until(sub { my $one = get('search/listing?q=view&order=key'); $one->{status} == 200 && ($one->{headers}{'itemize-degraded'} // '') eq 'redis' && keys_of($one) eq '1 3 5' },
+	'without Redis it comes from the database');
+pass('searches survive Redis');
+is(join('', map { "$_\n" } grep { /"(search_failed|request_failed)"/ } split /\n/, $sidecar->log_text), '', 'no fault was logged');
+done_testing();
