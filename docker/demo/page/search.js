@@ -115,7 +115,8 @@ export class Search {
   async askFacets_() {
     const lists = [["kind", "kind"], ["price", `price.ranges(${kRanges.join(",")})`], ["currency", "currency"]];
     const answers = await Promise.all(lists.map(([name, list]) => {
-      const parameters = this.question_.parameters(["order", name]);
+      // The currency is that of the prices, no filter of its own.
+      const parameters = this.question_.parameters(name === "currency" ? ["order"] : ["order", name]);
       if (name === "price") parameters.set("currency", this.question_.currency || "EUR");
       parameters.set("facets", list);
       parameters.set("max_values", "40");
