@@ -59,6 +59,7 @@ struct Raw {
   std::int64_t stream_max_age_seconds = 0;
   std::int64_t lease_seconds = 0;
   std::int64_t local_stream_max_entries = 0;
+  std::int64_t local_stream_max_bytes = 0;
   std::int64_t heartbeat_seconds = 0;
   std::int64_t item_ttl_seconds = 0;
   std::int64_t missing_ttl_seconds = 0;
@@ -106,7 +107,8 @@ void Declare(CLI::App &app, Options &options, Raw &raw) {
   Add(app, "cluster", options.cluster, "name of the cluster that this process applies for");
   Add(app, "lease-seconds", raw.lease_seconds,
       "a publisher, or a member of a group of tail, silent for longer is replaced");
-  Add(app, "local-stream-max-entries", raw.local_stream_max_entries, "entries kept in the local stream, about");
+  Add(app, "local-stream-max-entries", raw.local_stream_max_entries, "entries kept in the local stream");
+  Add(app, "local-stream-max-bytes", raw.local_stream_max_bytes, "bytes kept in the local stream");
   Add(app, "heartbeat-seconds", raw.heartbeat_seconds, "longest time without an entry while the WAL moves");
   Add(app, "item-ttl-seconds", raw.item_ttl_seconds, "how long an item is held after it was last read");
   Add(app, "missing-ttl-seconds", raw.missing_ttl_seconds, "the same for an item known to be missing");
@@ -250,6 +252,7 @@ void Resolve(Raw &raw, CommandLine &command) {
   RequireAtLeastOne(raw.stream_max_age_seconds, "stream-max-age-seconds");
   RequireAtLeastOne(raw.lease_seconds, "lease-seconds");
   RequireAtLeastOne(raw.local_stream_max_entries, "local-stream-max-entries");
+  RequireAtLeastOne(raw.local_stream_max_bytes, "local-stream-max-bytes");
   RequireAtLeastOne(raw.heartbeat_seconds, "heartbeat-seconds");
   RequireAtLeastOne(raw.item_ttl_seconds, "item-ttl-seconds");
   RequireAtLeastOne(raw.missing_ttl_seconds, "missing-ttl-seconds");
@@ -270,6 +273,7 @@ void Resolve(Raw &raw, CommandLine &command) {
   options.stream_max_age = std::chrono::seconds(raw.stream_max_age_seconds);
   options.lease = std::chrono::seconds(raw.lease_seconds);
   options.local_stream_max_entries = static_cast<std::uint64_t>(raw.local_stream_max_entries);
+  options.local_stream_max_bytes = static_cast<std::uint64_t>(raw.local_stream_max_bytes);
   options.heartbeat = std::chrono::seconds(raw.heartbeat_seconds);
   options.item_ttl = std::chrono::seconds(raw.item_ttl_seconds);
   options.missing_ttl = std::chrono::seconds(raw.missing_ttl_seconds);
@@ -308,6 +312,7 @@ CommandLine ParseCommandLine(int argc, const char *const *argv) {
   raw.stream_max_age_seconds = options.stream_max_age.count();
   raw.lease_seconds = options.lease.count();
   raw.local_stream_max_entries = static_cast<std::int64_t>(options.local_stream_max_entries);
+  raw.local_stream_max_bytes = static_cast<std::int64_t>(options.local_stream_max_bytes);
   raw.heartbeat_seconds = options.heartbeat.count();
   raw.item_ttl_seconds = options.item_ttl.count();
   raw.missing_ttl_seconds = options.missing_ttl.count();

@@ -68,6 +68,8 @@ struct Options {
   std::chrono::seconds lease{10};
   /// About how many entries the local stream keeps, for clients that resume with Last-Event-ID.
   std::uint64_t local_stream_max_entries = 10'000;
+  /// The same in bytes of its entries; the newest entry stays, however long it is.
+  std::uint64_t local_stream_max_bytes = 268'435'456;
   /// Longest time without an entry in the stream while the write-ahead log moves.
   std::chrono::seconds heartbeat{10};
   /// How long an item stays in the local Redis after it was last read.

@@ -1,5 +1,6 @@
 // What a batch of pieces does to the local copy, in a real Redis of the test's own.
 #include "itemize/row_members.hpp"
+#include "live/local_stream.hpp"
 #include "local/local_store.hpp"
 #include "read/local_copy.hpp"
 #include "redis/keys.hpp"
@@ -280,6 +281,54 @@ TEST_F(ApplyScriptTest, AResetBeginsAnEmptyCopy) {
   const auto read = store_->ReadState();
   ASSERT_TRUE(read.has_value());
   EXPECT_EQ(read->applied, (Version{900, 3}));
+}
+
+TEST_F(ApplyScriptTest, TheStreamIsHeldWithinItsEntriesAndItsBytes) {
+  constexpr std::size_t kMostBytes = 100'000;
+  options_.local_stream_max_bytes = kMostBytes;
+  options_.local_stream_max_entries = 128;
+  store_.emplace(server->endpoint(), options_);
+  const LocalNamespace names(state_.name);
+  const auto apply_row = [&](Lsn lsn, std::size_t bytes) {
+    const std::string row = R"({"id":")" + std::string(bytes, 'x') + R"("})";
+    Apply(lsn, 7, "U\t1\tt\t5\ta\t" + row + "\t" + std::to_string(row.size() - 2) + "\n");
+  };
+  const auto held_bytes = [&] {
+    const Reply entries = redis_->Command({"XRANGE", names.Stream(), "-", "+"});
+    std::size_t bytes = 0;
+    for (std::size_t i = 0; i < entries.size(); ++i)
+      bytes += entries[i][1][1].Text().size();
+    return bytes;
+  };
+  const auto first = [&] { return Get({"GET", names.Base()}); };
+
+  for (Lsn lsn = 201; lsn <= 250; ++lsn)
+    apply_row(lsn, 100);
+  EXPECT_EQ(Count({"XLEN", names.Stream()}), 50);
+  EXPECT_EQ(first(), "100-0") << "nothing was cut off";
+  for (Lsn lsn = 251; lsn <= 1000; ++lsn)
+    apply_row(lsn, 100);
+  EXPECT_LE(Count({"XLEN", names.Stream()}), 128);
+  EXPECT_GE(Count({"XLEN", names.Stream()}), 120);
+  for (Lsn lsn = 1001; lsn <= 1100; ++lsn)
+    apply_row(lsn, 9'000);
+  EXPECT_LE(held_bytes(), kMostBytes);
+  EXPECT_GE(held_bytes(), kMostBytes - 2 * 9'100);
+  EXPECT_EQ(Get({"HGET", names.name() + ":local:size", "b"}), std::to_string(held_bytes()));
+  EXPECT_EQ(Get({"HGET", names.name() + ":local:size", "n"}), std::to_string(Count({"XLEN", names.Stream()})));
+  EXPECT_EQ(first(), redis_->Command({"XRANGE", names.Stream(), "-", "+", "COUNT", "1"})[0][0].Text());
+  apply_row(1101, 10 * kMostBytes);
+  EXPECT_EQ(Count({"XLEN", names.Stream()}), 1) << "one that is longer than all stays alone";
+  EXPECT_EQ(first(), "1101-1");
+  using live::LocalStream;
+  EXPECT_TRUE(LocalStream::Await(*redis_, names.name(), {1100, 1}, std::chrono::milliseconds(1)).gap);
+  apply_row(1102, 1);
+  EXPECT_EQ(first(), "1102-1") << "and goes with the next";
+  EXPECT_TRUE(LocalStream::Await(*redis_, names.name(), {1101, 1}, std::chrono::milliseconds(1)).gap);
+  apply_row(1103, 1);
+  const auto arrived = LocalStream::Await(*redis_, names.name(), {1102, 1}, std::chrono::milliseconds(1));
+  EXPECT_FALSE(arrived.gap);
+  EXPECT_EQ(arrived.entries.size(), 1U);
 }
 
 TEST_F(ApplyScriptTest, ADamagedCopyIsReported) {

@@ -39,13 +39,17 @@ void Feed::Follow(const StopToken &stop) {
   };
   Find(redis, stop);
   while (!stop.stopped()) {
-    const auto entries = LocalStream::Await(redis, name_space_, position_.version, kBlock);
-    for (const StreamEntry &entry : entries) {
+    const auto arrived = LocalStream::Await(redis, name_space_, position_.version, kBlock);
+    if (arrived.gap) {
+      Find(redis, stop);
+      continue;
+    }
+    for (const StreamEntry &entry : arrived.entries) {
       hub_.Publish(entry, row_source);
       position_.version = entry.id;
     }
     // Nothing more comes on the stream of a copy that is no longer the running one.
-    if (entries.empty() && stream_.ReadNamespace(redis) != name_space_) Find(redis, stop);
+    if (arrived.entries.empty() && stream_.ReadNamespace(redis) != name_space_) Find(redis, stop);
   }
 }
 
@@ -61,8 +65,10 @@ void Feed::Find(RedisConnection &redis, const StopToken &stop) {
   if (same && state->Covers(position_.version) && position_.version <= state->position.version && hub_.standing()) {
     return;
   }
+  const bool behind = same && position_.version <= state->position.version;
   const std::string_view reason = name_space_.empty()                        ? "start"
                                   : state->position.epoch != position_.epoch ? "epoch"
+                                  : behind                                   ? "window"
                                                                              : "reset";
   name_space_ = state->name_space;
   position_ = state->position;

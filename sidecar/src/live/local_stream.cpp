@@ -8,23 +8,11 @@ namespace itemize::sidecar::live {
 
 namespace {
 
-/// Field of XINFO STREAM since Redis 7; without it a stream counts as trimmed.
 const RedisScript kStateScript(R"lua(
 local state = redis.call('HMGET', KEYS[1], 'namespace', 'epoch', 'applied')
 if not (state[1] and state[2] and state[3]) then return {} end
-local stream = state[1] .. ':local:stream'
-local first, trimmed = false, 0
-if redis.call('EXISTS', stream) == 1 then
-  local entry = redis.call('XRANGE', stream, '-', '+', 'COUNT', 1)[1]
-  if entry then first = entry[1] end
-  trimmed = 1
-  local info = redis.call('XINFO', 'STREAM', stream)
-  local facts = {}
-  for i = 1, #info, 2 do facts[info[i]] = info[i + 1] end
-  if facts['entries-added'] and facts['entries-added'] == facts['length'] then trimmed = 0 end
-end
 local base = redis.call('GET', state[1] .. ':local:base') or state[3]
-return {state[1], state[2], state[3], base, trimmed, redis.call('HGETALL', state[1] .. ':local:types'), first}
+return {state[1], state[2], state[3], base, redis.call('HGETALL', state[1] .. ':local:types')}
 )lua");
 
 Version VersionOf(std::string_view text) {
@@ -63,11 +51,6 @@ TypeAccess ParseTypeAccess(std::string_view value) {
   return {*generation, value.substr(0, value.find(' ')) == "everyone"};
 }
 
-bool LocalState::Covers(const Version &version) const {
-  if (version < base) return false;
-  return !trimmed || (first && *first <= version) || version >= position.version;
-}
-
 LocalStream::LocalStream(const std::string &prefix) : state_key_(LocalStateKey(prefix)) {}
 
 std::optional<LocalState> LocalStream::ReadState(RedisConnection &redis) const {
@@ -79,12 +62,10 @@ std::optional<LocalState> LocalStream::ReadState(RedisConnection &redis) const {
   if (!epoch) throw RedisError("the local copy's epoch is malformed");
   state.position = {*epoch, VersionOf(reply[2].Text())};
   state.base = VersionOf(reply[3].Text());
-  state.trimmed = reply[4].Integer() != 0;
-  const ReplyView types = reply[5];
+  const ReplyView types = reply[4];
   for (std::size_t i = 0; i + 1 < types.size(); i += 2) {
     state.types.emplace(types[i].Text(), ParseTypeAccess(types[i + 1].Text()));
   }
-  if (!reply[6].IsNil()) state.first = VersionOf(reply[6].Text());
   return state;
 }
 
@@ -93,15 +74,21 @@ std::string LocalStream::ReadNamespace(RedisConnection &redis) const {
   return reply.IsNil() ? std::string() : std::string(reply.Text());
 }
 
-std::vector<StreamEntry> LocalStream::Await(RedisConnection &redis, const std::string &name_space, const Version &after,
-                                            std::chrono::milliseconds block) {
-  auto entries = EntriesAfter(redis, name_space, after, "+");
-  if (!entries.empty()) return entries;
-  const std::string milliseconds = std::to_string(block.count());
-  const Reply reply = redis.Command({"XREAD", "COUNT", "1", "BLOCK", milliseconds, "STREAMS",
-                                     LocalNamespace(name_space).Stream(), FormatVersion(after)});
-  if (reply.size() == 0) return {};
-  return EntriesOf(reply[0][1]);
+LocalStream::Arrived LocalStream::Await(RedisConnection &redis, const std::string &name_space, const Version &after,
+                                        std::chrono::milliseconds block) {
+  const LocalNamespace names(name_space);
+  Arrived arrived{EntriesAfter(redis, name_space, after, "+"), false};
+  if (arrived.entries.empty()) {
+    const std::string milliseconds = std::to_string(block.count());
+    const Reply reply =
+        redis.Command({"XREAD", "COUNT", "1", "BLOCK", milliseconds, "STREAMS", names.Stream(), FormatVersion(after)});
+    if (reply.size() == 0) return arrived;
+    arrived.entries = EntriesOf(reply[0][1]);
+  }
+  // Looked at after reading: what is still there now was there while it was read.
+  const Reply base = redis.Command({"GET", names.Base()});
+  arrived.gap = base.IsNil() || after < VersionOf(base.Text());
+  return arrived;
 }
 
 std::vector<StreamEntry> LocalStream::Range(RedisConnection &redis, const std::string &name_space, const Version &after,

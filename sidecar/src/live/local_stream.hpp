@@ -27,16 +27,12 @@ using TypeAccesses = std::unordered_map<std::string, TypeAccess>;
 struct LocalState {
   std::string name_space;
   Position position;
-  /// Up to here (inclusive) the stream was never filled.
+  /// Every entry after this is still in the stream.
   Version base;
-  /// Of what is left in the stream; nothing when it is empty.
-  std::optional<Version> first;
-  /// Entries have been cut off the front.
-  bool trimmed = true;
   TypeAccesses types;
 
   /// Whether everything after `version` is still in the stream.
-  [[nodiscard]] bool Covers(const Version &version) const;
+  [[nodiscard]] bool Covers(const Version &version) const { return base <= version; }
 };
 
 struct StreamEntry {
@@ -53,9 +49,14 @@ public:
   /// The namespace of the running local copy, empty when there is none.
   std::string ReadNamespace(RedisConnection &redis) const;
 
+  struct Arrived {
+    std::vector<StreamEntry> entries;
+    /// Entries before them have been cut off, unread.
+    bool gap = false;
+  };
   /// Waits up to `block` for entries after `after`; empty when none came.
-  static std::vector<StreamEntry> Await(RedisConnection &redis, const std::string &name_space, const Version &after,
-                                        std::chrono::milliseconds block);
+  static Arrived Await(RedisConnection &redis, const std::string &name_space, const Version &after,
+                       std::chrono::milliseconds block);
   /// Entries after `after` up to `last`, as many as StreamPiecesScript() gives; empty when there are none.
   static std::vector<StreamEntry> Range(RedisConnection &redis, const std::string &name_space, const Version &after,
                                         const Version &last);

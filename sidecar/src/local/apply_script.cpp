@@ -1,14 +1,16 @@
 #include "local/apply_script.hpp"
 
+#include "redis/local_stream_size.hpp"
 #include "redis/lua_prelude.hpp"
 
 namespace itemize::sidecar {
 
 // redis.call costs more than what is computed between two of them: an item that is held takes two.
 const RedisScript &ApplyScript() {
-  static const RedisScript script(std::string(kLuaPrelude) + R"lua(
-local namespace, after, complete, longest, item_ttl, missing_ttl = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
-local most_events, changes, subjects = tonumber(ARGV[7]), ARGV[8], tonumber(ARGV[9])
+  static const RedisScript script(std::string(kLuaPrelude) + kLocalStreamSizeLua + R"lua(
+local namespace, after, complete, item_ttl, missing_ttl = ARGV[1], ARGV[2], ARGV[3], ARGV[6], ARGV[7]
+local most_entries, most_bytes = tonumber(ARGV[4]), tonumber(ARGV[5])
+local most_events, changes, subjects = tonumber(ARGV[8]), ARGV[9], tonumber(ARGV[10])
 local call, sub, unpack = redis.call, string.sub, struct.unpack
 local state = call('HMGET', KEYS[1], 'namespace', 'applied', 'step')
 if state[1] ~= namespace then return {err = 'NOTNAMESPACE the copy was begun anew'} end
@@ -34,7 +36,7 @@ end
 -- What the keys of a subject's items and fills begin with, false when they are out of reach: of another definition.
 local item_rooms, fill_rooms = {}, {}
 local function find_rooms(subject)
-  local name, generation = ARGV[8 + 2 * subject], ARGV[9 + 2 * subject]
+  local name, generation = ARGV[9 + 2 * subject], ARGV[10 + 2 * subject]
   local known = type_state(name)
   if known[1] == generation then
     local address = name .. ':' .. generation .. '.' .. known[3] .. ':'
@@ -116,6 +118,11 @@ local function apply_truncate(name, generation)
 end
 
 local stream = namespace .. ':local:stream'
+-- The front goes in steps of a sixty-fourth of what may be held.
+local size = read_stream_size(namespace)
+local segment_entries, segment_bytes = math.max(1, math.floor(most_entries / 64)), math.max(1, math.floor(most_bytes / 64))
+-- What an older version has left uncounted is told apart from what is counted from here on.
+if not size.known then call('SET', namespace .. ':local:base', applied) end
 local reached_lsn, reached_ordinal = string.match(reached, '^(%d+)-(%d+)$')
 reached_ordinal = tonumber(reached_ordinal)
 local may_be_applied = true
@@ -130,7 +137,7 @@ local function applied_of(id)
 end
 
 local function apply_changes()
-  local argument, at, last = 10 + 2 * subjects, 1, #changes
+  local argument, at, last = 11 + 2 * subjects, 1, #changes
   local id, piece, applied_ordinal
   while at < last do
     if not id then
@@ -144,14 +151,15 @@ local function apply_changes()
       if kind == 'U' or kind == 'D' or kind == 'u' then
         apply_row(kind, subject, piece, key_start, key_end, row_end, lengths_end)
       elseif kind == 'T' then
-        apply_truncate(ARGV[8 + 2 * subject], ARGV[9 + 2 * subject])
+        apply_truncate(ARGV[9 + 2 * subject], ARGV[10 + 2 * subject])
       else
-        apply_definition(ARGV[8 + 2 * subject], ARGV[9 + 2 * subject], sub(piece, key_start, key_end))
+        apply_definition(ARGV[9 + 2 * subject], ARGV[10 + 2 * subject], sub(piece, key_start, key_end))
       end
     end
     if flag == 1 then
       if applied_ordinal ~= math.huge then
         call('XADD', stream, id, 'p', piece)
+        count_entry(namespace, size, id, #piece, segment_entries, segment_bytes)
         applied, pieces = id, pieces + 1
         if step then
           call('HDEL', KEYS[1], 'step')
@@ -168,7 +176,8 @@ end
 -- An error further on takes nothing back of what was written, so the position of the pieces before it is written, too.
 local fine, problem = pcall(apply_changes)
 if pieces > 0 then
-  call('XTRIM', stream, 'MAXLEN', '~', longest)
+  cut_stream(namespace, size, function() return size.entries > most_entries or size.bytes > most_bytes end)
+  keep_stream_size(namespace, size)
   call('HSET', KEYS[1], 'applied', applied)
   if fine and complete ~= '' then call('HSET', KEYS[1], 'complete', complete) end
 end
@@ -179,7 +188,7 @@ if not fine then
   if not string.find(text, '^%u+ ') then text = 'ERR ' .. text end
   return {err = text}
 end
-return {pieces, touched, merged, unmerged}
+return {pieces, touched, merged, unmerged, size.entries, size.bytes}
 )lua");
   return script;
 }

@@ -7,8 +7,8 @@
 namespace itemize::sidecar {
 
 /// KEYS: P:local. ARGV: namespace; the version that must have been reached before; the LSN up to which transactions are
-/// whole with this batch, or empty; longest local stream; seconds an item lives; seconds a missing item lives; most
-/// events of a fill; the changes, packed; number of subjects n, and n times: type, generation; then for each piece: id,
+/// whole with this batch, or empty; most entries and most bytes of the local stream; seconds an item lives; seconds a
+/// missing item lives; most events of a fill; the changes, packed; number of subjects n, and n times: type, generation; then for each piece: id,
 /// text.
 ///
 /// A packed change, little-endian, places counted from 1: flag (8 bits: 1 the piece ends with it, 2 the batch ends
@@ -16,7 +16,8 @@ namespace itemize::sidecar {
 /// (64), first and last byte of the key (of the read access in a definition), last byte of the row and of the member
 /// lengths (32 each). Row and lengths follow the key, a TAB before each.
 ///
-/// Returns {pieces applied, items and fills touched, merged rows, rows that could not be merged}. Error NOTNAMESPACE:
+/// Returns {pieces applied, items and fills touched, merged rows, rows that could not be merged, entries and bytes of the
+/// local stream}. Error NOTNAMESPACE:
 /// the copy was begun anew; NOTREACHED: what comes before this batch is missing.
 const RedisScript &ApplyScript();
 

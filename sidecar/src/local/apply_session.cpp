@@ -34,7 +34,9 @@ ApplyMetrics::ApplyMetrics(Metrics &metrics)
       malformed(metrics.Counter("itemize_malformed_pieces_total", "Pieces set aside because they cannot be carried on",
                                 {{"part", "local"}})),
       lag(metrics.Gauge("itemize_apply_lag_seconds", "Commit to application, of the newest transaction applied")),
-      lag_bytes(metrics.Gauge("itemize_apply_lag_bytes", "WAL between the end of the stream and what is applied")) {}
+      lag_bytes(metrics.Gauge("itemize_apply_lag_bytes", "WAL between the end of the stream and what is applied")),
+      stream_entries(metrics.Gauge("itemize_local_stream_entries", "Entries in the local stream")),
+      stream_bytes(metrics.Gauge("itemize_local_stream_bytes", "Bytes of the entries in the local stream")) {}
 
 ApplySession::ApplySession(const Options &options, Services &services, ApplyMetrics &metrics, StopToken stop)
     : options_(options), services_(services), metrics_(metrics), stop_(std::move(stop)),
@@ -226,6 +228,8 @@ void ApplySession::Collect() {
   metrics_.touched.Increment(static_cast<double>(applied.touched));
   metrics_.merged.Increment(static_cast<double>(applied.merged));
   metrics_.unmerged.Increment(static_cast<double>(applied.dropped));
+  metrics_.stream_entries.Set(static_cast<double>(applied.stream_entries));
+  metrics_.stream_bytes.Set(static_cast<double>(applied.stream_bytes));
   if (sent.last_commit_time > 0) metrics_.lag.Set(SecondsSince(sent.last_commit_time));
 }
 

@@ -27,6 +27,8 @@ struct ApplyMetrics {
   prometheus::Counter &malformed;
   prometheus::Gauge &lag;
   prometheus::Gauge &lag_bytes;
+  prometheus::Gauge &stream_entries;
+  prometheus::Gauge &stream_bytes;
 };
 
 class ApplySession {

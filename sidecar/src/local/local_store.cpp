@@ -14,8 +14,12 @@ const RedisScript &ResetScript() {
   static const RedisScript script(R"lua(
 -- KEYS: P:local; ARGV: what stands around epoch.reset in a namespace's name, epoch, last id, suffixes of stream, base
 -- and types, complete LSN, then type, state, type, state, ...  Returns the new namespace and the one before.
+local rooms = {ARGV[5], ARGV[6], ARGV[7], ':local:size', ':local:segments'}
+local function unlink(namespace)
+  for _, room in ipairs(rooms) do redis.call('UNLINK', namespace .. room) end
+end
 local before = redis.call('HGET', KEYS[1], 'namespace')
-if before then redis.call('UNLINK', before .. ARGV[5], before .. ARGV[6], before .. ARGV[7]) end
+if before then unlink(before) end
 -- At least the time in milliseconds: when the counter itself was lost, no older namespace, whose items may still be
 -- there, comes up again.
 local now = redis.call('TIME')
@@ -23,7 +27,7 @@ local held = tonumber(redis.call('HGET', KEYS[1], 'reset') or '0')
 local reset = string.format('%.0f', math.max(held + 1, now[1] * 1000 + math.floor(now[2] / 1000)))
 redis.call('HSET', KEYS[1], 'reset', reset)
 local namespace = ARGV[1] .. ARGV[3] .. '.' .. reset .. ARGV[2]
-redis.call('UNLINK', namespace .. ARGV[5], namespace .. ARGV[7])
+unlink(namespace)
 redis.call('HDEL', KEYS[1], 'step')
 redis.call('HSET', KEYS[1], 'epoch', ARGV[3], 'namespace', namespace, 'applied', ARGV[4], 'complete', ARGV[8])
 redis.call('SET', namespace .. ARGV[6], ARGV[4])
@@ -56,8 +60,9 @@ std::size_t ReadLongestPiece(RedisConnection &connection) {
 
 LocalStore::LocalStore(const RedisEndpoint &endpoint, const Options &options)
     : connection_(endpoint), state_key_(LocalStateKey(options.prefix)), prefix_(options.prefix),
-      longest_piece_(ReadLongestPiece(connection_)), longest_stream_(std::to_string(options.local_stream_max_entries)),
-      item_ttl_(std::to_string(options.item_ttl.count())), missing_ttl_(std::to_string(options.missing_ttl.count())) {
+      longest_piece_(ReadLongestPiece(connection_)), most_entries_(std::to_string(options.local_stream_max_entries)),
+      most_bytes_(std::to_string(options.local_stream_max_bytes)), item_ttl_(std::to_string(options.item_ttl.count())),
+      missing_ttl_(std::to_string(options.missing_ttl.count())) {
   ApplyScript().Load(connection_);
 }
 
@@ -101,7 +106,8 @@ void LocalStore::Send(const std::string &name, const Version &after, const Apply
   head.Add(name);
   head.Add(FormatVersion(after));
   head.Add(batch.complete() == 0 ? std::string() : std::to_string(batch.complete()));
-  head.Add(longest_stream_);
+  head.Add(most_entries_);
+  head.Add(most_bytes_);
   head.Add(item_ttl_);
   head.Add(missing_ttl_);
   head.Add(std::uint64_t{kMaxFillEvents});
@@ -120,7 +126,8 @@ LocalStore::Applied LocalStore::Collect() {
   --in_flight_;
   try {
     reply.ThrowIfError();
-    return {reply[0].Integer(), reply[1].Integer(), reply[2].Integer(), reply[3].Integer()};
+    return {reply[0].Integer(), reply[1].Integer(), reply[2].Integer(),
+            reply[3].Integer(), reply[4].Integer(), reply[5].Integer()};
   } catch (const RedisReplyError &error) {
     if (error.Is("NOTNAMESPACE")) throw NamespaceChanged(error.what());
     // The script itself failed; what passes by waiting (LOADING, OOM, READONLY, …) has a code of its own.

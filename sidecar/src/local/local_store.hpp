@@ -51,6 +51,8 @@ public:
     std::int64_t touched = 0; ///< held items and fills in progress that they changed
     std::int64_t merged = 0;  ///< rows completed from the held ones
     std::int64_t dropped = 0; ///< items given up because their rows could not be completed
+    std::int64_t stream_entries = 0;
+    std::int64_t stream_bytes = 0;
   };
   /// Sends the batch, which goes on from `after`, and does not wait. No other function but Collect may be called before
   /// the answer to each batch sent has been collected.
@@ -85,7 +87,8 @@ private:
   std::string prefix_;
   std::size_t longest_piece_;
   std::size_t in_flight_ = 0;
-  std::string longest_stream_;
+  std::string most_entries_;
+  std::string most_bytes_;
   std::string item_ttl_;
   std::string missing_ttl_;
   /// Namespace to sweep, empty: none, and where SCAN goes on.

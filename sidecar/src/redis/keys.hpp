@@ -105,7 +105,8 @@ public:
 
   /// Copy of the global stream under the same ids.
   [[nodiscard]] std::string Stream() const { return name_ + std::string(kStream); }
-  /// String: the id up to which (inclusive) the local stream was never filled.
+  /// String: every entry after this id is in the local stream. See local_stream_size.hpp for the keys N:local:size and
+  /// N:local:segments beside it.
   [[nodiscard]] std::string Base() const { return name_ + std::string(kBase); }
   /// Hash: type, or topic with its mark -> "<generation> <read> <truncations>"; read "-" for one that is gone.
   [[nodiscard]] std::string Types() const { return name_ + std::string(kTypes); }

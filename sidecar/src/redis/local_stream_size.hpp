@@ -1,0 +1,56 @@
+// How much a local stream holds, and how its front is cut off, in one place for all scripts that add to it or take from
+// it.
+#pragma once
+
+namespace itemize::sidecar {
+
+/// Source of these Lua functions, to be put before a script's own text. Entries are counted in segments, so that the
+/// front goes without being read: one entry may have many megabytes.
+///   read_stream_size(namespace)        {entries, bytes, known, and what belongs to the open segment}
+///   count_entry(namespace, size, id, bytes, segment_entries, segment_bytes)
+///                                      an entry has been added
+///   cut_stream(namespace, size, goes)  takes segments off the front for as long as goes(id of the first entry that
+///                                      would be left); one entry always stays
+///   keep_stream_size(namespace, size)  to be called last
+inline constexpr char kLocalStreamSizeLua[] = R"lua(
+local function read_stream_size(namespace)
+  local held = redis.call('HMGET', namespace .. ':local:size', 'b', 'n', 'oi', 'ob', 'on')
+  return {known = held[1] and true or false, bytes = tonumber(held[1] or '0'), entries = tonumber(held[2] or '0'),
+          open_id = held[3] or '', open_bytes = tonumber(held[4] or '0'), open_entries = tonumber(held[5] or '0')}
+end
+
+local function count_entry(namespace, size, id, bytes, segment_entries, segment_bytes)
+  size.bytes, size.entries = size.bytes + bytes, size.entries + 1
+  if size.open_id == '' then size.open_id = id end
+  size.open_bytes, size.open_entries = size.open_bytes + bytes, size.open_entries + 1
+  if size.open_bytes < segment_bytes and size.open_entries < segment_entries then return end
+  redis.call('RPUSH', namespace .. ':local:segments',
+    string.format('%s %.0f %.0f', size.open_id, size.open_bytes, size.open_entries))
+  size.open_id, size.open_bytes, size.open_entries = '', 0, 0
+end
+
+local function cut_stream(namespace, size, goes)
+  local segments, base = namespace .. ':local:segments', nil
+  while true do
+    local two = redis.call('LRANGE', segments, 0, 1)
+    if not two[1] then break end
+    local left = two[2] and string.match(two[2], '^%S+') or size.open_id
+    if left == '' or not goes(left) then break end
+    local bytes, entries = string.match(two[1], ' (%d+) (%d+)$')
+    redis.call('LPOP', segments)
+    size.bytes, size.entries = size.bytes - tonumber(bytes), size.entries - tonumber(entries)
+    base = left
+  end
+  if not base then return end
+  redis.call('SET', namespace .. ':local:base', base)
+  redis.call('XTRIM', namespace .. ':local:stream', 'MINID', base)
+end
+
+local function keep_stream_size(namespace, size)
+  redis.call('HSET', namespace .. ':local:size', 'b', string.format('%.0f', size.bytes), 'n',
+    string.format('%.0f', size.entries), 'oi', size.open_id, 'ob', string.format('%.0f', size.open_bytes), 'on',
+    string.format('%.0f', size.open_entries))
+end
+)lua";
+
+} // namespace itemize::sidecar
