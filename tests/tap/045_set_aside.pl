@@ -68,7 +68,11 @@ subtest 'a row over the limit is set aside' => sub {
 	is($events->next_event(sub { $_->{event} eq 'item' })->{data}{item}{name}, 'uno', 'and of the next');
 	my $answer = item(2);
 	is_deeply([ $answer->{status}, $answer->{json}{type} ], [ 500, 'urn:itemize:problem:item-unencodable' ], 'the old copy is not shown; the answer says why there is none');
-	is(http_get($sidecar->url('/v1/items/item?key=in.(1,2)'))->{status}, 500, 'nor together with others');
+	my $many = http_get($sidecar->url('/v1/items/item?key=in.(1,2,77)'));
+	is($many->{status}, 200, 'together with others, those are answered');
+	is_deeply([ $many->{json}{items}{1}{name}, $many->{json}{missing} ], [ 'uno', ['77'] ], 'as they are, and what there is not');
+	is_deeply([ keys %{ $many->{json}{items} }, map { $_->@{qw(status type)} } $many->{json}{problems}{2} ],
+		[ 1, 500, 'urn:itemize:problem:item-unencodable' ], 'and of that one what is wrong');
 	is(http_get($sidecar->url('/v1/items/item?limit=10'))->{status}, 500, 'nor in a page');
 	is(item(1)->{json}{name}, 'uno', 'others are served');
 	is(metric('itemize_changes_set_aside_total{reason="too_large"}'), 1, 'it is counted');

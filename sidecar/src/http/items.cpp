@@ -78,7 +78,8 @@ Reply Items::One(const FramedRequest &request, std::string_view type, std::strin
   auto read = reader_.Read(name, {*key}, demand);
   Reply reply;
   // A missing item says no more than an unreadable one: not even a position, but that which was asked for.
-  if (read.status == Status::kOk && !read.rows.front()) read.status = Status::kUnreadable;
+  if (read.status == Status::kOk && !read.rows.front())
+    read.status = read.unencodable.empty() ? Status::kUnreadable : Status::kUnencodable;
   if (read.status != Status::kOk) {
     reply = WithoutContent(read.status, read.position, demand, name, *key);
     if (read.status == Status::kUnreadable && read.without_redis)
@@ -118,14 +119,22 @@ Reply Items::Many(const RequestHead &head, const read::ReadDemand &demand, const
   if (read.status != Status::kOk) return WithoutContent(read.status, read.position, demand);
   std::string items;
   std::string missing;
+  std::string problems;
+  for (const std::size_t place : read.unencodable) {
+    std::string body = ProblemBody(ProblemOf(Status::kUnencodable));
+    body.pop_back(); // the line end
+    problems += (problems.empty() ? R"(,"problems":{")" : R"(,")") + keys[place] + R"(":)" + body;
+  }
+  if (!problems.empty()) problems.push_back('}');
   for (std::size_t i = 0; i < keys.size(); ++i) {
+    if (std::binary_search(read.unencodable.begin(), read.unencodable.end(), i)) continue;
     // Canonical key texts hold nothing that JSON escapes.
     std::string &to = read.rows[i] ? items : missing;
     if (!to.empty()) to.push_back(',');
     to += '"' + keys[i] + '"';
     if (read.rows[i]) to += ':' + *read.rows[i];
   }
-  Reply reply = Content(head, R"({"items":{)" + items + R"(},"missing":[)" + missing + "]}");
+  Reply reply = Content(head, R"({"items":{)" + items + R"(},"missing":[)" + missing + ']' + problems + '}');
   Describe(reply, read.position, read.without_redis, read.stale);
   return reply;
 }

@@ -69,7 +69,9 @@ ItemReader::FillOutcome ItemReader::FillUnknown(const Question &question, const 
   } catch (const PostgresError &error) {
     abandon();
     if (granted.keys.size() > 1) return FillHalves(question, granted.keys, granted.places, items);
-    ThrowUnencodable(type, granted.keys.front(), error);
+    LogUnencodable(type, granted.keys.front(), error);
+    items[granted.places.front()].state = HeldItem::State::kUnencodable;
+    return FillOutcome::kTried;
   } catch (...) {
     abandon();
     throw;
@@ -180,32 +182,32 @@ bool ItemReader::FetchUncached(const std::string &type, const std::vector<std::s
   Fetched fetched;
   try {
     if (!FetchRows(type, unknown.keys, fetched)) return false;
+    for (std::size_t i = 0; i < unknown.places.size(); ++i)
+      items[unknown.places[i]] = HeldFrom(std::move(fetched.items[i]));
   } catch (const PostgresError &) {
     // Which one is it?
-    for (const std::string &key : unknown.keys) {
-      Fetched one;
+    for (std::size_t i = 0; i < unknown.places.size(); ++i) {
+      HeldItem &item = items[unknown.places[i]];
       try {
-        if (!FetchRows(type, {key}, one)) return false;
+        if (!FetchRows(type, {unknown.keys[i]}, fetched)) return false;
+        item = HeldFrom(std::move(fetched.items.front()));
       } catch (const PostgresError &error) {
-        ThrowUnencodable(type, key, error);
+        LogUnencodable(type, unknown.keys[i], error);
+        item.state = HeldItem::State::kUnencodable;
       }
-      fetched.items.push_back(std::move(one.items.front()));
     }
   }
   backends_.uncached.Increment(static_cast<double>(unknown.keys.size()));
-  for (std::size_t i = 0; i < unknown.places.size(); ++i)
-    items[unknown.places[i]] = HeldFrom(std::move(fetched.items[i]));
   return true;
 }
 
-void ItemReader::ThrowUnencodable(const std::string &type, const std::string &key, const PostgresError &error) {
+void ItemReader::LogUnencodable(const std::string &type, const std::string &key, const PostgresError &error) {
   // A key that is none of the type's is no error: itemize.fetch answers that there is no such item.
   backends_.services.log.Error(
       "item_unencodable", {{"type", type},
                            {"key", key},
                            {"sqlstate", error.sqlstate()},
                            {"hint", "SELECT itemize.item_json(TYPE, KEY) in the database says what is wrong with it"}});
-  throw UnencodableItem(key);
 }
 
 bool ItemReader::FetchRows(const std::string &type, const std::vector<std::string> &keys, Fetched &fetched) {

@@ -22,13 +22,12 @@ constexpr std::chrono::milliseconds kReplicaTimeout{1000};
 /// Short: without Redis there is the database, and a stop waits for whoever waits here.
 const RedisTimeouts kRedisTimeouts{std::chrono::milliseconds(1000), std::chrono::milliseconds(1500)};
 
-std::vector<std::optional<std::string>> RowsOf(std::vector<HeldItem> items) {
-  std::vector<std::optional<std::string>> rows;
-  rows.reserve(items.size());
+void PutRows(std::vector<HeldItem> items, ReadResult &result) {
+  result.rows.reserve(items.size());
   for (HeldItem &item : items) {
-    rows.push_back(item.state == HeldItem::State::kFound ? std::optional(std::move(item.row)) : std::nullopt);
+    if (item.state == HeldItem::State::kUnencodable) result.unencodable.push_back(result.rows.size());
+    result.rows.push_back(item.state == HeldItem::State::kFound ? std::optional(std::move(item.row)) : std::nullopt);
   }
-  return rows;
 }
 
 std::vector<std::string> KeysOf(const std::vector<PageItem> &items) {
@@ -96,10 +95,6 @@ ReadResult ItemReader::Read(const std::string &type, const std::vector<std::stri
     ReadResult result;
     result.status = Status::kRefused;
     return result;
-  } catch (const UnencodableItem &) {
-    ReadResult result;
-    result.status = Status::kUnencodable;
-    return result;
   }
 }
 
@@ -138,7 +133,7 @@ ReadResult ItemReader::ReadThrough(const std::string &type, const std::vector<st
     result.status = Status::kUnreadable; // dropped, and the copy has not heard of it yet
   }
   result.stale = backends_.database_outage.ongoing();
-  if (result.status == Status::kOk) result.rows = RowsOf(std::move(local.items));
+  if (result.status == Status::kOk) PutRows(std::move(local.items), result);
   return result;
 }
 
@@ -240,7 +235,7 @@ ReadResult ItemReader::ReadWithoutCopy(const std::string &type, const std::vecto
     return result;
   }
   backends_.shown_uncached.Add(type, keys);
-  result.rows = RowsOf(std::move(items));
+  PutRows(std::move(items), result);
   return result;
 }
 
@@ -299,8 +294,8 @@ void ItemReader::TakeRowsFromCopy(const std::string &type, PageResult &page, con
   ReadDemand of_rows;
   of_rows.at_least = demand.at_least;
   ReadResult read = Read(type, keys, of_rows);
-  page.status = read.status;
-  if (read.status != Status::kOk) return;
+  page.status = read.status == Status::kOk && !read.unencodable.empty() ? Status::kUnencodable : read.status;
+  if (page.status != Status::kOk) return;
   if (read.position) page.position = read.position;
   std::vector<PageItem> items;
   for (std::size_t i = 0; i < keys.size(); ++i) {

@@ -20,7 +20,7 @@ struct ReadResult {
     kUnavailable,
     kContended,     ///< the item could not be taken into the copy in time
     kRefused,       ///< the database does not let this process's role have items
-    kUnencodable,   ///< the database has the item and cannot give it: too large, or a value without a text form
+    kUnencodable,   ///< a page: the database has an item and cannot give it, see ReadResult::unencodable
     kMalformed,     ///< the question cannot have an answer
     kAwaitPosition, ///< to be asked again when the copy has reached ReadDemand::at_least, or ReadDemand::wait later
     kAwaitFill,     ///< to be asked again when the item has been filled
@@ -30,6 +30,8 @@ struct ReadResult {
   Status status = Status::kOk;
   /// For each key its row, or nothing when there is none. With kOk.
   std::vector<std::optional<std::string>> rows;
+  /// Places of keys whose item the database has and cannot give: too large, or a value without a text form.
+  std::vector<std::size_t> unencodable;
   /// What the rows are at least as new as; nothing when no local copy could tell. With kOtherEpoch: the running one.
   std::optional<Position> position;
   /// Redis is gone: this comes from the database.
@@ -91,13 +93,8 @@ public:
 private:
   using Status = ReadResult::Status;
 
-  /// One item that the database refuses to give, though it has it (ReadResult::Status::kUnencodable).
-  class UnencodableItem : public Error {
-  public:
-    using Error::Error;
-  };
-  /// Throws UnencodableItem, and says so in the log: without the server's words, which may show the row.
-  [[noreturn]] void ThrowUnencodable(const std::string &type, const std::string &key, const PostgresError &error);
+  /// An item that the database refuses to give, though it has it. Without the server's words, which may show the row.
+  void LogUnencodable(const std::string &type, const std::string &key, const PostgresError &error);
 
   /// Somebody has to act before the database answers such questions.
   class DatabaseRefused : public Error {

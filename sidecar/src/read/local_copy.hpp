@@ -13,7 +13,12 @@ namespace itemize::sidecar::read {
 
 /// What is known about one key. The row of kFound is ready to be served.
 struct HeldItem {
-  enum class State { kUnknown, kFound, kMissing };
+  enum class State {
+    kUnknown,
+    kFound,
+    kMissing,
+    kUnencodable, ///< the database has it and cannot give it; never in the copy
+  };
   State state = State::kUnknown;
   std::string row;
 };
