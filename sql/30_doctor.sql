@@ -30,7 +30,8 @@ WITH installed AS (
   SELECT p.oid FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
   WHERE n.nspname = '@extschema@' AND p.proname = 'fetch'
 ), reader AS (
-  SELECT l.rolname, has_function_privilege(l.oid, '@extschema@.checksum(text, text[], integer)', 'EXECUTE') AS may_compare FROM login l
+  SELECT l.rolname, has_function_privilege(l.oid, '@extschema@.checksum(text, text[], integer)', 'EXECUTE') AS may_compare,
+         has_function_privilege(l.oid, '@extschema@.fetch_replayed(text, text[])', 'EXECUTE') AS may_use_standby FROM login l
   WHERE EXISTS (SELECT FROM fetch_function) AND (SELECT bool_and(has_function_privilege(l.oid, f.oid, 'EXECUTE')) FROM fetch_function f)
 ), checks(place, check_name, status, detail, fix, restart) AS (
   SELECT 10, 'version', CASE WHEN i.version = @extschema@.version() THEN 'ok' ELSE 'missing' END,
@@ -95,7 +96,7 @@ WITH installed AS (
 
   UNION ALL
   SELECT 90, 'slot', 'warning', 'no slot of this database uses the plugin itemize; the global sidecar makes it at its start',
-         'SELECT pg_create_logical_replication_slot(''itemize'', ''itemize'');', false
+         '-- start the global sidecar: it makes the slot and reads it; one that nobody reads only holds back WAL', false
   WHERE NOT EXISTS (SELECT FROM slot WHERE slot.database = current_database())
   UNION ALL
   SELECT 91, 'slot', CASE WHEN slot.wal_status IN ('lost', 'unreserved') THEN 'missing' WHEN NOT slot.active THEN 'warning' ELSE 'ok' END,
@@ -137,13 +138,19 @@ WITH installed AS (
          CASE WHEN r.names IS NULL
               THEN 'CREATE ROLE itemize_reader LOGIN PASSWORD ''...'';'
                    ' GRANT EXECUTE ON FUNCTION @extschema@.fetch(text, text[]), @extschema@.list(text, integer, text),'
-                   ' @extschema@.checksum(text, text[], integer) TO itemize_reader;'
+                   ' @extschema@.checksum(text, text[], integer), @extschema@.fetch_replayed(text, text[]) TO itemize_reader;'
                    ' GRANT SELECT ON @extschema@.definitions TO itemize_reader;' END, false
   FROM (SELECT string_agg(x.rolname, ', ' ORDER BY x.rolname) AS names FROM reader x) r
   UNION ALL
   SELECT 111, 'reader_role', 'warning', format('%I may not run itemize.checksum: the copies it fills are not compared with the database', x.rolname),
          format('GRANT EXECUTE ON FUNCTION @extschema@.checksum(text, text[], integer) TO %I;', x.rolname), false
   FROM reader x WHERE NOT x.may_compare
+  UNION ALL
+  SELECT 112, 'reader_role', 'warning', format('%I may not run itemize.fetch_replayed: no items are read from a standby', x.rolname),
+         format('GRANT EXECUTE ON FUNCTION @extschema@.fetch_replayed(text, text[]) TO %I; -- on the primary', x.rolname), false
+  FROM reader x WHERE NOT x.may_use_standby AND (pg_is_in_recovery() OR EXISTS (
+    SELECT FROM pg_stat_replication w WHERE w.pid NOT IN (
+      SELECT r.active_pid FROM pg_replication_slots r WHERE r.slot_type = 'logical' AND r.active_pid IS NOT NULL)))
 
   UNION ALL
   SELECT 120, 'postgis', CASE WHEN e.extversion IS NOT NULL THEN 'ok' ELSE 'warning' END,

@@ -35,6 +35,10 @@ void CheckName(const std::string &value, const char *option) {
   }
 }
 
+void CheckTypeName(const std::string &type) {
+  if (!IsTypeName(type)) throw ConfigError("\"" + type + "\" is no name of an item type");
+}
+
 void CheckPosition(const std::string &value, const char *option, std::initializer_list<const char *> words) {
   for (const char *const word : words) {
     if (value == word) return;
@@ -53,7 +57,7 @@ void ResolveTail(const RawCommand &raw, Options &options) {
   tail.topics = SplitList(raw.topics);
   if (tail.types.empty() && tail.topics.empty()) throw ConfigError("tail needs --types or --topics");
   for (const std::string &type : tail.types) {
-    if (type != kEveryName && !IsTypeName(type)) throw ConfigError("\"" + type + "\" is no name of an item type");
+    if (type != kEveryName) CheckTypeName(type);
   }
   CheckPosition(tail.from, "--from", {kFromNow, kFromSnapshot});
   if (!tail.until.empty()) CheckPosition(tail.until, "--until", {kFromNow});
@@ -118,11 +122,15 @@ void ResolveCommand(CommandLine::Action action, const RawCommand &raw, Options &
   case CommandLine::Action::kErasureCheck:
     Need(options.erasure.type, "erasure-check", "--type");
     Need(options.erasure.key, "erasure-check", "--key");
+    CheckTypeName(options.erasure.type);
     Need(options.database, "erasure-check", "--database");
     Need(options.global_redis, "erasure-check", "--global-redis or --redis");
     if (!CanonicalKeyText(options.erasure.key)) throw ConfigError("--key is no key text");
     break;
-  case CommandLine::Action::kRelease: Need(options.local_redis, "release", "--local-redis or --redis"); break;
+  case CommandLine::Action::kRelease:
+    Need(options.local_redis, "release", "--local-redis or --redis");
+    if (!options.erasure.type.empty()) CheckTypeName(options.erasure.type);
+    break;
   default: break;
   }
 }

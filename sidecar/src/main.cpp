@@ -11,10 +11,10 @@
 #include "http/health_server.hpp"
 #include "local/applier.hpp"
 #include "operate/erasure_check.hpp"
+#include "operate/release.hpp"
 #include "operate/uninstall.hpp"
 #include "options.hpp"
 #include "postgres/connection.hpp"
-#include "read/release.hpp"
 #include "redis/connection.hpp"
 #include "tail/tail.hpp"
 
@@ -109,14 +109,24 @@ void Supervise(int signals, StopSource &stop, Services &services) {
   }
 }
 
-int Run(const Options &options) {
-  const int signals = OpenSignals();
-  const ScopeExit close_signals([signals] { close(signals); });
-  Logger log(ParseLogLevel(options.log_level));
+/// What all parts, and every command, are given; made before the first thread.
+struct Process {
+  explicit Process(const Options &options) : log(ParseLogLevel(options.log_level)) {}
+
+  int signals = OpenSignals();
+  ScopeExit<std::function<void()>> close_signals{[this] { close(signals); }};
+  Logger log;
   Metrics metrics;
   Readiness readiness;
   Services services{log, metrics, readiness};
   StopSource stop;
+};
+
+int Run(const Options &options) {
+  Process process(options);
+  Logger &log = process.log;
+  Services &services = process.services;
+  StopSource &stop = process.stop;
   log.Info("starting", {{"version", ITEMIZE_VERSION}, {"mode", ModeName(options.mode)}, {"pid", getpid()}});
 
   std::optional<Publisher> publisher;
@@ -142,7 +152,7 @@ int Run(const Options &options) {
   start("metrics", health);
   start("coherence", comparisons);
 
-  Supervise(signals, stop, services);
+  Supervise(process.signals, stop, services);
   const auto deadline = std::chrono::steady_clock::now() + kDrainLimit;
   int exit_code = 0;
   for (const auto &part : parts) {
@@ -159,24 +169,18 @@ int Run(const Options &options) {
 /// A command that works until it is done, or told to stop.
 template <typename Command>
 int RunCommand(const Options &options, Command command) {
-  const int signals = OpenSignals();
-  const ScopeExit close_signals([signals] { close(signals); });
-  Logger log(ParseLogLevel(options.log_level));
-  Metrics metrics;
-  Readiness readiness;
-  Services services{log, metrics, readiness};
-  StopSource stop;
-  std::thread watch([&] {
-    std::array<pollfd, 2> waits = {{{signals, POLLIN, 0}, {stop.token().fd(), POLLIN, 0}}};
+  Process process(options);
+  std::thread watch([&process] {
+    std::array<pollfd, 2> waits = {{{process.signals, POLLIN, 0}, {process.stop.token().fd(), POLLIN, 0}}};
     while (poll(waits.data(), waits.size(), -1) < 0) {
     }
-    stop.RequestStop();
+    process.stop.RequestStop();
   });
   const ScopeExit end_watch([&] {
-    stop.RequestStop();
+    process.stop.RequestStop();
     watch.join();
   });
-  return command(options, services, stop.token());
+  return command(options, process.services, process.stop.token());
 }
 
 int CheckConfig(const CommandLine &command) {
@@ -186,8 +190,10 @@ int CheckConfig(const CommandLine &command) {
     for (const std::string *url : {&options.global_redis, &options.local_redis}) {
       if (!url->empty()) RedisConnection(ParseRedisUrl(*url)).Command({"PING"});
     }
-    for (const std::string *url : {&options.database, &options.replication_database}) {
-      if (!url->empty()) PostgresConnection(*url, {}, never.token()).Query("SELECT 1");
+    std::vector<std::string> databases = {options.database, options.replication_database};
+    databases.insert(databases.end(), options.replicas.begin(), options.replicas.end());
+    for (const std::string &url : databases) {
+      if (!url.empty()) PostgresConnection(url, {}, never.token()).Query("SELECT 1");
     }
   }
   std::cout << "configuration is valid for mode " << ModeName(options.mode) << '\n';
@@ -195,7 +201,7 @@ int CheckConfig(const CommandLine &command) {
 }
 
 int Release(const CommandLine &command) {
-  const std::uint64_t released = read::ReleaseItems(command.options, command.options.erasure.type);
+  const std::uint64_t released = ReleaseItems(command.options, command.options.erasure.type);
   std::cout << "released " << released << (released == 1 ? " item\n" : " items\n");
   return EXIT_SUCCESS;
 }
@@ -210,7 +216,7 @@ int Main(int argc, const char *const *argv) {
   case CommandLine::Action::kErasureCheck: return RunCommand(command.options, CheckErasure);
   case CommandLine::Action::kRelease: return Release(command);
   case CommandLine::Action::kVerify: return RunCommand(command.options, coherence::Verify);
-  case CommandLine::Action::kStatus: return PrintStatus(command.options, std::cout) ? EXIT_SUCCESS : kExitFailure;
+  case CommandLine::Action::kStatus: return PrintStatus(command.options, std::cout);
   case CommandLine::Action::kRun: return Run(command.options);
   }
   return kExitFailure;

@@ -3,8 +3,9 @@
 // One process commits, reads the event stream of the sidecar at PORT and listens to a channel of LISTEN/NOTIFY, all on
 // one monotonic clock that starts just before COMMIT is sent. Prints `item MILLISECONDS` and `notify MILLISECONDS`, a
 // line a commit. The database has the tables `place` (an item type) and `notice` (none), with ids from 1 to 100.
+#include "clients.hpp"
+
 #include <libpq-fe.h>
-#include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -32,23 +33,9 @@ constexpr int kLongestPause = 30;  // milliseconds
 constexpr int kRows = 100;
 constexpr int kWarmUpRounds = 20;
 
-struct CloseConnection {
-  void operator()(PGconn *connection) const { PQfinish(connection); }
-};
-using Connection = std::unique_ptr<PGconn, CloseConnection>;
-
-Connection Connect(const char *database) {
-  Connection connection(PQconnectdb(database));
-  if (PQstatus(connection.get()) != CONNECTION_OK) throw std::runtime_error(PQerrorMessage(connection.get()));
-  return connection;
-}
-
-void Execute(PGconn *connection, const std::string &statement) {
-  PGresult *const result = PQexec(connection, statement.c_str());
-  const ExecStatusType status = PQresultStatus(result);
-  PQclear(result);
-  if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK) throw std::runtime_error(PQerrorMessage(connection));
-}
+using bench::Connect;
+using bench::Connection;
+using bench::Execute;
 
 /// Waits for one of the descriptors to become readable; false after that many milliseconds.
 bool Wait(std::initializer_list<int> descriptors, int milliseconds) {
@@ -63,17 +50,7 @@ bool Wait(std::initializer_list<int> descriptors, int milliseconds) {
 class EventStream {
 public:
   EventStream(int port, const std::string &path) : socket_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(static_cast<in_port_t>(port));
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    if (connect(socket_, reinterpret_cast<const sockaddr *>(&address), sizeof(address)) != 0) {
-      throw std::runtime_error("the sidecar does not listen");
-    }
-    const std::string request = "GET " + path + " HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n\r\n";
-    if (write(socket_, request.data(), request.size()) != static_cast<ssize_t>(request.size())) {
-      throw std::runtime_error("the sidecar does not read");
-    }
+    bench::AskForEvents(socket_, port, path);
   }
   EventStream(const EventStream &) = delete;
   EventStream &operator=(const EventStream &) = delete;

@@ -4,8 +4,9 @@
 // `items`: the clients are event streams of the sidecar at PORT, the rows those of `place`. `notify`: they are
 // connections that LISTEN to a channel of their own, and the writer changes `notice`, no item type, with a NOTIFY in
 // the transaction. Prints the milliseconds from before a change was sent to its event read, a line a change.
+#include "clients.hpp"
+
 #include <libpq-fe.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -31,23 +32,9 @@ constexpr int kClients = 100;
 constexpr int kRowsOfClient = 10;
 constexpr std::chrono::seconds kPatience{10};
 
-struct CloseConnection {
-  void operator()(PGconn *connection) const { PQfinish(connection); }
-};
-using Connection = std::unique_ptr<PGconn, CloseConnection>;
-
-Connection Connect(const char *database) {
-  Connection connection(PQconnectdb(database));
-  if (PQstatus(connection.get()) != CONNECTION_OK) throw std::runtime_error(PQerrorMessage(connection.get()));
-  return connection;
-}
-
-void Execute(PGconn *connection, const std::string &statement) {
-  PGresult *const result = PQexec(connection, statement.c_str());
-  const ExecStatusType status = PQresultStatus(result);
-  PQclear(result);
-  if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK) throw std::runtime_error(PQerrorMessage(connection));
-}
+using bench::Connect;
+using bench::Connection;
+using bench::Execute;
 
 /// When each change was sent and when it was seen, by its number.
 struct Change {
@@ -66,20 +53,10 @@ public:
 class EventClient : public Client {
 public:
   EventClient(int port, int first_row) : socket_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(static_cast<in_port_t>(port));
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    if (connect(socket_, reinterpret_cast<const sockaddr *>(&address), sizeof(address)) != 0) {
-      throw std::runtime_error("the sidecar does not listen");
-    }
-    std::string request = "GET /v1/live?items=";
+    std::string path = "/v1/live?items=";
     for (int row = first_row; row < first_row + kRowsOfClient; ++row)
-      request += (row == first_row ? "place/" : ",place/") + std::to_string(row);
-    request += " HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n\r\n";
-    if (write(socket_, request.data(), request.size()) != static_cast<ssize_t>(request.size())) {
-      throw std::runtime_error("the sidecar does not read");
-    }
+      path += (row == first_row ? "place/" : ",place/") + std::to_string(row);
+    bench::AskForEvents(socket_, port, path);
     while (text_.find("event: hello") == std::string::npos)
       Read();
   }

@@ -14,7 +14,7 @@ extension/src/boundary/           | itemize/
 extension/src/serializer/         | itemize/ boundary/ definition/model.hpp
 extension/src/definition/         | itemize/ boundary/ serializer/ definition/model.hpp
 extension/src/decoding/           | itemize/ boundary/ serializer/ definition/model.hpp publish/sealed_message.hpp
-extension/src/fetch/              | itemize/ boundary/ serializer/ definition/model.hpp
+extension/src/fetch/              | itemize/ boundary/ serializer/ definition/model.hpp publish/sealed_message.hpp
 extension/src/publish/            | itemize/ boundary/ serializer/ definition/model.hpp
 extension/src/search/text/        | itemize/ boundary/ definition/model.hpp definition/search_model.hpp
 extension/src/search/             | itemize/ boundary/ serializer/ definition/model.hpp definition/search_model.hpp

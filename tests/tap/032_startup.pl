@@ -179,6 +179,8 @@ subtest 'a server that is not set up for it' => sub {
 
 	my ($status, $out, $error) = run([ 'check-config', '--connect', flags('--replication-database' => $url->('hidden7')) ]);
 	is($status, 1, 'check-config --connect meets it, too');
+	($status) = run([ 'check-config', '--connect', flags('--replica' => $url->('hidden7')) ]);
+	is($status, 1, 'also of a replica');
 	is($error =~ tr/\n//, 1, 'and says so in one line');
 	unlike("$out$error", qr/hidden7/, 'without the password');
 };

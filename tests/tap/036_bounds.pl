@@ -92,11 +92,14 @@ subtest 'status, for a person' => sub {
 		return ($run->status >> 8, $run->log_text);
 	};
 	$redis->cli('HDEL', key('clusters'), 'gone', 'north');
+	my $away = Itemize::Sidecar->launch('status', [ '--database', database_url($node, user => 'itemize_reader'), '--redis', 'unix:///nowhere' ]);
+	poll_until(sub { !$away->alive }, 'the end');
+	is($away->status >> 8, 1, 'a server that cannot be asked: status 1');
 	my ($code, $text) = $status->();
-	is($code, 1, 'nobody publishes: status 1') or diag($text);
+	is($code, 4, 'nobody publishes: status 4') or diag($text);
 	like($text, qr/^slot +itemize +not read .*\n +-> start the global sidecar$/m, 'the slot, and what to do');
 	like($text, qr/^stream +\S+ +(?:ok|standing) .* entries/m, 'the stream');
-	my $global = launch_sidecar('global', postgres => $node, redis => $redis, flags => [ '--heartbeat-seconds', 3600 ]);
+	my $global = launch_sidecar('global', postgres => $node, redis => $redis, flags => [ '--heartbeat-seconds', 3600, '--metrics-listen', '127.0.0.1:0' ]);
 	$global->wait_ready;
 	my $local = start_sidecar('local', flags => [ '--global-redis', $redis->url, '--local-redis', start_redis()->url, '--cluster', 'south' ]);
 	lines(1);
@@ -114,9 +117,15 @@ subtest 'status, for a person' => sub {
 	my $silent = ($redis->cli('TIME') =~ /^(\d+)/)[0] * 1000 - 11 * 60_000;
 	$redis->cli('HSET', key('clusters'), 'gone', "1-1 $silent 1 x");
 	($code, $text) = $status->();
-	is($code, 1, 'a cluster is silent: status 1');
+	is($code, 4, 'a cluster is silent: status 4');
 	like($text, qr/^cluster +gone +silent .*\n +-> start its local sidecar/m, 'with what to do');
+	my $metrics = 'http://127.0.0.1:' . $global->wait_for_log('metrics_listening')->{port} . '/metrics';
+	my $shown = sub { my ($cluster) = @_; return scalar(() = http_get($metrics)->{body} =~ /^itemize_cluster_\w+\{cluster="$cluster"\}/mg) };
+	ok(eval { poll_until(sub { $shown->('gone') == 2 }, 'its gauges') }, 'it is measured');
 	ok(eval { poll_until(sub { sql(q{SELECT todo ~ '^start its local sidecar' FROM itemize.status() WHERE name = 'gone' AND state = 'silent'}) eq 't' }, 'the report') }, 'and in SQL');
+	$redis->cli('HDEL', key('clusters'), 'gone');
+	ok(eval { poll_until(sub { $shown->('gone') == 0 }, 'no gauges') }, 'one that is forgotten is measured no more');
+	is($shown->('south'), 2, 'the others are');
 	is($_->stop, 0, 'status 0') for $local, $global;
 };
 

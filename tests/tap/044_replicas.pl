@@ -123,6 +123,15 @@ $node->reload;
 $writer->finish;
 is(filled_by_standby(), '{"n":3}', 'until it is visible');
 
+# The right to it is the doctor's business.
+my $said = q{SELECT fix FROM itemize.doctor() WHERE check_name = 'reader_role' AND detail ~ 'fetch_replayed'};
+is($node->safe_psql('postgres', $said), '', 'the doctor is content');
+$node->safe_psql('postgres', 'REVOKE EXECUTE ON FUNCTION itemize.fetch_replayed(text, text[]) FROM itemize_reader');
+my $grant = $node->safe_psql('postgres', $said);
+like($grant, qr/^GRANT EXECUTE ON FUNCTION itemize.fetch_replayed\(text, text\[\]\) TO itemize_reader;/, 'where there is a standby, the right to read from it is missed');
+$node->safe_psql('postgres', $grant);
+is($node->safe_psql('postgres', $said), '', 'and its word is enough');
+
 # Gone, and back.
 $standby->stop('immediate');
 poll_until(sub { body(next_key()) eq '{"n":3}' or die "no answer\n"; scalar $sidecar->log_events('replica_gone') }, 'without the standby the primary answers');

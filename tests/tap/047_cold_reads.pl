@@ -143,6 +143,7 @@ is($local->cli('KEYS', '*:item:item:*'), '', 'all of it');
 is(get(18001)->{body}, '{"n":"newer"}', 'and filled again when it is asked for');
 is(release('--redis', $local->url, '--prefix', 'none'), "released 0 items\n", 'another prefix');
 like(release(), qr/release needs --local-redis/, 'it says what it needs');
+like(release('--type', 'it*', '--local-redis', $local->url), qr/"it\*" is no name of an item type/, 'and takes no pattern for a type');
 
 is($_->stop, 0, 'status 0') for $sidecar, $applier, $global;
 done_testing();

@@ -29,7 +29,7 @@ sub sql { my ($text) = @_; return $node->safe_psql('postgres', $text) }
 my @directories = map { PostgreSQL::Test::Utils::tempdir_short() } 1, 2;
 my ($redis, $local) = map { start_redis('--dir', $_, '--appendonly', 'yes') } @directories;
 my @urls = ('--global-redis', $redis->url, '--local-redis', $local->url);
-my $sidecar = start_sidecar('absolute', postgres => $node, flags => [ @urls, '--heartbeat-seconds', 1 ]);
+my $sidecar = start_sidecar('absolute', postgres => $node, flags => [ @urls, '--heartbeat-seconds', 1, '--missing-ttl-seconds', 1 ]);
 sub get { my ($key) = @_; return http_get($sidecar->url("/v1/items/person/$key")) }
 
 sub check
@@ -80,7 +80,25 @@ is(sql(q{SET ROLE clerk; SELECT itemize.erase('person', 'xx,1')}) =~ s/^SET\n//r
 is(sql(q{SET ROLE clerk; SELECT itemize.erase('person', 'be,1', 'be,77', 'no,key,at,all')}) =~ s/^SET\n//r, 1, 'it says how many rows there were');
 poll_until(sub { get('be,1')->{status} == 404 }, 'the erasure to arrive');
 
+
+# The keys that hold the text, of both Redis.
+sub holding_keys { return grep { !m{^/} } holders($redis, $directories[0]), holders($local, $directories[1]) }
 my $began = time();
+poll_until(sub { !holding_keys() }, 'every cluster, and the global stream, to forget it by themselves');
+note('forgotten after ' . (time() - $began) . ' s');
+poll_until(sub { ($status, $out) = check('be,1'); $status == 0 }, 'nothing to be left');
+like($out, qr/^database: no such row\n.*nothing is left of person be,1\n\z/s, 'erased, and nothing is left, without anybody\'s help');
+
+# Deleted by other means, its traces go with newer ones; or now, when somebody sees to it, or says that it was erased.
+sub passes { my ($id) = @_; sql("INSERT INTO person VALUES ($id, 'be', '$secret')"); return poll_until(sub { (get("be,$id")->{json}{name} // '') eq $secret }, 'the item') }
+for my $id (3, 4) { passes($id); sql("DELETE FROM person WHERE id = $id"); poll_until(sub { get("be,$id")->{status} == 404 }, 'the deletion') }
+sql(q{SELECT itemize.erase('person', 'be,4')});
+poll_until(sub { !holding_keys() }, 'what was deleted before to be forgotten');
+passes(1);
+sql('DELETE FROM person WHERE id = 1');
+poll_until(sub { get('be,1')->{status} == 404 }, 'the deletion to arrive');
+is((check('be,1'))[0], 4, 'a plain deletion leaves its traces');
+$began = time();
 ($status, $out) = check('be,1', '--scrub');
 is($status, 0, 'scrubbed, and nothing is left') or diag($out);
 note($out);

@@ -125,6 +125,9 @@ subtest 'on a schedule' => sub {
 	poll_until(sub { metric($first, 'itemize_coherence_last_success_timestamp_seconds') > 0 }, 'the first comparison');
 	cmp_ok(metric($first, 'itemize_coherence_checked_total'), '>=', 445, 'items checked are counted');
 	my $second = $compares->();
+	my $follow = sub { my ($more) = @_; return open_events($sidecar->url("/v1/live?items=item/20,place/p%252F3$more")) };
+	my $follower = $follow->('');
+	my $hello = $follower->next_event(sub { $_->{event} eq 'hello' });
 	put(20, r => '{"id":20,"n":0,"t":"FORGED","big":null}', l => '6,5,12,10');
 	$redis->cli('SET', redis_key('place', 'p%2F3'), 'FORGED');
 	my $found = sub { my ($of) = @_; my $n = 0; $n += metric($_, "itemize_coherence_mismatches_total{type=\"$of\"}") for $first, $second; return $n };
@@ -137,6 +140,10 @@ subtest 'on a schedule' => sub {
 	unlike($_->log_text, qr/FORGED/, 'but not the row') for $first, $second;
 	is(get('item/20')->{body}, sql(q{SELECT itemize.item_json('item', '20')}), 'the item is healed');
 	is(get('place/p%2F3')->{body}, '{"code":"p/3","n":3}', 'and the other');
+	my $heard = sub { my ($stream, $key, $how) = @_; is_deeply($stream->next_event(sub { $_->{event} eq 'item' && $_->{data}{key} eq $key })->{data}{item}, get($key eq '20' ? 'item/20' : 'place/p%2F3')->{json}, "a live client $how $key") };
+	$heard->($follower, $_, 'hears of') for '20', 'p%2F3';
+	my $later = $follow->("&last_event_id=$hello->{id}");
+	$heard->($later, $_, 'that comes back hears of') for '20', 'p%2F3';
 
 	# Whose turn it is dies.
 	my $token = $redis->cli('GET', 'itemize:coherence') // '';

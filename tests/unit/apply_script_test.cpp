@@ -321,19 +321,100 @@ TEST_F(ApplyScriptTest, TheStreamIsHeldWithinItsEntriesAndItsBytes) {
   EXPECT_EQ(Count({"XLEN", names.Stream()}), 1) << "one that is longer than all stays alone";
   EXPECT_EQ(first(), "1101-1");
   using live::LocalStream;
-  EXPECT_TRUE(LocalStream::Await(*redis_, names.name(), {1100, 1}, std::chrono::milliseconds(1)).gap);
+  EXPECT_TRUE(LocalStream::Await(*redis_, names.name(), {1100, 1}, "0-0", std::chrono::milliseconds(1)).gap);
   apply_row(1102, 1);
   EXPECT_EQ(first(), "1102-1") << "and goes with the next";
-  EXPECT_TRUE(LocalStream::Await(*redis_, names.name(), {1101, 1}, std::chrono::milliseconds(1)).gap);
+  EXPECT_TRUE(LocalStream::Await(*redis_, names.name(), {1101, 1}, "0-0", std::chrono::milliseconds(1)).gap);
   apply_row(1103, 1);
-  const auto arrived = LocalStream::Await(*redis_, names.name(), {1102, 1}, std::chrono::milliseconds(1));
+  const auto arrived = LocalStream::Await(*redis_, names.name(), {1102, 1}, "0-0", std::chrono::milliseconds(1));
   EXPECT_FALSE(arrived.gap);
   EXPECT_EQ(arrived.entries.size(), 1U);
 }
 
+TEST_F(ApplyScriptTest, AnErasureTakesWhatCameBeforeItWithTheNextEntry) {
+  const LocalNamespace names(state_.name);
+  Hold("a", R"({"id":1})", "6");
+  Hold("b", R"({"id":1})", "6");
+  Apply(200, 7, "U\t1\tt\t5\ta\t{\"id\":2}\t6\n");
+  Apply(300, 8, "M\t1\t~erased\t1\nD\t2\tt\t5\ta\n", 2);
+  EXPECT_EQ(Count({"EXISTS", Item("a")}), 0) << "not even a tombstone";
+  EXPECT_EQ(Count({"XLEN", names.Stream()}), 2) << "the stream's end is kept";
+  Apply(400, 9, "D\t1\tt\t5\tb\n");
+  EXPECT_EQ(Count({"XLEN", names.Stream()}), 1);
+  EXPECT_EQ(Get({"GET", names.Base()}), "300-2") << "who has read the erasure has missed nothing";
+  EXPECT_EQ(Field("b", "d"), "1");
+  Apply(500, 10, "D\t1\tt\t5\tb\n");
+  EXPECT_EQ(Count({"XLEN", names.Stream()}), 2) << "once";
+}
+
+TEST_F(ApplyScriptTest, AnErasureInAPieceOfManyStepsIsKept) {
+  const LocalNamespace names(state_.name);
+  Apply(200, 7, "U\t1\tt\t5\ta\t{\"id\":2}\t6\n");
+  std::string lines = "M\t1\t~erased\t1\n";
+  for (int i = 2; i <= 1200; ++i)
+    lines += "D\t" + std::to_string(i) + "\tt\t5\tk" + std::to_string(i) + "\n";
+  const std::string piece =
+      "B\t1\t" + FormatPgLsn(300) + "\t8\t1000\t\n" + lines + "C\t" + FormatPgLsn(300) + "\t1200\n";
+  ApplyBatch batch;
+  int steps = 1;
+  Version after = {200, 1};
+  for (; batch.Add("300-1200", piece) == ApplyBatch::Added::kPart; ++steps) {
+    Apply(state_.name, batch, after);
+    after = batch.reached();
+    batch.Clear();
+  }
+  EXPECT_GT(steps, 1);
+  Apply(state_.name, batch, after);
+  Apply(400, 9, "D\t1\tt\t5\tb\n");
+  EXPECT_EQ(Get({"GET", names.Base()}), "300-1200");
+  EXPECT_EQ(Count({"XLEN", names.Stream()}), 1);
+}
+
 TEST_F(ApplyScriptTest, ADamagedCopyIsReported) {
-  redis_->Command({"SET", Item("a"), "no hash"});
+  redis_->Command({"DEL", LocalNamespace(state_.name).Types()});
+  redis_->Command({"SET", LocalNamespace(state_.name).Types(), "no hash"});
   EXPECT_THROW(Apply(200, 7, "U\t1\tt\t5\ta\t{\"id\":2}\t6\n"), CopyDamaged);
+}
+
+TEST_F(ApplyScriptTest, AKeyOfAnotherTypeIsDroppedAndNothingElse) {
+  redis_->Command({"SET", Item("a"), "no hash"});
+  redis_->Command({"SET", Fill("a"), "no list"});
+  Hold("b", R"({"id":1})", "6");
+  EXPECT_EQ(Apply(200, 7, "U\t1\tt\t5\ta\t{\"id\":2}\t6\nU\t2\tt\t5\tb\t{\"id\":2}\t6\n", 2), 2);
+  EXPECT_EQ(Count({"EXISTS", Item("a"), Fill("a")}), 0);
+  EXPECT_EQ(Field("b", "r"), R"({"id":2})");
+
+  redis_->Command({"SET", Item("a"), "no hash"});
+  redis_->Command({"SET", Fill("b"), "no list"});
+  redis_->Command({"DEL", Item("b")});
+  store_->Release();
+  const read::LocalCopy copy(options_);
+  const auto read = copy.Read(*redis_, "t", {"a", "b"});
+  ASSERT_EQ(read.items.size(), 2U);
+  EXPECT_EQ(read.items[0].state, read::HeldItem::State::kUnknown);
+  const auto lease = copy.BeginFill(*redis_, "t", "token", {"a", "b"});
+  ASSERT_TRUE(lease);
+  EXPECT_EQ(lease->markers, (std::vector<std::string>{"token", "token"}));
+  redis_->Command({"SET", Fill("a"), "no list"});
+  redis_->Command({"SET", Item("b"), "no hash"});
+  read::RowsAsOf as_of;
+  as_of.snapshot = "10:10:";
+  const read::FetchedItem fetched{true, R"({"id":3})", "6", "5"};
+  const auto stored = copy.StoreFill(*redis_, "t", *lease, as_of, {"a", "b"}, lease->markers, {fetched, fetched});
+  EXPECT_EQ(stored.items[0].state, read::HeldItem::State::kUnknown) << "its marker has collected nothing";
+  EXPECT_EQ(stored.items[1].row, R"({"id":3})");
+  redis_->Command({"DEL", Fill("a")});
+  redis_->Command({"SET", Fill("a"), "no list"});
+  copy.AbandonFill(*redis_, "t", *lease, {"a"});
+  EXPECT_EQ(Count({"EXISTS", Fill("a")}), 0);
+}
+
+TEST_F(ApplyScriptTest, AStateOfAnotherTypeIsNoCopy) {
+  redis_->Command({"DEL", LocalStateKey(options_.prefix)});
+  redis_->Command({"SET", LocalStateKey(options_.prefix), "no hash"});
+  EXPECT_FALSE(store_->ReadState());
+  store_->Reset({Epoch{1, 1, 1}, Version{900, 3}, 899, {}});
+  EXPECT_TRUE(store_->ReadState());
 }
 
 TEST_F(ApplyScriptTest, ARedisThatDoesNotTakeWritesIsNoDamage) {

@@ -63,6 +63,18 @@ TEST(Metrics, TheSameNameAndLabelsAreTheSameMetric) {
   EXPECT_NE(text.find("itemize_y_seconds 1.5"), std::string::npos) << text;
 }
 
+TEST(Metrics, AGaugeThatIsRemovedIsShownNoMore) {
+  Metrics metrics;
+  metrics.Gauge("itemize_y_seconds", "Y", {{"cluster", "a"}}).Set(1);
+  metrics.Gauge("itemize_y_seconds", "Y", {{"cluster", "b"}}).Set(2);
+  metrics.RemoveGauge("itemize_y_seconds", {{"cluster", "a"}});
+  const std::string text = metrics.Render();
+  EXPECT_EQ(text.find("cluster=\"a\""), std::string::npos) << text;
+  EXPECT_NE(text.find("itemize_y_seconds{cluster=\"b\"} 2"), std::string::npos) << text;
+  metrics.Gauge("itemize_y_seconds", "Y", {{"cluster", "a"}}).Set(3);
+  EXPECT_NE(metrics.Render().find("itemize_y_seconds{cluster=\"a\"} 3"), std::string::npos);
+}
+
 TEST(Readiness, NeedsEveryPart) {
   Readiness readiness;
   readiness.Register("a");

@@ -52,6 +52,20 @@ TEST(TrimPoint, KeepsSomeHistoryThatAllHaveRead) {
   EXPECT_EQ(TrimPoint(picture, full), (Version{100'000, 1})) << "but for the last entry, when there is no room";
 }
 
+TEST(TrimPoint, KeepsNothingFromBeforeAnErasureThatAllHaveRead) {
+  StreamPicture picture = Picture();
+  picture.erased = {50'000, 3};
+  EXPECT_EQ(TrimPoint(picture, Wide()), (Version{50'000, 4})) << "nobody reads";
+  picture.clusters = {Consumer(40'000)};
+  EXPECT_EQ(TrimPoint(picture, Wide()), (Version{40'000, 7})) << "not before the slowest has read it";
+  picture.clusters = {Consumer(60'000)};
+  EXPECT_EQ(TrimPoint(picture, Wide()), (Version{50'000, 4}));
+  picture.erased = {100'000, 1};
+  EXPECT_EQ(TrimPoint(picture, Wide()), (Version{60'000, 7}));
+  picture.clusters = {Consumer(100'000)};
+  EXPECT_EQ(TrimPoint(picture, Wide()), (Version{100'000, 1})) << "the last entry stays until there is another";
+}
+
 TEST(TrimPoint, WaitsForTheSlowest) {
   StreamPicture picture = Picture();
   picture.entries += 1'000'000;

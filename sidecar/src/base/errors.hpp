@@ -35,7 +35,7 @@ inline constexpr int kExitFailure = 1;
 inline constexpr int kExitConfiguration = 2;
 /// tail: what the reader holds is worth nothing any more, it must load anew.
 inline constexpr int kExitResync = 3;
-/// erasure-check: something was found.
+/// erasure-check, verify: something was found; status: there is something to do.
 inline constexpr int kExitFound = 4;
 
 } // namespace itemize::sidecar

@@ -17,6 +17,12 @@ prometheus::Gauge &Metrics::Gauge(const std::string &name, const std::string &he
   return prometheus::BuildGauge().Name(name).Help(help).Register(*registry_).Add(labels);
 }
 
+void Metrics::RemoveGauge(const std::string &name, const Labels &labels) {
+  // Asking for a family that is there, whatever its help, gives that one.
+  auto &family = prometheus::BuildGauge().Name(name).Register(*registry_);
+  family.Remove(&family.Add(labels));
+}
+
 prometheus::Histogram &Metrics::Histogram(const std::string &name, const std::string &help,
                                           const std::vector<double> &upper_bounds, const Labels &labels) {
   return prometheus::BuildHistogram().Name(name).Help(help).Register(*registry_).Add(labels, upper_bounds);

@@ -18,7 +18,7 @@ class Registry;
 namespace itemize::sidecar {
 
 /// Thread-safe. Asking again for the same name and labels gives the same metric; the references live
-/// as long as this object.
+/// as long as this object, but for a gauge that is removed.
 class Metrics {
 public:
   using Labels = std::map<std::string, std::string>;
@@ -32,6 +32,8 @@ public:
 
   prometheus::Counter &Counter(const std::string &name, const std::string &help, const Labels &labels = {});
   prometheus::Gauge &Gauge(const std::string &name, const std::string &help, const Labels &labels = {});
+  /// It is shown no more. Its owner must not use it after this.
+  void RemoveGauge(const std::string &name, const Labels &labels);
   prometheus::Histogram &Histogram(const std::string &name, const std::string &help,
                                    const std::vector<double> &upper_bounds, const Labels &labels = {});
 

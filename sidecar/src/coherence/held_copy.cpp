@@ -1,6 +1,7 @@
 #include "coherence/held_copy.hpp"
 
 #include "redis/keys.hpp"
+#include "redis/scan.hpp"
 #include "redis/script.hpp"
 
 #include <algorithm>
@@ -9,8 +10,6 @@ namespace itemize::sidecar::coherence {
 
 namespace {
 
-/// Keys that Redis looks at in one step of SCAN: a fraction of a millisecond.
-constexpr const char *kScanCount = "500";
 /// Items in one call of a script, each a few microseconds.
 constexpr std::size_t kItemsPerCall = 100;
 /// Items whose rows are under way at once.
@@ -32,7 +31,18 @@ const RedisScript &EndWatchScript() {
   static const RedisScript script(R"lua(
 -- KEYS: P:local. ARGV: namespace, token, then type, GEN, key and '1' (drop) or '0' of each item.
 local answer, gens = {}, {}
-local current = redis.call('HGET', KEYS[1], 'namespace') == ARGV[1]
+local state = redis.call('HMGET', KEYS[1], 'namespace', 'applied')
+local current = state[1] == ARGV[1]
+-- Live clients are told. Of very many, that everything is to be loaded again.
+local healed, most_healed = ARGV[1] .. ':local:healed', 1000
+local function tell(type, key)
+  if redis.call('XLEN', healed) < most_healed then
+    redis.call('XADD', healed, '*', 'p', state[2], 't', type, 'k', key)
+  else
+    redis.call('XTRIM', healed, 'MAXLEN', 0)
+    redis.call('XADD', healed, '*', 'p', state[2])
+  end
+end
 for i = 3, #ARGV, 4 do
   local type, gen = ARGV[i], ARGV[i + 1]
   if gens[type] == nil then
@@ -45,7 +55,10 @@ for i = 3, #ARGV, 4 do
   local stands = kind ~= 'none' and (kind ~= 'hash' or redis.call('HGET', item, 'w') == ARGV[2])
   if stands and kind == 'hash' then redis.call('HDEL', item, 'w') end
   stands = stands and current and gens[type] == gen
-  if stands and ARGV[i + 3] == '1' then redis.call('UNLINK', item) end
+  if stands and ARGV[i + 3] == '1' then
+    redis.call('UNLINK', item)
+    tell(type, ARGV[i + 2])
+  end
   answer[#answer + 1] = stands and 1 or 0
 end
 return answer
@@ -132,12 +145,11 @@ std::optional<CopyState> HeldCopy::ReadState() {
 
 HeldCopy::Step HeldCopy::Scan(const std::string &name_space, const std::string &cursor) {
   const std::string pattern = name_space + std::string(LocalNamespace::kItem) + "*";
-  const Reply reply = connection_.Command({"SCAN", cursor, "MATCH", pattern, "COUNT", kScanCount});
+  ScanStep scanned = sidecar::Scan(connection_, cursor, pattern);
   Step step;
-  step.cursor = reply[0].Text();
-  const ReplyView found = reply[1];
-  for (std::size_t i = 0; i < found.size(); ++i) {
-    if (auto name = ParseItemName(name_space, found[i].Text())) step.items.push_back(std::move(*name));
+  step.cursor = std::move(scanned.cursor);
+  for (const std::string &key : scanned.keys) {
+    if (auto name = ParseItemName(name_space, key)) step.items.push_back(std::move(*name));
   }
   return step;
 }

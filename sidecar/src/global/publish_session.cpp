@@ -3,6 +3,7 @@
 #include "base/backoff.hpp"
 #include "base/clock.hpp"
 #include "global/piece_cut.hpp"
+#include "itemize/erasure.hpp"
 #include "postgres/refusals.hpp"
 #include "redis/endpoint.hpp"
 
@@ -40,13 +41,23 @@ constexpr std::size_t kLargestPiece = std::size_t{500} * 1024 * 1024;
 struct SpecialLines {
   bool definitions = false;
   bool set_aside = false;
+  bool erasure = false;
 };
+
+/// Whether the message whose line begins at `at` tells of an erasure: M, ordinal, topic.
+bool IsErasure(std::string_view piece, std::size_t at) {
+  const std::size_t ordinal = piece.find('\t', at) + 1;
+  const std::size_t topic = piece.find('\t', ordinal) + 1;
+  return piece.compare(topic, kErasureTopic.size() + 1, std::string(kErasureTopic) + '\t') == 0;
+}
 
 SpecialLines FindSpecialLines(std::string_view piece) {
   SpecialLines lines;
   for (std::size_t at = piece.find('\n'); at + 1 < piece.size(); at = piece.find('\n', at + 1)) {
     lines.definitions = lines.definitions || piece[at + 1] == static_cast<char>(LineKind::kDefinition);
     lines.set_aside = lines.set_aside || piece[at + 1] == static_cast<char>(LineKind::kSetAside);
+    lines.erasure =
+        lines.erasure || (piece[at + 1] == static_cast<char>(LineKind::kMessage) && IsErasure(piece, at + 1));
   }
   return lines;
 }
@@ -231,8 +242,8 @@ void PublishSession::TakePiece(std::string_view piece) {
   const SpecialLines special = FindSpecialLines(piece);
   if (special.set_aside) ReportSetAside(piece);
   batch_bytes_ += piece.size();
-  batch_.push_back(
-      {bounds->version, std::string(piece), special.definitions ? ReadTypes(piece) : std::vector<TypeState>()});
+  batch_.push_back({bounds->version, std::string(piece),
+                    special.definitions ? ReadTypes(piece) : std::vector<TypeState>(), special.erasure});
 }
 
 void PublishSession::ReportSetAside(std::string_view piece) {

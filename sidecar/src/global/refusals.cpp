@@ -1,6 +1,7 @@
 #include "global/refusals.hpp"
 
 #include "base/errors.hpp"
+#include "postgres/refusals.hpp"
 
 namespace itemize::sidecar {
 namespace {
@@ -11,8 +12,6 @@ constexpr std::string_view kUndefinedTable = "42P01";
 constexpr std::string_view kUndefinedFile = "58P01";
 constexpr std::string_view kConfigurationLimitExceeded = "53400";
 constexpr std::string_view kObjectNotInPrerequisiteState = "55000";
-
-std::string InBrackets(const PostgresError &error) { return " (" + std::string(error.what()) + ')'; }
 
 } // namespace
 
@@ -41,9 +40,7 @@ void ThrowCannotUseSlot(const PostgresError &error, ReplicationStream &stream, c
 }
 
 void ThrowCannotReadDefinitions(const PostgresError &error) {
-  if (error.sqlstate() == kUndefinedTable) {
-    throw FatalError("the database has no extension itemize; CREATE EXTENSION itemize CASCADE;" + InBrackets(error));
-  }
+  if (error.sqlstate() == kUndefinedTable) ThrowNoExtension(error);
   if (error.sqlstate() == kInsufficientPrivilege) {
     throw FatalError("the role of --database may not read the definitions; GRANT USAGE ON SCHEMA itemize TO …; "
                      "GRANT SELECT ON itemize.definitions TO …;" +

@@ -1,9 +1,11 @@
 #include "global/status.hpp"
 
+#include "base/errors.hpp"
 #include "global/slot_health.hpp"
 #include "global/trim_rules.hpp"
 #include "redis/endpoint.hpp"
 
+#include <cstdlib>
 #include <iomanip>
 #include <sstream>
 
@@ -46,11 +48,18 @@ public:
     out_ << "         -> " << what << '\n';
     well_ = false;
   }
+  /// A server cannot be asked: the page is not whole.
+  void Fail(const std::string &what) {
+    Do(what);
+    failed_ = true;
+  }
   [[nodiscard]] bool well() const { return well_; }
+  [[nodiscard]] bool failed() const { return failed_; }
 
 private:
   std::ostream &out_;
   bool well_ = true;
+  bool failed_ = false;
 };
 
 void PrintSlot(Page &page, const Options &options) {
@@ -61,7 +70,7 @@ void PrintSlot(Page &page, const Options &options) {
     health = ReadSlotHealth(database, options.slot);
   } catch (const PostgresError &error) {
     page.Line("slot", options.slot, "unknown", error.what());
-    return page.Do("look at the database, and at --database");
+    return page.Fail("look at the database, and at --database");
   }
   if (!health) {
     page.Line("slot", options.slot, "missing", "");
@@ -109,7 +118,7 @@ void PrintStream(Page &page, const Options &options) {
     picture = ReadStreamPicture(redis, GlobalKeys(options.prefix));
   } catch (const RedisError &error) {
     page.Line("stream", "", "unknown", error.what());
-    return page.Do("look at the global Redis, and at --global-redis");
+    return page.Fail("look at the global Redis, and at --global-redis");
   }
   if (!picture) {
     page.Line("stream", "", "missing", "the global Redis holds none with prefix " + options.prefix);
@@ -127,12 +136,13 @@ void PrintStream(Page &page, const Options &options) {
 
 } // namespace
 
-bool PrintStatus(const Options &options, std::ostream &out) {
+int PrintStatus(const Options &options, std::ostream &out) {
   Page page(out);
   PrintSlot(page, options);
   PrintStream(page, options);
   if (page.well()) out << "all is well\n";
-  return page.well();
+  if (page.failed()) return kExitFailure;
+  return page.well() ? EXIT_SUCCESS : kExitFound;
 }
 
 } // namespace itemize::sidecar

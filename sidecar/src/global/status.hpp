@@ -8,7 +8,7 @@
 namespace itemize::sidecar {
 
 /// Looks at the database and the global Redis, prints a line for each slot, stream, cluster and group, and what to do.
-/// True when nothing needs doing.
-bool PrintStatus(const Options &options, std::ostream &out);
+/// 0 when nothing needs doing, kExitFound when something does, kExitFailure when a server could not be asked.
+int PrintStatus(const Options &options, std::ostream &out);
 
 } // namespace itemize::sidecar

@@ -1,5 +1,6 @@
 #include "global/stream_picture.hpp"
 
+#include "redis/consumer_report.hpp"
 #include "redis/script.hpp"
 
 namespace itemize::sidecar {
@@ -8,7 +9,7 @@ namespace {
 const RedisScript &PictureScript() {
   static const RedisScript script(R"lua(
 -- KEYS: epoch, owner; ARGV: what stands around the epoch in the keys of its stream, size, marks, clusters, groups
--- Returns {} or {epoch, first id, last id, length, bytes, entries, now, owned, marks, clusters, groups}.
+-- Returns {} or {epoch, first id, last id, length, bytes, entries, now, owned, marks, clusters, groups, erased}.
 local epoch = redis.call('GET', KEYS[1])
 if not epoch then return {} end
 local function key(suffix) return ARGV[1] .. epoch .. suffix end
@@ -17,7 +18,7 @@ if info.err then return {} end
 local found = {}
 for i = 1, #info, 2 do found[info[i]] = info[i + 1] end
 local time = redis.call('TIME')
-local size = redis.call('HMGET', key(ARGV[3]), 'b', 'n')
+local size = redis.call('HMGET', key(ARGV[3]), 'b', 'n', 'e')
 local first = found['first-entry'] and found['first-entry'][1] or found['last-generated-id']
 local last = found['last-entry'] and found['last-entry'][1] or found['last-generated-id']
 local marks = {}
@@ -26,7 +27,8 @@ for _, mark in ipairs(redis.call('XRANGE', key(ARGV[4]), '-', '+')) do
 end
 return {epoch, first, last, found['length'], size[1] or '0', size[2] or '0',
         string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000)), redis.call('EXISTS', KEYS[2]),
-        marks, redis.call('HGETALL', key(ARGV[5])), redis.call('HGETALL', key(ARGV[6]))}
+        marks, redis.call('HGETALL', key(ARGV[5])), redis.call('HGETALL', key(ARGV[6])),
+        size[3] or '0-0'}
 )lua");
   return script;
 }
@@ -37,16 +39,9 @@ std::uint64_t Number(std::string_view text) { return ParseUint64(text).value_or(
 std::vector<StreamConsumer> ReadConsumers(ReplyView hash) {
   std::vector<StreamConsumer> consumers;
   for (std::size_t i = 0; i + 1 < hash.size(); i += 2) {
-    std::string_view rest = hash[i + 1].Text();
-    const auto take = [&rest] {
-      const std::string_view word = rest.substr(0, rest.find(' '));
-      rest.remove_prefix(std::min(rest.size(), word.size() + 1));
-      return word;
-    };
-    const auto position = ParseVersion(take());
-    const auto reported = ParseUint64(take());
-    if (!position || !reported) continue;
-    consumers.push_back({std::string(hash[i].Text()), *position, Number(take()), *reported});
+    const auto report = ParseConsumerReport(hash[i + 1].Text());
+    if (report)
+      consumers.push_back({std::string(hash[i].Text()), report->position, report->complete, report->reported});
   }
   return consumers;
 }
@@ -112,6 +107,7 @@ std::optional<StreamPicture> ReadStreamPicture(RedisConnection &connection, cons
   }
   picture.clusters = ReadConsumers(reply[9]);
   picture.groups = ReadConsumers(reply[10]);
+  picture.erased = ParseVersion(reply[11].Text()).value_or(Version{});
   return picture;
 }
 

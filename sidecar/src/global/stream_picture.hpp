@@ -40,6 +40,8 @@ struct StreamPicture {
   /// Published since the epoch began.
   std::uint64_t bytes = 0;
   std::uint64_t entries = 0;
+  /// Of the newest entry that tells of an erasure; 0-0 without one.
+  Version erased;
   /// The time of Redis, Unix milliseconds.
   std::uint64_t now = 0;
   /// A publisher renews its lease.

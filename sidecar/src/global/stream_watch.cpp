@@ -88,6 +88,7 @@ void StreamWatch::LookAtStream() {
   const auto claim = owned_.Get();
   if (!claim) {
     redis_.reset();
+    RemoveOthers(); // another publisher measures them
     return;
   }
   if (!redis_) redis_.emplace(ParseRedisUrl(options_.global_redis));
@@ -124,27 +125,40 @@ void StreamWatch::Measure(const StreamPicture &picture) {
   entries_.Set(static_cast<double>(picture.length));
   bytes_.Set(static_cast<double>(picture.held_bytes()));
   oldest_.Set(picture.oldest_seconds());
+  const auto lag = [&](const StreamConsumer &consumer) {
+    return static_cast<double>(picture.last.commit_lsn -
+                               std::min(picture.last.commit_lsn, consumer.position.commit_lsn));
+  };
   double live = 0;
   for (const StreamConsumer &cluster : picture.clusters) {
     if (IsLive(picture, cluster)) live += 1;
     const Metrics::Labels labels = {{"cluster", cluster.name}};
-    services_.metrics
-        .Gauge("itemize_cluster_lag_bytes", "WAL between the end of the stream and what a cluster has applied", labels)
-        .Set(static_cast<double>(picture.last.commit_lsn -
-                                 std::min(picture.last.commit_lsn, cluster.position.commit_lsn)));
-    services_.metrics
-        .Gauge("itemize_cluster_silent_seconds", "Time since a cluster reported what it has applied", labels)
-        .Set(picture.silent_seconds(cluster));
+    MeasureConsumer("itemize_cluster_lag_bytes", "WAL between the end of the stream and what a cluster has applied",
+                    labels, lag(cluster));
+    MeasureConsumer("itemize_cluster_silent_seconds", "Time since a cluster reported what it has applied", labels,
+                    picture.silent_seconds(cluster));
   }
   clusters_.Set(live);
   for (const StreamConsumer &group : picture.groups) {
     if (group.name.find(':') != std::string::npos) continue; // a copy under way, see KeepsStream
-    services_.metrics
-        .Gauge("itemize_group_lag_bytes",
-               "WAL between the end of the stream and what a consumer group has acknowledged", {{"group", group.name}})
-        .Set(static_cast<double>(picture.last.commit_lsn -
-                                 std::min(picture.last.commit_lsn, group.position.commit_lsn)));
+    MeasureConsumer("itemize_group_lag_bytes",
+                    "WAL between the end of the stream and what a consumer group has acknowledged",
+                    {{"group", group.name}}, lag(group));
   }
+  RemoveOthers();
+}
+
+void StreamWatch::MeasureConsumer(const std::string &metric, const std::string &help, const Metrics::Labels &labels,
+                                  double value) {
+  services_.metrics.Gauge(metric, help, labels).Set(value);
+  measured_.emplace(metric, labels);
+}
+
+void StreamWatch::RemoveOthers() {
+  for (const auto &[metric, labels] : shown_) {
+    if (measured_.count({metric, labels}) == 0) services_.metrics.RemoveGauge(metric, labels);
+  }
+  shown_ = std::exchange(measured_, {});
 }
 
 void StreamWatch::ReportIfDue(const StreamPicture &picture) {

@@ -13,9 +13,10 @@
 #include "redis/connection.hpp"
 
 #include <chrono>
-#include <map>
 #include <optional>
+#include <set>
 #include <string>
+#include <utility>
 
 namespace itemize::sidecar {
 
@@ -34,8 +35,10 @@ private:
   void LookAtStream();
   void Trim(const StreamPicture &picture, const OwnedStream::Claim &claim);
   void Measure(const StreamPicture &picture);
-  void MeasureConsumer(const StreamPicture &picture, const StreamConsumer &consumer, const char *metric,
-                       const char *help);
+  /// Sets the gauge of one cluster or group.
+  void MeasureConsumer(const std::string &metric, const std::string &help, const Metrics::Labels &labels, double value);
+  /// Shows the gauges no more that have not been measured since the last call.
+  void RemoveOthers();
   void ReportIfDue(const StreamPicture &picture);
 
   const Options &options_;
@@ -57,6 +60,10 @@ private:
   prometheus::Gauge &oldest_;
   prometheus::Gauge &clusters_;
   prometheus::Counter &trimmed_;
+  /// Of consumers: metric and labels, as of the last look, and of this one so far.
+  using Shown = std::set<std::pair<std::string, Metrics::Labels>>;
+  Shown shown_;
+  Shown measured_;
 };
 
 } // namespace itemize::sidecar

@@ -58,7 +58,7 @@ const RedisScript &PublishScript() {
   static const RedisScript script(R"lua(
 -- KEYS: owner, epoch, stream, types, size, marks
 -- ARGV: token, epoch, longest stream, milliseconds of a lease, bytes, entries and milliseconds between marks,
--- then for each entry: id, piece, number of types n, n times (type, state)
+-- then for each entry: id, piece, 'e' for an erasure or empty, number of types n, n times (type, state)
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return {err = 'NOTOWNER another publisher owns the stream'} end
 if redis.call('GET', KEYS[2]) ~= ARGV[2] then return {err = 'NOTEPOCH another epoch is running'} end
 local size = redis.call('HMGET', KEYS[5], 'b', 'n', 'mb', 'mn', 'mt')
@@ -68,7 +68,7 @@ local most_bytes, most_count, time = tonumber(ARGV[5]), tonumber(ARGV[6]), redis
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local due = now - mark_time >= tonumber(ARGV[7])
 local function text(number) return string.format('%.0f', number) end
-local at, last, entries = 8, #ARGV, 0
+local at, last, entries, erased = 8, #ARGV, 0, redis.call('HGET', KEYS[5], 'e')
 while at <= last do
   local added = redis.pcall('XADD', KEYS[3], 'NOMKSTREAM', ARGV[at], 'p', ARGV[at + 1])
   if not added then return {err = 'NOTEPOCH the stream is gone'} end
@@ -76,13 +76,14 @@ while at <= last do
     if not added.err or not string.find(added.err, 'equal or smaller', 1, true) then return added end
   else
     bytes, count, entries = bytes + #ARGV[at + 1] + 64, count + 1, entries + 1
+    if ARGV[at + 2] == 'e' then erased = added end
     if due or bytes - mark_bytes >= most_bytes or count - mark_count >= most_count then
       redis.call('XADD', KEYS[6], added, 'b', text(bytes), 'n', text(count), 't', text(now))
       due, mark_bytes, mark_count, mark_time = false, bytes, count, now
     end
   end
-  local types = tonumber(ARGV[at + 2])
-  at = at + 3
+  local types = tonumber(ARGV[at + 3])
+  at = at + 4
   for _ = 1, types do
     local held = redis.call('HGET', KEYS[4], ARGV[at])
     local generation = tonumber(string.match(ARGV[at + 1], '^%d+'))
@@ -97,7 +98,7 @@ redis.call('PEXPIRE', KEYS[1], ARGV[4])
 if entries == 0 then return 0 end
 redis.call('XTRIM', KEYS[3], 'MAXLEN', '~', ARGV[3])
 redis.call('HSET', KEYS[5], 'b', text(bytes), 'n', text(count), 'mb', text(mark_bytes), 'mn', text(mark_count),
-           'mt', text(mark_time))
+           'mt', text(mark_time), 'e', erased or '0-0')
 return entries
 )lua");
   return script;
@@ -194,6 +195,7 @@ void StreamWriter::Publish(const std::vector<StreamEntry> &entries) {
   for (const StreamEntry &entry : entries) {
     arguments.emplace_back(numbers.emplace_back(FormatVersion(entry.version)));
     arguments.emplace_back(entry.piece);
+    arguments.emplace_back(entry.erasure ? "e" : "");
     arguments.emplace_back(numbers.emplace_back(std::to_string(entry.types.size())));
     for (const TypeState &type : entry.types) {
       arguments.emplace_back(type.type);

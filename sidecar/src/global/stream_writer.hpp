@@ -32,6 +32,8 @@ struct StreamEntry {
   std::string piece;
   /// Definitions made, replaced or dropped in the piece.
   std::vector<TypeState> types;
+  /// The piece tells of an erasure.
+  bool erasure = false;
 };
 
 /// Redis does not take entries now (no memory left, no disk for its snapshot): wait, and nothing is lost.

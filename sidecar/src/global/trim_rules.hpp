@@ -2,6 +2,7 @@
 #pragma once
 
 #include "global/stream_picture.hpp"
+#include "redis/consumer_report.hpp"
 
 #include <algorithm>
 #include <chrono>
@@ -10,9 +11,6 @@
 #include <string>
 
 namespace itemize::sidecar {
-
-/// A cluster that has not reported itself for so long no longer keeps the stream.
-inline constexpr std::chrono::minutes kClusterSilence{10};
 
 /// What everybody has read is kept all the same up to about so many entries, for who resumes from a position.
 inline constexpr std::uint64_t kKeptEntries = 10000;
@@ -24,9 +22,6 @@ struct TrimLimits {
   /// Redis has no room: nothing is kept that everybody has read.
   bool full = false;
 };
-
-/// A consumer group without any member is forgotten after this time (tail/group_store.cpp).
-inline constexpr std::chrono::hours kGroupSilence{7 * 24};
 
 /// Whether the group still keeps the stream. A name with a colon is that of a copy of rows under way (tail/floor.cpp),
 /// which reports itself every second, or is over.
@@ -55,6 +50,10 @@ inline Version TrimPoint(const StreamPicture &picture, const TrimLimits &limits)
       history = std::max(history, behind(mark));
   }
   if (limits.full) history = picture.last;
+  // Of an erased item nothing is kept for who resumes.
+  const Version erased =
+      picture.erased == Version{} ? Version{} : Version{picture.erased.commit_lsn, picture.erased.ordinal + 1};
+  history = std::max(history, erased);
   std::optional<Version> floor;
   const auto keep = [&floor](const StreamConsumer &consumer) {
     floor = floor ? std::min(*floor, consumer.position) : consumer.position;
@@ -65,7 +64,7 @@ inline Version TrimPoint(const StreamPicture &picture, const TrimLimits &limits)
   for (const StreamConsumer &group : picture.groups) {
     if (KeepsStream(picture, group)) keep(group);
   }
-  const Version read_by_all = floor ? std::min(*floor, history) : Version{};
+  const Version read_by_all = floor ? std::min(*floor, history) : erased;
   return std::min(std::max(limit, read_by_all), picture.last);
 }
 

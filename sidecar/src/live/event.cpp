@@ -37,6 +37,23 @@ std::string NameMember(std::string_view type) {
   return (topic ? R"("topic":")" : R"("type":")") + std::string(type) + '"';
 }
 
+std::string ItemData(std::string_view operation, std::string_view type, std::string_view key,
+                     std::optional<std::string_view> row) {
+  std::string data = R"({"op":")";
+  data += operation;
+  data += R"(","type":")";
+  data += type;
+  data += R"(","key":")";
+  data += key;
+  data += '"';
+  if (row) {
+    data += R"(,"item":)";
+    data += *row;
+  }
+  data += '}';
+  return data;
+}
+
 std::string Retry(std::chrono::milliseconds delay) { return "retry: " + std::to_string(delay.count()) + "\n\n"; }
 
 } // namespace
@@ -52,19 +69,12 @@ std::string WholeTypeSubject(std::string_view type) { return Subject(type, "*");
 
 SharedEvent ItemEvent(const Position &position, std::string_view operation, std::string_view type, std::string_view key,
                       std::optional<std::string_view> row, std::int64_t commit_time) {
-  std::string data = R"({"op":")";
-  data += operation;
-  data += R"(","type":")";
-  data += type;
-  data += R"(","key":")";
-  data += key;
-  data += '"';
-  if (row) {
-    data += R"(,"item":)";
-    data += *row;
-  }
-  data += '}';
-  return OfStream(Make(Subject(type, key), position, "item", data), commit_time);
+  return OfStream(Make(Subject(type, key), position, "item", ItemData(operation, type, key, row)), commit_time);
+}
+
+SharedEvent HealedEvent(const Position &position, std::string_view operation, std::string_view type,
+                        std::string_view key, std::optional<std::string_view> row) {
+  return Make(Subject(type, key), position, "item", ItemData(operation, type, key, row));
 }
 
 SharedEvent TruncateEvent(const Position &position, std::string_view type, std::int64_t commit_time) {

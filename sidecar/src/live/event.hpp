@@ -41,6 +41,11 @@ inline constexpr std::chrono::milliseconds kReconnectDelay{2000};
                                     std::string_view key, std::optional<std::string_view> row,
                                     std::int64_t commit_time = 0);
 
+/// An item of which something else may have been shown here than what is now known: no change, so it is told to a
+/// client that has had everything up to its position as well.
+[[nodiscard]] SharedEvent HealedEvent(const Position &position, std::string_view operation, std::string_view type,
+                                      std::string_view key, std::optional<std::string_view> row);
+
 /// Every item of the type is gone.
 [[nodiscard]] SharedEvent TruncateEvent(const Position &position, std::string_view type, std::int64_t commit_time = 0);
 

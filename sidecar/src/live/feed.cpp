@@ -1,6 +1,7 @@
 #include "live/feed.hpp"
 
 #include "base/backoff.hpp"
+#include "live/current_rows.hpp"
 
 namespace itemize::sidecar::live {
 
@@ -32,24 +33,32 @@ void Feed::Run(const StopToken &stop) {
 
 void Feed::Follow(const StopToken &stop) {
   RedisConnection redis(backends_.redis_endpoint);
-  const RowSource row_source = [this](const std::string &type, const std::string &key) -> std::optional<std::string> {
-    auto read = reader_.Read(type, {key});
-    if (read.status != read::ReadResult::Status::kOk) return std::nullopt;
-    return std::move(read.rows.front());
-  };
+  const RowSource row_source = CurrentRows(reader_);
   Find(redis, stop);
   while (!stop.stopped()) {
-    const auto arrived = LocalStream::Await(redis, name_space_, position_.version, kBlock);
+    const auto arrived = LocalStream::Await(redis, name_space_, position_.version, healed_after_, kBlock);
     if (arrived.gap) {
       Find(redis, stop);
       continue;
     }
+    healed_.insert(healed_.end(), arrived.healed.begin(), arrived.healed.end());
+    if (!arrived.healed.empty()) healed_after_ = arrived.healed.back().id;
+    TellHealed(position_.version);
     for (const StreamEntry &entry : arrived.entries) {
       hub_.Publish(entry, row_source);
       position_.version = entry.id;
+      // Before what the copy has applied later: who has had that has been told, and need not be when he comes back.
+      TellHealed(position_.version);
     }
     // Nothing more comes on the stream of a copy that is no longer the running one.
     if (arrived.entries.empty() && stream_.ReadNamespace(redis) != name_space_) Find(redis, stop);
+  }
+}
+
+void Feed::TellHealed(const Version &applied) {
+  while (!healed_.empty() && healed_.front().applied <= applied) {
+    hub_.TellHealed(healed_.front(), HealedRows(reader_));
+    healed_.pop_front();
   }
 }
 
@@ -72,6 +81,8 @@ void Feed::Find(RedisConnection &redis, const StopToken &stop) {
                                                                              : "reset";
   name_space_ = state->name_space;
   position_ = state->position;
+  healed_.clear();
+  healed_after_ = LocalStream::LastHealed(redis, name_space_);
   backends_.services.log.Info("live_feed", {{"position", FormatPosition(position_)}, {"reason", reason}});
   hub_.Reset(std::move(*state), reason);
 }

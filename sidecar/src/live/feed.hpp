@@ -5,6 +5,9 @@
 #include "live/hub.hpp"
 #include "read/item_reader.hpp"
 
+#include <deque>
+#include <string>
+
 namespace itemize::sidecar::live {
 
 class Feed {
@@ -16,6 +19,8 @@ public:
 
 private:
   void Follow(const StopToken &stop);
+  /// Tells of what was healed before the copy had applied what is behind `applied`.
+  void TellHealed(const Version &applied);
   /// Finds the running local copy, and goes on where this feed was if that is still possible.
   void Find(RedisConnection &redis, const StopToken &stop);
 
@@ -26,6 +31,9 @@ private:
   /// Where this feed is; namespace empty before it has been anywhere.
   std::string name_space_;
   Position position_;
+  /// The last healed item read, and those that are to be told when the feed has come to where the copy was then.
+  std::string healed_after_;
+  std::deque<HealedItem> healed_;
 };
 
 } // namespace itemize::sidecar::live

@@ -13,6 +13,8 @@ namespace asio = boost::asio;
 
 namespace {
 
+constexpr std::string_view kHealedReason = "healed";
+
 std::string_view OperationName(LineKind kind) {
   switch (kind) {
   case LineKind::kInsert: return "insert";
@@ -24,16 +26,24 @@ std::string_view OperationName(LineKind kind) {
 } // namespace
 
 LiveMetrics::LiveMetrics(Metrics &metrics)
-    : connections(metrics.Gauge("itemize_live_connections", "Live clients connected")),
+    : all(metrics), connections(metrics.Gauge("itemize_live_connections", "Live clients connected")),
       sent(metrics.Counter("itemize_live_events_sent_total", "Events sent to live clients")),
       conflated(metrics.Counter("itemize_live_events_conflated_total",
                                 "Events dropped because a newer version of their item was waiting")),
-      resyncs(
-          metrics.Counter("itemize_live_resyncs_total", "Times a live client was told to ask for everything again")),
       evicted(metrics.Counter("itemize_live_evictions_total", "Live clients closed for being too slow")),
       lag(metrics.Histogram("itemize_live_delivery_lag_seconds",
                             "Commit to the client's socket, of events as they happen",
-                            {0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0})) {}
+                            {0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0})) {
+  // So that the first one is a rise.
+  for (const std::string_view reason : {"definition", "epoch", "reset", "window", "healed", "malformed", "slow"})
+    CountResyncs(reason, 0);
+}
+
+void LiveMetrics::CountResyncs(std::string_view reason, std::size_t clients) {
+  all.Counter("itemize_live_resyncs_total", "Times a live client was told to ask for everything again",
+              {{"reason", std::string(reason)}})
+      .Increment(static_cast<double>(clients));
+}
 
 Hub::Hub(asio::io_context &loop, const HubOptions &options, Services &services)
     : loop_(loop), options_(options), metrics_(services.metrics), keepalive_(loop) {}
@@ -45,13 +55,10 @@ Hub::~Hub() { CloseAll(); }
 void Hub::Reset(LocalState state, std::string_view reason) {
   const std::lock_guard<std::mutex> lock(mutex_);
   const Position position = state.position;
-  standing_ = Standing{std::move(state.name_space), position};
+  standing_ = Standing{std::move(state.name_space), position, {}};
   types_ = std::move(state.types);
-  Receivers everyone;
-  for (const auto &[pointer, weak] : registered_) {
-    if (auto subscriber = weak.lock()) everyone.push_back(std::move(subscriber));
-  }
-  metrics_.resyncs.Increment(static_cast<double>(everyone.size()));
+  Receivers everyone = Everyone();
+  metrics_.CountResyncs(reason, everyone.size());
   if (!everyone.empty()) Send(std::move(everyone), ResyncEvent(position, reason), position);
   MoveTo(position);
 }
@@ -72,6 +79,31 @@ void Hub::Publish(const StreamEntry &entry, const RowSource &row_source) {
   }
   standing_->position.version = entry.id;
   MoveTo(standing_->position);
+}
+
+void Hub::TellHealed(const HealedItem &item, const HealedRowSource &row_source) {
+  bool followed = false;
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    followed = IsReadable(item.type) && !index_.Find(item.type, item.key).empty();
+  }
+  HealedRow healed;
+  if (followed) healed = row_source(item.type, item.key);
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (!standing_) return;
+  standing_->healed = item.id;
+  const Position &position = standing_->position;
+  if (item.type.empty()) {
+    Receivers everyone = Everyone();
+    metrics_.CountResyncs(kHealedReason, everyone.size());
+    if (!everyone.empty()) Send(std::move(everyone), ResyncEvent(position, kHealedReason), position);
+    return;
+  }
+  if (!IsReadable(item.type)) return;
+  auto receivers = Alive(index_.Find(item.type, item.key));
+  if (receivers.empty()) return;
+  const std::string_view operation = OperationName(healed.missing ? LineKind::kDelete : LineKind::kUpdate);
+  Send(std::move(receivers), HealedEvent(position, operation, item.type, item.key, healed.row), position);
 }
 
 /// Rows of changes with absent members that somebody waits for. Asked for without the mutex: a
@@ -96,6 +128,11 @@ std::unordered_map<std::string, std::string> Hub::CompleteRows(const StreamEntry
     }
   }
   return completed;
+}
+
+bool Hub::IsReadable(const std::string &type) const {
+  const auto known = types_.find(type);
+  return known != types_.end() && known->second.readable;
 }
 
 bool Hub::IsCurrent(const Change &change) const {
@@ -150,8 +187,9 @@ void Hub::PublishDefinition(const Change &change, const Position &position) {
     return;
   }
   auto receivers = Alive(index_.FindType(change.type));
-  metrics_.resyncs.Increment(static_cast<double>(receivers.size()));
-  if (!receivers.empty()) Send(std::move(receivers), ResyncEvent(position, "definition", change.type), position);
+  constexpr std::string_view kReason = "definition";
+  metrics_.CountResyncs(kReason, receivers.size());
+  if (!receivers.empty()) Send(std::move(receivers), ResyncEvent(position, kReason, change.type), position);
 }
 
 // ----------------------------------------------------------------------------------------- any thread
@@ -172,7 +210,8 @@ bool Hub::MayRead(const std::vector<Interest> &interests) const {
 bool Hub::Register(const std::shared_ptr<Subscriber> &subscriber, const Standing &expected,
                    const std::vector<SharedEvent> &first) {
   const std::lock_guard<std::mutex> lock(mutex_);
-  if (!standing_ || standing_->name_space != expected.name_space || standing_->position != expected.position)
+  if (!standing_ || standing_->name_space != expected.name_space || standing_->position != expected.position ||
+      standing_->healed != expected.healed)
     return false;
   Insert(subscriber, first);
   return true;
@@ -196,6 +235,15 @@ void Hub::Insert(const std::shared_ptr<Subscriber> &subscriber, const std::vecto
 void Hub::Unregister(Subscriber *subscriber) {
   const std::lock_guard<std::mutex> lock(mutex_);
   if (registered_.erase(subscriber) > 0) index_.Remove(subscriber, subscriber->interests());
+}
+
+/// The mutex is held.
+Hub::Receivers Hub::Everyone() const {
+  Receivers everyone;
+  for (const auto &[pointer, weak] : registered_) {
+    if (auto subscriber = weak.lock()) everyone.push_back(std::move(subscriber));
+  }
+  return everyone;
 }
 
 /// The mutex is held. Those that are being destroyed wait for it in Unregister and are left out.

@@ -32,10 +32,14 @@ struct HubOptions {
 struct LiveMetrics {
   explicit LiveMetrics(Metrics &metrics);
 
+  /// Counts clients that are told to resync, for a reason as ResyncEvent has it.
+  void CountResyncs(std::string_view reason, std::size_t clients = 1);
+
+  Metrics &all;
+
   prometheus::Gauge &connections;
   prometheus::Counter &sent;
   prometheus::Counter &conflated;
-  prometheus::Counter &resyncs;
   prometheus::Counter &evicted;
   /// Seconds from the commit to the moment when the client's socket has taken the event.
   prometheus::Histogram &lag;
@@ -43,6 +47,13 @@ struct LiveMetrics {
 
 /// The row of an item as it is now, for a change that does not carry all of it.
 using RowSource = std::function<std::optional<std::string>(const std::string &type, const std::string &key)>;
+
+/// What an item is now that it has been healed.
+struct HealedRow {
+  bool missing = false;           ///< there is no such item
+  std::optional<std::string> row; ///< nothing when it cannot be had now
+};
+using HealedRowSource = std::function<HealedRow(const std::string &type, const std::string &key)>;
 
 class Hub {
 public:
@@ -61,6 +72,8 @@ public:
   /// There is no local copy: nobody can subscribe, those who have wait.
   void Suspend();
   void Publish(const StreamEntry &entry, const RowSource &row_source);
+  /// Everything up to `item.applied`, and nothing behind it, has been published.
+  void TellHealed(const HealedItem &item, const HealedRowSource &row_source);
 
   // --- any thread
 
@@ -68,6 +81,8 @@ public:
   struct Standing {
     std::string name_space;
     Position position;
+    /// Id of the last healed item that has been told.
+    std::string healed;
   };
   [[nodiscard]] std::optional<Standing> standing() const;
   /// Whether all types are readable by everyone.
@@ -95,6 +110,8 @@ public:
 private:
   using Receivers = std::vector<std::shared_ptr<Subscriber>>;
 
+  [[nodiscard]] Receivers Everyone() const;
+  [[nodiscard]] bool IsReadable(const std::string &type) const;
   [[nodiscard]] static Receivers Alive(const std::vector<Subscriber *> &subscribers);
   [[nodiscard]] std::unordered_map<std::string, std::string> CompleteRows(const StreamEntry &entry,
                                                                           const RowSource &row_source);

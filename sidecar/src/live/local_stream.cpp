@@ -41,6 +41,24 @@ std::vector<StreamEntry> EntriesAfter(RedisConnection &redis, const std::string 
   return EntriesOf(StreamPiecesScript().Run(redis, {stream}, {id, last}));
 }
 
+std::vector<HealedItem> HealedOf(const ReplyView &reply) {
+  std::vector<HealedItem> items;
+  items.reserve(reply.size());
+  for (std::size_t i = 0; i < reply.size(); ++i) {
+    const ReplyView fields = reply[i][1];
+    HealedItem item;
+    item.id = reply[i][0].Text();
+    for (std::size_t field = 0; field + 1 < fields.size(); field += 2) {
+      const std::string_view value = fields[field + 1].Text();
+      if (fields[field].Text() == "p") item.applied = VersionOf(value);
+      if (fields[field].Text() == "t") item.type = value;
+      if (fields[field].Text() == "k") item.key = value;
+    }
+    items.push_back(std::move(item));
+  }
+  return items;
+}
+
 } // namespace
 
 TypeAccess ParseTypeAccess(std::string_view value) {
@@ -75,20 +93,37 @@ std::string LocalStream::ReadNamespace(RedisConnection &redis) const {
 }
 
 LocalStream::Arrived LocalStream::Await(RedisConnection &redis, const std::string &name_space, const Version &after,
-                                        std::chrono::milliseconds block) {
+                                        const std::string &healed_after, std::chrono::milliseconds block) {
   const LocalNamespace names(name_space);
-  Arrived arrived{EntriesAfter(redis, name_space, after, "+"), false};
+  const std::string stream = names.Stream();
+  Arrived arrived{EntriesAfter(redis, name_space, after, "+"), false, {}};
   if (arrived.entries.empty()) {
-    const std::string milliseconds = std::to_string(block.count());
-    const Reply reply =
-        redis.Command({"XREAD", "COUNT", "1", "BLOCK", milliseconds, "STREAMS", names.Stream(), FormatVersion(after)});
+    const Reply reply = redis.Command({"XREAD", "COUNT", "1", "BLOCK", std::to_string(block.count()), "STREAMS", stream,
+                                       names.Healed(), FormatVersion(after), healed_after});
     if (reply.size() == 0) return arrived;
-    arrived.entries = EntriesOf(reply[0][1]);
+    for (std::size_t i = 0; i < reply.size(); ++i) {
+      if (reply[i][0].Text() == stream) arrived.entries = EntriesOf(reply[i][1]);
+    }
   }
+  redis.Append({"GET", names.Base()});
+  redis.Append({"XRANGE", names.Healed(), '(' + healed_after, "+"});
+  const Reply base = redis.NextReply();
+  const Reply healed = redis.NextReply();
+  base.ThrowIfError();
+  healed.ThrowIfError();
   // Looked at after reading: what is still there now was there while it was read.
-  const Reply base = redis.Command({"GET", names.Base()});
-  arrived.gap = base.IsNil() || after < VersionOf(base.Text());
+  arrived.gap = !arrived.entries.empty() && (base.IsNil() || after < VersionOf(base.Text()));
+  arrived.healed = HealedOf(healed);
   return arrived;
+}
+
+std::vector<HealedItem> LocalStream::Healed(RedisConnection &redis, const std::string &name_space) {
+  return HealedOf(redis.Command({"XRANGE", LocalNamespace(name_space).Healed(), "-", "+"}));
+}
+
+std::string LocalStream::LastHealed(RedisConnection &redis, const std::string &name_space) {
+  const Reply last = redis.Command({"XREVRANGE", LocalNamespace(name_space).Healed(), "+", "-", "COUNT", "1"});
+  return last.size() == 0 ? "0-0" : std::string(last[0][0].Text());
 }
 
 std::vector<StreamEntry> LocalStream::Range(RedisConnection &redis, const std::string &name_space, const Version &after,

@@ -40,6 +40,14 @@ struct StreamEntry {
   std::string piece;
 };
 
+/// An item of the copy that was wrong, and has been dropped.
+struct HealedItem {
+  std::string id;   ///< in the stream of those
+  Version applied;  ///< what the copy had applied then
+  std::string type; ///< empty: there were too many to name them
+  std::string key;
+};
+
 class LocalStream {
 public:
   explicit LocalStream(const std::string &prefix);
@@ -53,10 +61,17 @@ public:
     std::vector<StreamEntry> entries;
     /// Entries before them have been cut off, unread.
     bool gap = false;
+    /// Contains all with an `applied` before the last of the entries.
+    std::vector<HealedItem> healed;
   };
-  /// Waits up to `block` for entries after `after`; empty when none came.
+  /// Waits up to `block` for entries after `after`, or for what was healed after `healed_after`; empty when nothing
+  /// came.
   static Arrived Await(RedisConnection &redis, const std::string &name_space, const Version &after,
-                       std::chrono::milliseconds block);
+                       const std::string &healed_after, std::chrono::milliseconds block);
+  /// All that is known to have been healed.
+  static std::vector<HealedItem> Healed(RedisConnection &redis, const std::string &name_space);
+  /// For Await: what is healed from now on.
+  static std::string LastHealed(RedisConnection &redis, const std::string &name_space);
   /// Entries after `after` up to `last`, as many as StreamPiecesScript() gives; empty when there are none.
   static std::vector<StreamEntry> Range(RedisConnection &redis, const std::string &name_space, const Version &after,
                                         const Version &last);

@@ -1,6 +1,7 @@
 #include "live/resume.hpp"
 
 #include "itemize/row_members.hpp"
+#include "live/current_rows.hpp"
 
 #include <algorithm>
 
@@ -21,9 +22,9 @@ std::string_view OperationName(LineKind kind) {
 Replay::Replay(const std::vector<Interest> &interests, const Position &last, std::size_t limit_bytes)
     : interests_(interests), last_(last), bytes_left_(limit_bytes) {}
 
-bool Replay::Wants(const Change &change) const {
+bool Replay::Wants(std::string_view type, std::string_view key) const {
   return std::any_of(interests_.begin(), interests_.end(), [&](const Interest &interest) {
-    return interest.type == change.type && (!interest.key || *interest.key == change.key);
+    return interest.type == type && (!interest.key || *interest.key == key);
   });
 }
 
@@ -52,7 +53,7 @@ bool Replay::Add(const StreamEntry &entry, const RowSource &row_source) {
       event = MessageEvent(position, change.topic, change.payload);
     } else if (change.kind == LineKind::kTruncate) {
       event = TruncateEvent(position, change.type);
-    } else if (Wants(change)) {
+    } else if (Wants(change.type, change.key)) {
       std::optional<std::string> completed;
       std::optional<std::string_view> row;
       if (change.kind != LineKind::kDelete) row = change.row;
@@ -72,6 +73,37 @@ bool Replay::Add(const StreamEntry &entry, const RowSource &row_source) {
     events_.push_back(std::move(event));
   }
   return true;
+}
+
+bool Replay::SetHealed(const std::vector<HealedItem> &items, const Position &standing,
+                       const HealedRowSource &row_source) {
+  healed_.clear();
+  std::size_t bytes_left = bytes_left_;
+  for (const HealedItem &item : items) {
+    // At the same position it may have been told before or after.
+    if (item.applied < last_.version) continue;
+    if (item.type.empty()) {
+      failure_ = "healed";
+      return false;
+    }
+    if (!Wants(item.type, item.key)) continue;
+    const HealedRow healed = row_source(item.type, item.key);
+    const std::string_view operation = OperationName(healed.missing ? LineKind::kDelete : LineKind::kUpdate);
+    SharedEvent event = HealedEvent(standing, operation, item.type, item.key, healed.row);
+    if (event->text.size() > bytes_left) {
+      failure_ = "window";
+      return false;
+    }
+    bytes_left -= event->text.size();
+    healed_.push_back(std::move(event));
+  }
+  return true;
+}
+
+std::vector<SharedEvent> Replay::events() const {
+  std::vector<SharedEvent> all = events_;
+  all.insert(all.end(), healed_.begin(), healed_.end());
+  return all;
 }
 
 Subscription Subscribe::Run(std::vector<Interest> interests, const std::optional<std::string> &last_event_id) {
@@ -96,17 +128,13 @@ Subscription Subscribe::Enter(const std::shared_ptr<Subscriber> &subscriber,
     return first;
   });
   if (!entered) return {Subscription::Status::kNotReady, nullptr};
-  if (resync_reason) hub_.metrics().resyncs.Increment();
+  if (resync_reason) hub_.metrics().CountResyncs(*resync_reason);
   return {Subscription::Status::kSubscribed, subscriber};
 }
 
 std::optional<std::string_view> Subscribe::Resume(const std::shared_ptr<Subscriber> &subscriber, const Position &last,
                                                   bool &not_ready) {
-  const RowSource row_source = [this](const std::string &type, const std::string &key) -> std::optional<std::string> {
-    auto read = reader_.Read(type, {key});
-    if (read.status != read::ReadResult::Status::kOk) return std::nullopt;
-    return std::move(read.rows.front());
-  };
+  const RowSource row_source = CurrentRows(reader_);
   Replay replay(subscriber->interests(), last, hub_.options().buffer_bytes);
   Version reached = last.version;
   std::string name_space;
@@ -120,10 +148,17 @@ std::optional<std::string_view> Subscribe::Resume(const std::shared_ptr<Subscrib
     if (name_space.empty()) name_space = standing->name_space;
     if (name_space != standing->name_space) return "reset";
     if (reached >= standing->position.version) {
+      std::vector<HealedItem> healed;
+      if (!reader_.WithRedis([&](RedisConnection &redis) { healed = LocalStream::Healed(redis, name_space); })) {
+        not_ready = true;
+        return std::nullopt;
+      }
+      if (!replay.SetHealed(healed, standing->position, HealedRows(reader_))) return replay.failure();
       // A client that another sidecar has served may be ahead of this one.
       subscriber->SkipUpTo(last);
       std::vector<SharedEvent> first{HelloEvent(last, standing->position)};
-      first.insert(first.end(), replay.events().begin(), replay.events().end());
+      const std::vector<SharedEvent> missed = replay.events();
+      first.insert(first.end(), missed.begin(), missed.end());
       if (hub_.Register(subscriber, *standing, first)) return std::nullopt;
       continue;
     }

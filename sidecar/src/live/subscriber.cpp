@@ -54,8 +54,9 @@ void Subscriber::Deliver(SharedEvent event, const Position &position) {
       return Close();
     }
     resync_waits_ = true;
-    hub_.metrics().resyncs.Increment();
-    outbox_.ReplaceAll(ResyncEvent(position, "slow"));
+    constexpr std::string_view kReason = "slow";
+    hub_.metrics().CountResyncs(kReason);
+    outbox_.ReplaceAll(ResyncEvent(position, kReason));
   }
   if (in_flight_.empty()) Flush();
 }

@@ -1,5 +1,7 @@
 #include "local/apply_batch.hpp"
 
+#include "itemize/erasure.hpp"
+
 #include <algorithm>
 
 namespace itemize::sidecar {
@@ -18,6 +20,8 @@ constexpr char kEndOfPiece = 1;
 constexpr char kEndOfStep = 2;
 /// Kind of a change that changes nothing, for a piece that has no other.
 constexpr char kNothing = 'H';
+/// Everything up to the piece that it is in is to be forgotten once there is one behind it.
+constexpr char kErasure = 'E';
 
 template <typename Integer>
 void AppendLittleEndian(std::string &bytes, Integer value) {
@@ -63,6 +67,11 @@ ApplyBatch::Added ApplyBatch::Add(std::string_view id, std::string_view piece) {
       return Added::kPart;
     }
     if (!reader->Next(change)) break;
+    if (change.kind == LineKind::kMessage && change.topic == kErasureTopic) {
+      PackBare(kErasure, change.ordinal);
+      last_ordinal = change.ordinal;
+      continue;
+    }
     // Of no state: an application event is for those who follow the stream, and what was set aside is told by the
     // change without members, or the truncation, behind it.
     if (change.kind == LineKind::kMessage || change.kind == LineKind::kSetAside) continue;
@@ -75,7 +84,7 @@ ApplyBatch::Added ApplyBatch::Add(std::string_view id, std::string_view piece) {
     pieces_.Resize(arguments_before, bytes_before);
     return Added::kMalformed;
   }
-  if (changes_.size() == packed_before) PackNothing();
+  if (changes_.size() == packed_before) PackBare(kNothing, 0);
   Mark(kEndOfPiece);
   reached_ = *version;
   if (reader->complete()) complete_ = reader->header().commit_lsn;
@@ -100,9 +109,13 @@ void ApplyBatch::Pack(const Change &change, std::string_view piece) {
   ++count_;
 }
 
-void ApplyBatch::PackNothing() {
-  changes_.append(kPackedBytes, '\0');
-  changes_[changes_.size() - kPackedBytes + 1] = kNothing;
+void ApplyBatch::PackBare(char kind, std::uint64_t ordinal) {
+  const std::size_t end = changes_.size() + kPackedBytes;
+  changes_.push_back(kMoreOfPiece);
+  changes_.push_back(kind);
+  AppendLittleEndian(changes_, std::uint32_t{0});
+  AppendLittleEndian(changes_, ordinal);
+  changes_.resize(end, '\0');
 }
 
 void ApplyBatch::Mark(char flag) { changes_[changes_.size() - kPackedBytes] = flag; }

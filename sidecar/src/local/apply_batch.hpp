@@ -49,7 +49,8 @@ public:
 private:
   std::uint32_t SubjectNumber(std::string_view type, std::uint64_t generation);
   void Pack(const Change &change, std::string_view piece);
-  void PackNothing();
+  /// A change that has nothing but its kind.
+  void PackBare(char kind, std::uint64_t ordinal);
   void Mark(char flag);
 
   CommandBytes pieces_;

@@ -7,14 +7,14 @@ namespace itemize::sidecar {
 
 // redis.call costs more than what is computed between two of them: an item that is held takes two.
 const RedisScript &ApplyScript() {
-  static const RedisScript script(std::string(kLuaPrelude) + kLocalStreamSizeLua + R"lua(
+  static const RedisScript script(std::string(kLuaPrelude) + kHealedLua + kLocalStreamSizeLua + R"lua(
 local namespace, after, complete, item_ttl, missing_ttl = ARGV[1], ARGV[2], ARGV[3], ARGV[6], ARGV[7]
 local most_entries, most_bytes = tonumber(ARGV[4]), tonumber(ARGV[5])
 local most_events, changes, subjects = tonumber(ARGV[8]), ARGV[9], tonumber(ARGV[10])
 local call, sub, unpack = redis.call, string.sub, struct.unpack
-local state = call('HMGET', KEYS[1], 'namespace', 'applied', 'step')
+local state = call('HMGET', KEYS[1], 'namespace', 'applied', 'step', 'erased', 'erases')
 if state[1] ~= namespace then return {err = 'NOTNAMESPACE the copy was begun anew'} end
-local applied, step = state[2], state[3]
+local applied, step, erased = state[2], state[3], state[4]
 local reached = applied
 if step and id_less(applied, step) then reached = step end
 if id_less(reached, after) then return {err = 'NOTREACHED a batch before this one was not applied'} end
@@ -55,6 +55,7 @@ local pieces, touched, merged, unmerged = 0, 0, 0, 0
 
 local function xid_of(piece) return string.match(piece, '^B\t1\t[^\t]*\t(%d+)') end
 
+local erases -- in the piece under way
 -- held: member lengths, "known to be missing", snapshot, watch
 local function update_item(item, held, kind, piece, key_end, row_end, lengths_end)
   if held[4] then call('HDEL', item, 'w') end
@@ -62,6 +63,10 @@ local function update_item(item, held, kind, piece, key_end, row_end, lengths_en
     -- Read by a fill that was ahead of the stream: it must not go back to this event (invariant I2).
     if contains(held[3], xid_of(piece)) then return end
     call('HDEL', item, 's')
+  end
+  if kind == 'D' and erases then
+    call('UNLINK', item)
+    return
   end
   if kind == 'D' then
     call('HSET', item, 'd', '1')
@@ -90,8 +95,9 @@ local function collect_for_fill(fill, kind, piece, key_end, row_end, lengths_end
   local row, lengths = '', ''
   if kind ~= 'D' then row, lengths = sub(piece, key_end + 2, row_end), sub(piece, row_end + 2, lengths_end) end
   local letter = kind == 'D' and 'D' or 'U'
-  local collected = call('RPUSHX', fill, xid_of(piece) .. '\t' .. letter .. '\t' .. row .. '\t' .. lengths)
-  if collected > most_events then call('DEL', fill) end
+  local event = xid_of(piece) .. '\t' .. letter .. '\t' .. row .. '\t' .. lengths
+  local collected = healed('RPUSHX', fill, event)
+  if collected and collected > most_events then call('DEL', fill) end
 end
 
 local function apply_row(kind, subject, piece, key_start, key_end, row_end, lengths_end)
@@ -99,7 +105,7 @@ local function apply_row(kind, subject, piece, key_start, key_end, row_end, leng
   if not item_rooms[subject] then return end
   local key = sub(piece, key_start, key_end)
   local item, fill = item_rooms[subject] .. key, fill_rooms[subject] .. key
-  local held = call('HMGET', item, 'l', 'd', 's', 'w')
+  local held = healed('HMGET', item, 'l', 'd', 's', 'w') or {}
   local is_held, is_filled = held[1] or held[2], call('EXISTS', fill) == 1
   if is_held then update_item(item, held, kind, piece, key_end, row_end, lengths_end) end
   if is_filled then collect_for_fill(fill, kind, piece, key_end, row_end, lengths_end) end
@@ -144,12 +150,15 @@ local function apply_changes()
       id, piece = ARGV[argument], ARGV[argument + 1]
       argument = argument + 2
       applied_ordinal = applied_of(id)
+      erases = state[5] == id
     end
     local flag, kind, subject, ordinal, key_start, key_end, row_end, lengths_end
     flag, kind, subject, ordinal, key_start, key_end, row_end, lengths_end, at = unpack('<BcI4I8I4I4I4I4', changes, at)
     if ordinal > applied_ordinal then
       if kind == 'U' or kind == 'D' or kind == 'u' then
         apply_row(kind, subject, piece, key_start, key_end, row_end, lengths_end)
+      elseif kind == 'E' then
+        erases = true
       elseif kind == 'T' then
         apply_truncate(ARGV[9 + 2 * subject], ARGV[10 + 2 * subject])
       else
@@ -161,14 +170,18 @@ local function apply_changes()
         call('XADD', stream, id, 'p', piece)
         count_entry(namespace, size, id, #piece, segment_entries, segment_bytes)
         applied, pieces = id, pieces + 1
+        -- What an erasure is about was in entries before it, and its key is in this one: they go with the next.
+        if erased then forget_up_to(namespace, size, erased) end
+        erased = erases and id
         if step then
-          call('HDEL', KEYS[1], 'step')
+          call('HDEL', KEYS[1], 'step', 'erases')
           step = nil
         end
       end
       id = nil
     elseif flag == 2 and ordinal > applied_ordinal then
       call('HSET', KEYS[1], 'step', string.match(id, '^%d+') .. '-' .. string.format('%.0f', ordinal))
+      if erases then call('HSET', KEYS[1], 'erases', id) end
     end
   end
 end
@@ -178,6 +191,11 @@ local fine, problem = pcall(apply_changes)
 if pieces > 0 then
   cut_stream(namespace, size, function() return size.entries > most_entries or size.bytes > most_bytes end)
   keep_stream_size(namespace, size)
+  if erased then
+    call('HSET', KEYS[1], 'erased', erased)
+  elseif state[4] then
+    call('HDEL', KEYS[1], 'erased')
+  end
   call('HSET', KEYS[1], 'applied', applied)
   if fine and complete ~= '' then call('HSET', KEYS[1], 'complete', complete) end
 end

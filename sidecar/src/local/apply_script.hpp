@@ -8,17 +8,16 @@ namespace itemize::sidecar {
 
 /// KEYS: P:local. ARGV: namespace; the version that must have been reached before; the LSN up to which transactions are
 /// whole with this batch, or empty; most entries and most bytes of the local stream; seconds an item lives; seconds a
-/// missing item lives; most events of a fill; the changes, packed; number of subjects n, and n times: type, generation; then for each piece: id,
-/// text.
+/// missing item lives; most events of a fill; the changes, packed; number of subjects n, and n times: type, generation;
+/// then for each piece: id, text.
 ///
 /// A packed change, little-endian, places counted from 1: flag (8 bits: 1 the piece ends with it, 2 the batch ends
-/// inside the piece, else 0), kind (a letter: I or U with all members: U; with absent ones: u), subject (32), ordinal
-/// (64), first and last byte of the key (of the read access in a definition), last byte of the row and of the member
-/// lengths (32 each). Row and lengths follow the key, a TAB before each.
+/// inside the piece, else 0), kind (a letter: I or U with all members: U; with absent ones: u; E: an erasure), subject
+/// (32), ordinal (64), first and last byte of the key (of the read access in a definition), last byte of the row and of
+/// the member lengths (32 each). Row and lengths follow the key, a TAB before each.
 ///
-/// Returns {pieces applied, items and fills touched, merged rows, rows that could not be merged, entries and bytes of the
-/// local stream}. Error NOTNAMESPACE:
-/// the copy was begun anew; NOTREACHED: what comes before this batch is missing.
+/// Returns {pieces applied, items and fills touched, merged rows, rows that could not be merged, entries and bytes of
+/// the local stream}. Error NOTNAMESPACE: the copy was begun anew; NOTREACHED: what comes before this batch is missing.
 const RedisScript &ApplyScript();
 
 } // namespace itemize::sidecar

@@ -1,20 +1,18 @@
 #include "local/local_store.hpp"
 
 #include "local/apply_script.hpp"
+#include "redis/scan.hpp"
 
 #include <algorithm>
 
 namespace itemize::sidecar {
 namespace {
 
-/// Keys looked at in one step of the sweep: well under a millisecond of Redis.
-constexpr const char *kSweepCount = "500";
-
 const RedisScript &ResetScript() {
   static const RedisScript script(R"lua(
 -- KEYS: P:local; ARGV: what stands around epoch.reset in a namespace's name, epoch, last id, suffixes of stream, base
 -- and types, complete LSN, then type, state, type, state, ...  Returns the new namespace and the one before.
-local rooms = {ARGV[5], ARGV[6], ARGV[7], ':local:size', ':local:segments'}
+local rooms = {ARGV[5], ARGV[6], ARGV[7], ':local:size', ':local:segments', ':local:healed'}
 local function unlink(namespace)
   for _, room in ipairs(rooms) do redis.call('UNLINK', namespace .. room) end
 end
@@ -28,7 +26,7 @@ local reset = string.format('%.0f', math.max(held + 1, now[1] * 1000 + math.floo
 redis.call('HSET', KEYS[1], 'reset', reset)
 local namespace = ARGV[1] .. ARGV[3] .. '.' .. reset .. ARGV[2]
 unlink(namespace)
-redis.call('HDEL', KEYS[1], 'step')
+redis.call('HDEL', KEYS[1], 'step', 'erases', 'erased')
 redis.call('HSET', KEYS[1], 'epoch', ARGV[3], 'namespace', namespace, 'applied', ARGV[4], 'complete', ARGV[8])
 redis.call('SET', namespace .. ARGV[6], ARGV[4])
 for i = 9, #ARGV, 2 do redis.call('HSET', namespace .. ARGV[7], ARGV[i], ARGV[i + 1] .. ' 0') end
@@ -67,8 +65,14 @@ LocalStore::LocalStore(const RedisEndpoint &endpoint, const Options &options)
 }
 
 std::optional<LocalStore::State> LocalStore::ReadState() {
-  const Reply reply = connection_.Command({"HMGET", state_key_, LocalField::kEpoch, LocalField::kApplied,
-                                           LocalField::kNamespace, LocalField::kComplete, LocalField::kServer});
+  connection_.Append({"HMGET", state_key_, LocalField::kEpoch, LocalField::kApplied, LocalField::kNamespace,
+                      LocalField::kComplete, LocalField::kServer});
+  const Reply reply = connection_.NextReply();
+  if (reply.IsError() && RedisReplyError(std::string(reply.Text())).Is("WRONGTYPE")) {
+    connection_.Command({"UNLINK", state_key_}); // put there by nobody of ours
+    return std::nullopt;
+  }
+  reply.ThrowIfError();
   if (reply[0].IsNil() || reply[1].IsNil() || reply[2].IsNil()) return std::nullopt;
   const auto epoch = ParseEpoch(reply[0].Text());
   const auto applied = ParseVersion(reply[1].Text());
@@ -177,15 +181,9 @@ void LocalStore::Release() { connection_.Command({"HSET", state_key_, LocalField
 
 bool LocalStore::Sweep() {
   if (swept_.empty()) return false;
-  const Reply reply = connection_.Command({"SCAN", cursor_, "MATCH", swept_ + ":*", "COUNT", kSweepCount});
-  const ReplyView found = reply[1];
-  if (found.size() > 0) {
-    RedisArguments unlink = {"UNLINK"};
-    for (std::size_t i = 0; i < found.size(); ++i)
-      unlink.push_back(found[i].Text());
-    connection_.Command(unlink);
-  }
-  cursor_ = std::string(reply[0].Text());
+  ScanStep step = Scan(connection_, cursor_, swept_ + ":*");
+  Unlink(connection_, step.keys);
+  cursor_ = std::move(step.cursor);
   if (cursor_ == "0") swept_.clear();
   return !swept_.empty();
 }

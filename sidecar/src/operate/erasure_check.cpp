@@ -4,8 +4,12 @@
 #include "itemize/key_text.hpp"
 #include "operate/traces.hpp"
 #include "postgres/connection.hpp"
+#include "redis/consumer_report.hpp"
 #include "redis/endpoint.hpp"
 #include "redis/keys.hpp"
+#include "redis/local_stream_size.hpp"
+#include "redis/lua_prelude.hpp"
+#include "redis/script.hpp"
 
 #include <algorithm>
 #include <cstdlib>
@@ -41,6 +45,16 @@ std::vector<Hop> OpenHops(const Options &options) {
   return hops;
 }
 
+const RedisScript &ForgetScript() {
+  static const RedisScript script(std::string(kLuaPrelude) + kLocalStreamSizeLua + R"lua(
+-- ARGV: namespace, id of an entry. Who resumes from before it is told to resync.
+local size = read_stream_size(ARGV[1])
+forget_up_to(ARGV[1], size, ARGV[2])
+keep_stream_size(ARGV[1], size)
+)lua");
+  return script;
+}
+
 std::optional<std::string> RunningEpoch(RedisConnection &global, const std::string &prefix) {
   const Reply epoch = global.Command({"GET", GlobalKeys(prefix).Epoch()});
   return epoch.IsNil() ? std::nullopt : std::optional<std::string>(epoch.Text());
@@ -55,14 +69,9 @@ std::optional<Version> LowestReader(RedisConnection &global, const std::string &
   for (const std::string &key : {keys.Clusters(epoch), keys.Groups(epoch)}) {
     const Reply readers = global.Command({"HGETALL", key});
     for (std::size_t i = 0; i + 1 < readers.size(); i += 2) {
-      // "<LSN>-<ordinal> <unix ms> …"
-      std::string_view report = readers[i + 1].Text();
-      const std::size_t space = std::min(report.find(' '), report.size());
-      const auto at = ParseVersion(report.substr(0, space));
-      report.remove_prefix(std::min(space + 1, report.size()));
-      const auto reported = ParseUint64(report.substr(0, report.find(' ')));
-      if (!at || !reported || *reported + kReaderAliveMilliseconds < now) continue;
-      if (!lowest || *at < *lowest) lowest = at;
+      const auto report = ParseConsumerReport(readers[i + 1].Text());
+      if (!report || report->reported + kReaderAliveMilliseconds < now) continue;
+      if (!lowest || report->position < *lowest) lowest = report->position;
     }
   }
   return lowest;
@@ -144,8 +153,13 @@ private:
       hop.redis->Command({"UNLINK", stream.name}); // of an epoch, or a copy, that is over
       return true;
     }
-    const std::string first = FormatVersion(*stream.next);
-    hop.redis->Command({"XTRIM", stream.name, "MINID", "=", first});
+    constexpr std::string_view kLocal = LocalNamespace::kStream;
+    const std::size_t head = stream.name.size() - std::min(stream.name.size(), kLocal.size());
+    if (stream.name.compare(head, std::string::npos, kLocal) == 0) {
+      ForgetScript().Run(*hop.redis, {}, {stream.name.substr(0, head), FormatVersion(stream.last)});
+    } else {
+      hop.redis->Command({"XTRIM", stream.name, "MINID", "=", FormatVersion(*stream.next)});
+    }
     return true;
   }
 

@@ -1,12 +1,11 @@
 #include "operate/key_sweep.hpp"
 
+#include "redis/scan.hpp"
+
+#include <algorithm>
+#include <utility>
+
 namespace itemize::sidecar {
-namespace {
-
-/// Keys looked at in one step: well under a millisecond of Redis.
-constexpr const char *kScanCount = "500";
-
-} // namespace
 
 bool BelongsToPrefix(std::string_view prefix, std::string_view key) {
   if (key.size() <= prefix.size() + 1 || key.substr(0, prefix.size()) != prefix || key[prefix.size()] != ':') {
@@ -22,14 +21,12 @@ void ForEachKey(RedisConnection &connection, const std::string &prefix,
   const std::string pattern = prefix + ":*";
   std::string cursor = "0";
   do {
-    const Reply reply = connection.Command({"SCAN", cursor, "MATCH", pattern, "COUNT", kScanCount});
-    const ReplyView found = reply[1];
-    std::vector<std::string> keys;
-    for (std::size_t i = 0; i < found.size(); ++i) {
-      if (BelongsToPrefix(prefix, found[i].Text())) keys.emplace_back(found[i].Text());
-    }
-    cursor = std::string(reply[0].Text());
-    if (!keys.empty()) take(keys);
+    ScanStep step = Scan(connection, cursor, pattern);
+    const auto others = std::remove_if(step.keys.begin(), step.keys.end(),
+                                       [&](const std::string &key) { return !BelongsToPrefix(prefix, key); });
+    step.keys.erase(others, step.keys.end());
+    cursor = std::move(step.cursor);
+    if (!step.keys.empty()) take(step.keys);
   } while (cursor != "0");
 }
 

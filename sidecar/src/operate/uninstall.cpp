@@ -3,8 +3,10 @@
 #include "base/errors.hpp"
 #include "operate/key_sweep.hpp"
 #include "postgres/replication.hpp"
+#include "redis/consumer_report.hpp"
 #include "redis/endpoint.hpp"
 #include "redis/keys.hpp"
+#include "redis/scan.hpp"
 
 #include <algorithm>
 #include <cstdlib>
@@ -34,13 +36,9 @@ std::vector<std::string> RunningClusters(RedisConnection &redis, const std::stri
   const auto now = static_cast<std::int64_t>(ParseUint64(time[0].Text()).value_or(0) * 1000);
   const Reply clusters = redis.Command({"HGETALL", keys.Clusters(epoch.Text())});
   for (std::size_t i = 0; i + 1 < clusters.size(); i += 2) {
-    // "<applied> <unix ms of the report> …"
-    std::string_view report = clusters[i + 1].Text();
-    report.remove_prefix(std::min(report.size(), report.find(' ') + 1));
-    const auto reported = ParseUint64(report.substr(0, report.find(' ')));
-    if (reported && now - static_cast<std::int64_t>(*reported) < kClusterAliveMilliseconds) {
+    const auto report = ParseConsumerReport(clusters[i + 1].Text());
+    if (report && now - static_cast<std::int64_t>(report->reported) < kClusterAliveMilliseconds)
       running.emplace_back(clusters[i].Text());
-    }
   }
   return running;
 }
@@ -74,11 +72,7 @@ void DropSlot(ReplicationStream &stream, SlotState slot, const Options &options,
 
 void DeleteKeys(const char *which, RedisConnection &redis, const RedisEndpoint &endpoint, const std::string &prefix) {
   std::size_t deleted = 0;
-  ForEachKey(redis, prefix, [&](const std::vector<std::string> &keys) {
-    RedisArguments unlink = {"UNLINK"};
-    unlink.insert(unlink.end(), keys.begin(), keys.end());
-    deleted += static_cast<std::size_t>(redis.Command(unlink).Integer());
-  });
+  ForEachKey(redis, prefix, [&](const std::vector<std::string> &keys) { deleted += Unlink(redis, keys); });
   std::cout << which << " Redis " << endpoint.Describe() << ": " << Times(deleted, "key") << " removed\n";
 }
 

@@ -14,8 +14,6 @@ constexpr std::string_view kUndefinedDatabase = "3D000";
 constexpr std::string_view kUndefinedFile = "58P01";
 constexpr std::string_view kUndefinedFunction = "42883";
 
-std::string InBrackets(const PostgresError &error) { return " (" + std::string(error.what()) + ')'; }
-
 /// "1.2" of "1.2.3": versions that agree in it work together.
 std::string_view Line(std::string_view version) {
   const std::size_t first = version.find('.');
@@ -23,6 +21,12 @@ std::string_view Line(std::string_view version) {
 }
 
 } // namespace
+
+std::string InBrackets(const PostgresError &error) { return " (" + std::string(error.what()) + ')'; }
+
+void ThrowNoExtension(const PostgresError &error) {
+  throw FatalError("the database has no extension itemize; CREATE EXTENSION itemize CASCADE;" + InBrackets(error));
+}
 
 void ThrowRefusedConnection(const PostgresError &error, const std::string &option, const std::string &privilege) {
   const std::string &state = error.sqlstate();
@@ -46,8 +50,7 @@ void CheckExtension(PostgresConnection &database) {
     version = database.Query("SELECT itemize.version()").Text(0, 0);
   } catch (const PostgresError &error) {
     const std::string &state = error.sqlstate();
-    if (state == kUndefinedFunction || state == kInvalidSchema || state == kUndefinedFile)
-      throw FatalError("the database has no extension itemize; CREATE EXTENSION itemize CASCADE;" + InBrackets(error));
+    if (state == kUndefinedFunction || state == kInvalidSchema || state == kUndefinedFile) ThrowNoExtension(error);
     throw;
   }
   const std::string_view ours = ITEMIZE_VERSION;

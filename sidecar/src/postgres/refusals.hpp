@@ -8,6 +8,12 @@
 
 namespace itemize::sidecar {
 
+/// The server's own words, to end a refusal with.
+std::string InBrackets(const PostgresError &error);
+
+/// Throws FatalError: there is no extension in the database.
+[[noreturn]] void ThrowNoExtension(const PostgresError &error);
+
 /// Throws FatalError when the connection was refused for a reason that waiting does not remove (password, role,
 /// database, privilege); else throws the error as it is. `option`: the one with the URL, `privilege`: what to grant.
 [[noreturn]] void ThrowRefusedConnection(const PostgresError &error, const std::string &option,

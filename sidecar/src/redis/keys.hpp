@@ -6,7 +6,9 @@
 //   P:holder       string: "<token> <pid>", the active publisher's walsender
 //   P:{E}:stream   stream: field p = piece, id `<commit LSN>-<ordinal>`
 //   P:{E}:types    hash: type, or topic with its mark (kTopicMark) -> "<generation> <read>"
-//   P:{E}:size     hash: b bytes and n entries published so far; mb, mn, mt: b, n and the time of the last mark
+//   P:{E}:size     hash: b bytes and n entries published so far; mb, mn, mt: b, n and the time of the last mark; e id
+//   of
+//                  the newest entry with an erasure
 //   P:{E}:marks    stream: under ids of the stream, how much had been published by then: b bytes, n entries, t Unix
 //                  milliseconds; by them the stream is trimmed
 //   P:{E}:clusters hash: cluster -> "<applied id> <Unix ms of the report> <complete LSN> <namespace of the copy>"
@@ -70,6 +72,10 @@ struct LocalField {
   /// `<commit LSN>-<ordinal>` of the last change written of the piece after kApplied, while that piece, too large for
   /// one step, is written in several.
   static constexpr const char *kStep = "step";
+  /// Id of the newest entry with an erasure, up to which the local stream is cut off with the next entry; and that of
+  /// the piece of kStep when it has one.
+  static constexpr const char *kErased = "erased";
+  static constexpr const char *kErases = "erases";
   /// RedisConnection::RunId() of the server in which the applier has seen the copy at the end of the stream. A Redis
   /// that came back from an older snapshot is another one, and not to be read before its applier has caught up.
   static constexpr const char *kServer = "server";
@@ -108,6 +114,9 @@ public:
   /// String: every entry after this id is in the local stream. See local_stream_size.hpp for the keys N:local:size and
   /// N:local:segments beside it.
   [[nodiscard]] std::string Base() const { return name_ + std::string(kBase); }
+  /// Stream: what a comparison with the database has found wrong and dropped; p the version applied then, and t type
+  /// and k key, or neither: more than are worth a word each.
+  [[nodiscard]] std::string Healed() const { return name_ + std::string(kHealed); }
   /// Hash: type, or topic with its mark -> "<generation> <read> <truncations>"; read "-" for one that is gone.
   [[nodiscard]] std::string Types() const { return name_ + std::string(kTypes); }
   /// Hash with ItemField fields.
@@ -124,6 +133,7 @@ public:
   static constexpr std::string_view kStream = ":local:stream";
   static constexpr std::string_view kBase = ":local:base";
   static constexpr std::string_view kTypes = ":local:types";
+  static constexpr std::string_view kHealed = ":local:healed";
   static constexpr std::string_view kItem = ":item:";
   static constexpr std::string_view kFill = ":fill:";
 

@@ -11,7 +11,9 @@ namespace itemize::sidecar {
 ///                                      an entry has been added
 ///   cut_stream(namespace, size, goes)  takes segments off the front for as long as goes(id of the first entry that
 ///                                      would be left); one entry always stays
+///   forget_up_to(namespace, size, id)  takes everything up to this entry, inclusive, off the front
 ///   keep_stream_size(namespace, size)  to be called last
+/// Needs id_less of kLuaPrelude.
 inline constexpr char kLocalStreamSizeLua[] = R"lua(
 local function read_stream_size(namespace)
   local held = redis.call('HMGET', namespace .. ':local:size', 'b', 'n', 'oi', 'ob', 'on')
@@ -44,6 +46,17 @@ local function cut_stream(namespace, size, goes)
   if not base then return end
   redis.call('SET', namespace .. ':local:base', base)
   redis.call('XTRIM', namespace .. ':local:stream', 'MINID', base)
+end
+
+local function forget_up_to(namespace, size, id)
+  local lsn, ordinal = string.match(id, '^(%d+)-(%d+)$')
+  local first = string.format('%s-%.0f', lsn, tonumber(ordinal) + 1)
+  cut_stream(namespace, size, function(left) return not id_less(id, left) end)
+  local base = redis.call('GET', namespace .. ':local:base')
+  if base and id_less(id, base) then return end
+  redis.call('SET', namespace .. ':local:base', id)
+  -- Of a segment that has entries behind it, those up to here go, and are counted until it goes.
+  redis.call('XTRIM', namespace .. ':local:stream', 'MINID', first)
 end
 
 local function keep_stream_size(namespace, size)

@@ -1,5 +1,6 @@
 #include "tail/floor.hpp"
 
+#include "redis/consumer_report.hpp"
 #include "redis/endpoint.hpp"
 #include "redis/script.hpp"
 
@@ -12,13 +13,13 @@ constexpr std::chrono::seconds kRenewInterval{1};
 
 const RedisScript &ReportScript() {
   static const RedisScript script(R"lua(
--- KEYS: groups; ARGV: name, floor. Copies that were broken off, silent for ten minutes, are taken out.
+-- KEYS: groups; ARGV: name, floor, milliseconds. Copies that were broken off, silent for so long, are taken out.
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local held = redis.call('HGETALL', KEYS[1])
 for i = 1, #held, 2 do
   local reported = tonumber(string.match(held[i + 1], ' (%d+)') or '0')
-  if string.find(held[i], ':', 1, true) and now - reported > 600000 then redis.call('HDEL', KEYS[1], held[i]) end
+  if string.find(held[i], ':', 1, true) and now - reported > tonumber(ARGV[3]) then redis.call('HDEL', KEYS[1], held[i]) end
 end
 redis.call('HSET', KEYS[1], ARGV[1], ARGV[2] .. ' ' .. string.format('%.0f', now))
 return 1
@@ -56,7 +57,8 @@ void FloorHold::RenewIfDue() {
 }
 
 void FloorHold::Renew() {
-  ReportScript().Run(connection_, {key_}, {name_, floor_});
+  static const std::string silence = std::to_string(std::chrono::milliseconds(kClusterSilence).count());
+  ReportScript().Run(connection_, {key_}, {name_, floor_, silence});
   renewed_ = std::chrono::steady_clock::now();
 }
 

@@ -1,5 +1,6 @@
 #include "tail/group_store.hpp"
 
+#include "redis/consumer_report.hpp"
 #include "redis/endpoint.hpp"
 #include "redis/lua_prelude.hpp"
 #include "redis/script.hpp"
@@ -10,8 +11,7 @@
 namespace itemize::sidecar {
 namespace {
 
-/// A group without any member is forgotten after this time: a week.
-constexpr const char *kGroupSeconds = "604800";
+std::string SecondsToKeep() { return std::to_string(std::chrono::seconds(kGroupSilence).count()); }
 
 // Fields of the hash P:{E}:group:G
 //   state      copy (its first member copies the rows) or open
@@ -194,7 +194,7 @@ GroupStore::Opened GroupStore::Enter(const std::optional<Version> &start) {
   const std::string begin = start ? FormatVersion(*start) : "";
   const std::string partitions = std::to_string(kPartitions);
   const Reply reply = Run(EnterScript(), {group_key_, epoch_key_},
-                          {epoch_, member_, token_, lease_milliseconds_, begin, partitions, kGroupSeconds});
+                          {epoch_, member_, token_, lease_milliseconds_, begin, partitions, SecondsToKeep()});
   Opened opened;
   const std::string_view what = reply[0].Text();
   if (what == "copy") opened.what = Opened::What::kCopy;
@@ -218,7 +218,8 @@ GroupStore::Share GroupStore::Sync(const Positions &acknowledged, const std::vec
   RedisArguments arguments = {epoch_, group_, member_, token_, lease_milliseconds_};
   const auto add = [&](std::string text) { arguments.emplace_back(texts.emplace_back(std::move(text))); };
   add(std::to_string(kPartitions));
-  arguments.emplace_back(kGroupSeconds);
+  const std::string seconds = SecondsToKeep();
+  arguments.emplace_back(seconds);
   arguments.emplace_back(leaving ? "1" : "0");
   add(std::to_string(acknowledged.size()));
   for (const auto &[partition, position] : acknowledged) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "itemize/change_event.hpp"
+#include "itemize/erasure.hpp"
 #include "options.hpp"
 
 #include <algorithm>
@@ -38,7 +39,7 @@ public:
   explicit Interest(const TailOptions &options) : options_(options) {}
 
   [[nodiscard]] bool Wants(const Change &change) const {
-    if (change.kind == LineKind::kMessage) return Names(options_.topics, change.topic);
+    if (change.kind == LineKind::kMessage) return change.topic != kErasureTopic && Names(options_.topics, change.topic);
     if (!change.type.empty() && change.type.front() == kTopicMark) {
       return Names(options_.topics, change.type.substr(1));
     }
