@@ -60,7 +60,7 @@ sql('ALTER EXTENSION itemize DROP FUNCTION itemize.token(); DROP FUNCTION itemiz
 sql("UPDATE pg_extension SET extversion = '${\OLD}' WHERE extname = 'itemize'");
 my $definitions = q{SELECT d::text FROM itemize.definitions d UNION ALL SELECT t::text FROM itemize.topics t UNION ALL SELECT c::text FROM itemize.item_column c ORDER BY 1};
 my $before = sql($definitions);
-is(scalar(my @lines = split /\n/, $before), 9, 'definitions, topics and their columns');
+is(scalar(my @lines = split /\n/, $before), 10, 'definitions, topics and their columns');
 
 my ($status, undef, $error) = $node->psql('postgres', q{SELECT * FROM itemize.fetch('listing', '{1}')});
 like($error, qr/library is version \Q$current\E.*SQL is version \Q${\OLD}\E.*ALTER EXTENSION itemize UPDATE/s, 'between the two a call says what to do');
