@@ -208,6 +208,7 @@ sub check_metrics
 	{
 		my $code = slurp($file);
 		$program{$2} = lc $1 while $code =~ /\b(Counter|Gauge|Histogram)\(\s*"(itemize_\w+)"/g;
+		$program{$1} = 'gauge' while $code =~ /\bMeasureConsumer\(\s*"(itemize_\w+)"/g;
 	}
 	for my $row (rows('docs/reference/metrics.md'))
 	{
