@@ -121,7 +121,7 @@ Reply Items::Many(const RequestHead &head, const read::ReadDemand &demand, const
   std::string missing;
   std::string problems;
   for (const std::size_t place : read.unencodable) {
-    std::string body = ProblemBody(ProblemOf(Status::kUnencodable));
+    std::string body = WithoutRows(Status::kUnencodable, std::nullopt).body;
     body.pop_back(); // the line end
     problems += (problems.empty() ? R"(,"problems":{")" : R"(,")") + keys[place] + R"(":)" + body;
   }
