@@ -58,7 +58,7 @@ bool HasKey(const IndexKeys &keys, int place, Node *wanted, Oid method) {
     int expression = 0;
     for (int i = 0; i < place; ++i)
       expression += keys.form->indkey.values[i] == 0 ? 1 : 0;
-    if (expression >= list_length(keys.expressions)) return false;
+    if (keys.expressions == NIL || expression >= list_length(keys.expressions)) return false;
     if (!equal(list_nth(keys.expressions, expression), wanted)) return false;
   }
   Oid const collation = exprCollation(wanted);
