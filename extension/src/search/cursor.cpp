@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "boundary/entry.hpp"
+#include "search/run.hpp"
 
 #include "boundary/prelude.hpp"
 
@@ -117,7 +118,8 @@ std::string ValueBytes(const SortItem &item, const BoundValue &value) {
   return {VARDATA(sent), VARSIZE(sent) - VARHDRSZ};
 }
 
-Datum ValueOfBytes(const SortItem &item, const std::string &bytes) {
+Datum ValueOfBytes(const SearchDefinition &definition, const SortItem &item, const std::string &bytes) {
+  const ReadAs read_as = DecideReadAs(definition);
   return CallPg([&] {
     Oid function = InvalidOid;
     Oid parameter = InvalidOid;
@@ -125,7 +127,7 @@ Datum ValueOfBytes(const SortItem &item, const std::string &bytes) {
     StringInfoData buffer;
     initStringInfo(&buffer);
     appendBinaryStringInfo(&buffer, bytes.data(), static_cast<int>(bytes.size()));
-    return OidReceiveFunctionCall(function, &buffer, parameter, -1);
+    return AsReader(read_as, definition, [&] { return OidReceiveFunctionCall(function, &buffer, parameter, -1); });
   });
 }
 
@@ -193,7 +195,8 @@ std::string SealCursor(const CursorKey &key, CursorContent &content, const Order
   return EncodeBase64Url(bytes);
 }
 
-OpenedCursor OpenCursor(const CursorKey &key, std::string_view text, std::uint64_t question, const Order &order) {
+OpenedCursor OpenCursor(const SearchDefinition &definition, const CursorKey &key, std::string_view text,
+                        std::uint64_t question, const Order &order) {
   if (text.size() > kMaxCursorBytes) RefuseCursor("It is too long for one.");
   const auto bytes = DecodeBase64Url(text);
   if (!bytes || bytes->size() <= kCursorSealBytes) RefuseCursor("It is not written as one.");
@@ -218,7 +221,8 @@ OpenedCursor OpenCursor(const CursorKey &key, std::string_view text, std::uint64
   }
   for (std::size_t i = 0; i < order.items.size(); ++i) {
     const auto &value = content->values[i];
-    opened.values.push_back(value ? BoundValue{ValueOfBytes(order.items[i], *value), false} : BoundValue{0, true});
+    opened.values.push_back(value ? BoundValue{ValueOfBytes(definition, order.items[i], *value), false}
+                                  : BoundValue{0, true});
   }
   return opened;
 }

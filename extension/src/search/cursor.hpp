@@ -36,6 +36,7 @@ struct OpenedCursor {
 };
 
 /// Raises 22023 when the text is none of ours, or of another question.
-OpenedCursor OpenCursor(const CursorKey &key, std::string_view text, std::uint64_t question, const Order &order);
+OpenedCursor OpenCursor(const SearchDefinition &definition, const CursorKey &key, std::string_view text,
+                        std::uint64_t question, const Order &order);
 
 } // namespace itemize

@@ -134,11 +134,11 @@ Facet MakeFacet(FacetRequest request, Statement &statement, const Question &ques
 }
 
 /// The bounds of a facet's ranges as an array of its type; they must ascend.
-Datum ReadBounds(const Facet &facet) {
+Datum ReadBounds(const SearchDefinition &definition, const Facet &facet) {
   std::vector<Datum> bounds;
   bounds.reserve(facet.request.bounds.size());
   for (const std::string &text : facet.request.bounds)
-    bounds.push_back(ReadInput(facet.type, text, facet.Place()));
+    bounds.push_back(ReadInput(definition, facet.type, text, facet.Place()));
   Datum *const values = bounds.data();
   const auto count = static_cast<int>(bounds.size());
   const bool ascending = CallPg([&] {
@@ -166,7 +166,8 @@ Datum ReadBounds(const Facet &facet) {
 /// Writes the counts of one facet after the other: facet, place in it, value, low, high, count.
 class FacetWriter {
 public:
-  FacetWriter(Statement &statement, int max_values) : statement_(statement), max_values_(max_values) {}
+  FacetWriter(Statement &statement, const SearchDefinition &definition, int max_values)
+      : statement_(statement), definition_(definition), max_values_(max_values) {}
 
   void Append(const Facet &facet, std::size_t index) {
     name_ = "f" + std::to_string(index);
@@ -201,14 +202,16 @@ private:
   /// All ranges, those without rows as well; the first and the last are open.
   void AppendRanges(const Facet &facet) {
     const Oid array = CallPg([&] { return get_array_type(facet.type); });
-    const std::string bounds = statement_.Bind(array, ReadBounds(facet));
+    const std::string bounds = statement_.Bind(array, ReadBounds(definition_, facet));
     statement_ << head_ << "b AS place, NULL AS value, (" << bounds << ")[b]::text AS low, (" << bounds
                << ")[b + 1]::text AS high, coalesce(n, 0) AS n FROM generate_series(0, cardinality(" << bounds
                << ")) AS b LEFT JOIN (SELECT width_bucket(" << name_ << ", " << bounds
                << ") AS v, count(*) AS n FROM scope WHERE " << name_ << " IS NOT NULL GROUP BY 1) AS g ON v = b";
   }
 
-  static Datum WidthOf(const Facet &facet) { return ReadInput(NUMERICOID, facet.request.interval, facet.Place()); }
+  [[nodiscard]] Datum WidthOf(const Facet &facet) const {
+    return ReadInput(definition_, NUMERICOID, facet.request.interval, facet.Place());
+  }
 
   /// The column as numerics; what is no finite number is in no interval.
   [[nodiscard]] std::string Number(const Facet &facet) const {
@@ -236,6 +239,11 @@ private:
                << " GROUP BY 1, 2 ORDER BY 1 LIMIT " << std::to_string(kMaxIntervals + 1) << ") AS g";
   }
 
+  /// Infinity is in no interval, nor is what is so far off that the end of its year would be no timestamp.
+  [[nodiscard]] std::string InCalendar() const {
+    return name_ + " >= make_date(-4712, 1, 1) AND " + name_ + " < make_date(294275, 1, 1)";
+  }
+
   void AppendCalendar(const Facet &facet) {
     std::string local = name_ + "::timestamp";
     if (facet.type == TIMESTAMPTZOID) local = name_ + " AT TIME ZONE " + statement_.BindText(facet.request.time_zone);
@@ -244,11 +252,12 @@ private:
     statement_ << head_
                << "row_number() OVER (ORDER BY v) AS place, NULL AS value, v::date::text AS low, (v + interval '"
                << step << "')::date::text AS high, n FROM (SELECT date_trunc(" << unit << ", " << local
-               << ") AS v, count(*) AS n FROM scope WHERE isfinite(" << name_ << ") GROUP BY 1 ORDER BY 1 LIMIT "
+               << ") AS v, count(*) AS n FROM scope WHERE " << InCalendar() << " GROUP BY 1 ORDER BY 1 LIMIT "
                << std::to_string(kMaxIntervals + 1) << ") AS g";
   }
 
   Statement &statement_;
+  const SearchDefinition &definition_;
   int max_values_;
   std::string name_;
   std::string head_;
@@ -271,7 +280,7 @@ void WriteStatement(Statement &statement, const FacetCall &call, Matching matchi
   statement << "WITH scope AS (";
   EngineOf(*call.definition).AppendColumns(statement, call.question, *call.definition, matching, columns);
   statement << ") ";
-  FacetWriter writer(statement, call.max_values);
+  FacetWriter writer(statement, *call.definition, call.max_values);
   for (std::size_t i = 0; i < facets.size(); ++i) {
     statement << (i > 0 ? " UNION ALL (" : "(");
     writer.Append(facets[i], i);
@@ -345,7 +354,7 @@ FacetCall ReadCall(FunctionCallInfo fcinfo) {
   if (PG_ARGISNULL(kFacets)) {
     throw Error(ERRCODE_NULL_VALUE_NOT_ALLOWED, "facets must not be null").Hint(R"(Write facets => '["room_type"]'.)");
   }
-  call.requests = ParseFacets(JsonText(CallPg([&] { return PG_GETARG_JSONB_P(kFacets); }), "facets"));
+  call.requests = ParseFacets(JsonText(JsonArgument(PG_GETARG_DATUM(kFacets), "facets"), "facets"));
   call.question = ReadQuestion(fcinfo, kFirstOfQuestion, *call.definition);
   call.max_values = PG_ARGISNULL(kMaxValues) ? 0 : PG_GETARG_INT32(kMaxValues);
   if (call.max_values < 1 || call.max_values > kMaxFacetValues) {

@@ -1,16 +1,21 @@
 #include "search/filters.hpp"
 
+#include <cstring>
 #include <utility>
 
 #include "boundary/entry.hpp"
 #include "search/filters_json.hpp"
 #include "search/filters_parse.hpp"
+#include "search/run.hpp"
 
 #include "boundary/prelude.hpp"
 
 extern "C" {
+#include "access/detoast.h"
 #include "access/stratnum.h"
 #include "catalog/pg_operator_d.h"
+#include "utils/fmgrprotos.h"
+#include "utils/numeric.h"
 #include "utils/typcache.h"
 }
 
@@ -30,7 +35,8 @@ struct ColumnTraits {
   Oid less_equal;
   Oid greater;
   Oid greater_equal;
-  bool is_text; ///< for patterns
+  bool is_text;          ///< for patterns
+  bool is_deterministic; ///< its collation; patterns of others PostgreSQL has not
   bool is_boolean;
   bool is_array;
   bool is_set;   ///< arrays and ranges: one contains another, or overlaps it
@@ -39,7 +45,11 @@ struct ColumnTraits {
 
 ColumnTraits DescribeColumn(Oid table, AttrNumber attnum) {
   ColumnTraits traits{};
-  traits.type = getBaseType(get_atttype(table, attnum));
+  Oid type = InvalidOid;
+  int32 modifier = -1;
+  Oid collation = InvalidOid;
+  get_atttypetypmodcoll(table, attnum, &type, &modifier, &collation);
+  traits.type = getBaseType(type);
   traits.array_type = get_array_type(traits.type);
   const TypeCacheEntry *const entry = lookup_type_cache(traits.type, TYPECACHE_EQ_OPR | TYPECACHE_BTREE_OPFAMILY);
   traits.equal = entry->eq_opr;
@@ -55,6 +65,7 @@ ColumnTraits DescribeColumn(Oid table, AttrNumber attnum) {
   }
   traits.is_text =
       traits.type == TEXTOID || traits.type == VARCHAROID || traits.type == BPCHAROID || traits.type == NAMEOID;
+  traits.is_deterministic = !OidIsValid(collation) || get_collation_isdeterministic(collation);
   traits.is_boolean = traits.type == BOOLOID;
   traits.is_array = OidIsValid(get_element_type(traits.type)) && get_typtype(traits.type) == TYPTYPE_BASE &&
                     get_typlen(traits.type) == -1;
@@ -75,7 +86,7 @@ bool IsAllowed(const ColumnTraits &traits, FilterOperator oper) {
   case FilterOperator::kLte: return OidIsValid(traits.less_equal);
   case FilterOperator::kIs: return true;
   case FilterOperator::kLike:
-  case FilterOperator::kIlike: return traits.is_text;
+  case FilterOperator::kIlike: return traits.is_text && traits.is_deterministic;
   case FilterOperator::kContains:
   case FilterOperator::kContained: return traits.is_set || traits.is_jsonb;
   case FilterOperator::kOverlaps: return traits.is_set;
@@ -161,7 +172,8 @@ private:
   [[noreturn]] static void RefuseOperator(const Filter &filter, const ColumnTraits &traits) {
     const char *const type = CallPg([&] { return format_type_be(traits.type); });
     throw Error(ERRCODE_INVALID_PARAMETER_VALUE,
-                Place(filter) + ": " + std::string(OperatorName(filter.oper)) + " is not for type " + type)
+                Place(filter) + ": " + std::string(OperatorName(filter.oper)) + " is not for type " + type +
+                    (traits.is_deterministic ? "" : " with a nondeterministic collation"))
         .Hint("Operators for this field are " + AllowedOperators(traits) + ".");
   }
 
@@ -210,9 +222,9 @@ private:
     return "NOT (" + left + " " + OperatorText(traits.equal) + " ANY " + right + ")";
   }
 
-  static Datum ReadOne(const Filter &filter, const FilterValue &value, const ColumnTraits &traits) {
+  [[nodiscard]] Datum ReadOne(const Filter &filter, const FilterValue &value, const ColumnTraits &traits) const {
     const bool is_list = value.kind == FilterValue::Kind::kArray && traits.is_array;
-    return ReadInput(traits.type, is_list ? value.array_text : value.text, Place(filter));
+    return ReadInput(definition_, traits.type, is_list ? value.array_text : value.text, Place(filter));
   }
 
   std::string BindOne(const Filter &filter, const FilterValue &value, const ColumnTraits &traits) {
@@ -222,6 +234,25 @@ private:
   Statement &statement_;
   const SearchDefinition &definition_;
 };
+
+/// Whether a document's text can be within the limit: of some bytes a number may have a hundred thousand digits.
+bool IsShortAsText(Jsonb *document) {
+  Size length = 0;
+  JsonbValue value;
+  JsonbIterator *iterator = JsonbIteratorInit(&document->root);
+  for (;;) {
+    const JsonbIteratorToken token = JsonbIteratorNext(&iterator, &value, false);
+    if (token == WJB_DONE) return true;
+    if (token != WJB_KEY && token != WJB_VALUE && token != WJB_ELEM) continue;
+    if (value.type == jbvString) length += static_cast<Size>(value.val.string.len);
+    if (value.type == jbvNumeric) {
+      char *const digits = DatumGetCString(DirectFunctionCall1(numeric_out, NumericGetDatum(value.val.numeric)));
+      length += std::strlen(digits);
+      pfree(digits);
+    }
+    if (length > kMaxFilterBytes) return false;
+  }
+}
 
 template <typename Visit>
 void VisitVisibleColumns(const SearchDefinition &definition, Visit visit) {
@@ -258,21 +289,32 @@ std::string VisibleColumnNames(const SearchDefinition &definition) {
   return hint + (names.size() > kMaxNamesInHint ? ", ..." : ".");
 }
 
+Jsonb *JsonArgument(Datum argument, const char *what) {
+  const Size size = CallPg([&] { return toast_raw_datum_size(argument); });
+  if (size > kMaxFilterBytes) {
+    throw Error(ERRCODE_PROGRAM_LIMIT_EXCEEDED, std::string(what) + " are too long: " + std::to_string(size) + " bytes")
+        .Hint("At most " + std::to_string(kMaxFilterBytes) + " bytes are allowed.");
+  }
+  return CallPg([&] { return DatumGetJsonbP(argument); });
+}
+
 std::string JsonText(Jsonb *document, const char *what) {
-  if (VARSIZE(document) > kMaxFilterBytes) {
+  if (!CallPg([&] { return IsShortAsText(document); })) {
     throw Error(ERRCODE_PROGRAM_LIMIT_EXCEEDED,
                 std::string(what) + " are longer than " + std::to_string(kMaxFilterBytes) + " bytes");
   }
   return CallPg([&] { return JsonbToCString(nullptr, &document->root, static_cast<int>(VARSIZE(document))); });
 }
 
-Datum ReadInput(Oid type, const std::string &text, const std::string &place) {
+Datum ReadInput(const SearchDefinition &definition, Oid type, const std::string &text, const std::string &place) {
   const char *const characters = text.c_str();
+  const ReadAs read_as = DecideReadAs(definition);
   return RaiseWithPlace(place, [&] {
     Oid function;
     Oid parameter;
     getTypeInputInfo(type, &function, &parameter);
-    return OidInputFunctionCall(function, const_cast<char *>(characters), parameter, -1);
+    return AsReader(read_as, definition,
+                    [&] { return OidInputFunctionCall(function, const_cast<char *>(characters), parameter, -1); });
   });
 }
 

@@ -23,6 +23,10 @@ const DefinitionColumn *FindVisibleColumn(const SearchDefinition &definition, co
 /// The names of these columns, for a hint.
 std::string VisibleColumnNames(const SearchDefinition &definition);
 
+/// A JSON argument, looked at before it is taken out of its compression; raises 54000 when it is beyond
+/// kMaxFilterBytes.
+Jsonb *JsonArgument(Datum argument, const char *what);
+
 /// The text of a JSON document in the current memory context; raises 54000 when it is beyond kMaxFilterBytes.
 std::string JsonText(Jsonb *document, const char *what);
 
@@ -43,8 +47,9 @@ auto RaiseWithPlace(const std::string &place, Body body) -> decltype(body()) {
   throw PgError(error);
 }
 
-/// What the input function of `type` makes of a text. An error of its own is raised with `place` before its message.
-Datum ReadInput(Oid type, const std::string &text, const std::string &place);
+/// What the input function of `type` makes of a text, called as who reads the rows. An error of its own is raised with
+/// `place` before its message.
+Datum ReadInput(const SearchDefinition &definition, Oid type, const std::string &text, const std::string &place);
 
 /// Appends the conditions that `filters` (may be null) put on rows of the alias `t`; they all hold. Values become
 /// parameters of the column's own type, so that its indexes serve. Raises 42703 for a column that is not visible, 22023

@@ -184,12 +184,22 @@ private:
         throw TooMuch("filter on \"" + Shown(field) + "\": a pattern is longer than " +
                       std::to_string(kMaxPatternBytes) + " bytes");
       }
+      if (EndsInEscape(value.text)) {
+        throw Wrong(field, "a pattern must not end in a backslash that escapes nothing",
+                    "A backslash takes what is behind it as it is; for a backslash itself write two.");
+      }
       break;
     default: break;
     }
     RefuseNull(field, value);
     compare.values.push_back(MakeValue(value));
     return compare;
+  }
+
+  static bool EndsInEscape(const std::string &pattern) {
+    const std::size_t last = pattern.find_last_not_of('\\');
+    const std::size_t backslashes = pattern.size() - (last == std::string::npos ? 0 : last + 1);
+    return backslashes % 2 == 1;
   }
 
   static std::string PatternHint() { return "% stands for any characters, _ for one."; }

@@ -3,7 +3,9 @@
 #include <cmath>
 
 #include "boundary/entry.hpp"
+#include "search/filters.hpp"
 #include "search/place.hpp"
+#include "search/run.hpp"
 
 #include "boundary/prelude.hpp"
 
@@ -40,7 +42,6 @@ static_assert(kParent + 1 == kQuestionArguments);
 constexpr std::size_t kMaxTagBytes = 64;
 /// An owner or a parent.
 constexpr std::size_t kMaxReferenceBytes = 4096;
-constexpr Size kMaxFilterBytes = 65536;
 
 [[noreturn]] void RefuseMissing(const SearchDefinition &definition, const char *argument, const char *purpose) {
   throw Error(ERRCODE_UNDEFINED_COLUMN, "item type \"" + std::string(NameStr(definition.item.type)) + "\" has no " +
@@ -70,9 +71,8 @@ void ReadText(Question &question, FunctionCallInfo fcinfo, int first, const Sear
     return;
   }
   if (definition.text_count == 0) RefuseMissing(definition, "query", "text");
-  question.compiled = CallPg([&] {
-    return CompileQuery(definition, question.query->c_str(), question.lang ? question.lang->c_str() : nullptr);
-  });
+  question.compiled =
+      CompileQuery(definition, question.query->c_str(), question.lang ? question.lang->c_str() : nullptr);
 }
 
 void ReadPlaces(Question &question, FunctionCallInfo fcinfo, int first, const SearchDefinition &definition) {
@@ -136,12 +136,7 @@ Question ReadQuestion(FunctionCallInfo fcinfo, int first, const SearchDefinition
   ReadPlaces(question, fcinfo, first, definition);
   ReadPrices(question, fcinfo, first, definition);
   if (!PG_ARGISNULL(first + kFilters)) {
-    const Size size = CallPg([&] { return toast_raw_datum_size(PG_GETARG_DATUM(first + kFilters)); });
-    if (size > kMaxFilterBytes) {
-      throw Error(ERRCODE_PROGRAM_LIMIT_EXCEEDED, "filters are too long: " + std::to_string(size) + " bytes")
-          .Hint("At most " + std::to_string(kMaxFilterBytes) + " bytes are allowed.");
-    }
-    question.filters = CallPg([&] { return PG_GETARG_JSONB_P(first + kFilters); });
+    question.filters = JsonArgument(PG_GETARG_DATUM(first + kFilters), "filters");
   }
   ReadTimes(question, fcinfo, first, definition);
   question.owner = TextArgument(fcinfo, first + kOwner, "owner", kMaxReferenceBytes);
@@ -152,12 +147,14 @@ Question ReadQuestion(FunctionCallInfo fcinfo, int first, const SearchDefinition
 }
 
 const SearchDefinition *ReadSearchDefinition(FunctionCallInfo fcinfo) {
-  return CallPg([&] {
+  const SearchDefinition *const definition = CallPg([&] {
     if (PG_ARGISNULL(0)) {
       ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("the item type must not be null")));
     }
     return RequireSearchDefinition(text_to_cstring(PG_GETARG_TEXT_PP(0)));
   });
+  RequireAccess(*definition);
+  return definition;
 }
 
 } // namespace itemize

@@ -54,7 +54,7 @@ inline constexpr int kQuestionArguments = 14;
 /// column for.
 Question ReadQuestion(FunctionCallInfo fcinfo, int first, const SearchDefinition &definition);
 
-/// The item type asked for, argument 0 of all functions; raises 22004 for null.
+/// The item type asked for, argument 0 of all functions; raises 22004 for null, and what RequireAccess does.
 const SearchDefinition *ReadSearchDefinition(FunctionCallInfo fcinfo);
 
 } // namespace itemize

@@ -95,12 +95,16 @@ bool HasClaims() {
   return claims != nullptr && *claims != '\0';
 }
 
+[[noreturn]] void RefuseCaller(const std::string &message, const SearchDefinition &definition) {
+  throw Error(ERRCODE_INSUFFICIENT_PRIVILEGE, message)
+      .Hint("Nobody may read item type \"" + std::string(NameStr(definition.item.type)) +
+            "\" by its definition (read => 'nobody'), so only those can search it who may read its table.");
+}
+
 /// A privilege that the caller lacks is reported by the server with the inner statement, and without what to do.
 [[noreturn]] void RefuseCaller(const PgError &error, const SearchDefinition &definition) {
   const char *const message = error.data()->message;
-  throw Error(ERRCODE_INSUFFICIENT_PRIVILEGE, message != nullptr ? message : "permission denied")
-      .Hint("Nobody may read item type \"" + std::string(NameStr(definition.item.type)) +
-            "\" by its definition (read => 'nobody'), so only those can search it who may read its table.");
+  RefuseCaller(std::string(message != nullptr ? message : "permission denied"), definition);
 }
 
 enum class Purpose : uint8 { kRows, kPlan };
@@ -150,6 +154,18 @@ ReadAs DecideReadAs(const SearchDefinition &definition) {
   throw Error(ERRCODE_INSUFFICIENT_PRIVILEGE,
               "item type \"" + std::string(NameStr(definition.item.type)) + "\" may not be searched by requests")
       .Hint("Its definition lets nobody read it; itemize.define with read => 'everyone' lets everybody.");
+}
+
+void RequireAccess(const SearchDefinition &definition) {
+  if (DecideReadAs(definition) == ReadAs::kOwner) return;
+  const Oid table = definition.item.source;
+  const char *const refused = CallPg([&]() -> const char * {
+    const Oid caller = GetUserId();
+    const bool allowed = pg_class_aclcheck(table, caller, ACL_SELECT) == ACLCHECK_OK ||
+                         pg_attribute_aclcheck_all(table, caller, ACL_SELECT, ACLMASK_ANY) == ACLCHECK_OK;
+    return allowed ? nullptr : get_rel_name(table);
+  });
+  if (refused != nullptr) RefuseCaller("permission denied for table " + std::string(refused), definition);
 }
 
 void RunQuestion(const SearchDefinition &definition, const Statement &statement, MemoryContext room, VisitRows visit,

@@ -1,6 +1,7 @@
 // Running a question's statement: as whom, planned how, and with what said about missing indexes.
 #pragma once
 
+#include "boundary/owner_identity.hpp"
 #include "search/question.hpp"
 #include "search/statement.hpp"
 
@@ -16,6 +17,20 @@ namespace itemize {
 /// Raises 42501 where the rule lets nobody.
 enum class ReadAs : uint8 { kOwner, kCaller };
 ReadAs DecideReadAs(const SearchDefinition &definition);
+
+/// Raises 42501 for whom nothing of the item type is to be told: before anything of its columns is.
+void RequireAccess(const SearchDefinition &definition);
+
+/// Calls `body`, which may raise, as who the statement runs as: what it runs of the table owner's (CHECKs of domains
+/// within a column's type) is to run as nobody else. Within CallPg.
+template <typename Body>
+auto AsReader(ReadAs read_as, const SearchDefinition &definition, Body body) -> decltype(body()) {
+  OwnerIdentity caller = {};
+  if (read_as == ReadAs::kOwner) caller = BecomeOwner(definition.item.source);
+  const auto result = body();
+  if (read_as == ReadAs::kOwner) BecomeCaller(caller);
+  return result;
+}
 
 /// Rows of a statement, in the memory context of RunQuestion's caller's SPI connection.
 struct Rows {

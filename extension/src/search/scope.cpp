@@ -5,6 +5,7 @@
 #include "search/filters.hpp"
 #include "search/place.hpp"
 #include "search/price.hpp"
+#include "search/run.hpp"
 
 #include "boundary/prelude.hpp"
 
@@ -30,10 +31,14 @@ void AppendReference(Statement &statement, const SearchDefinition &definition, c
     getTypeInputInfo(found.base, &found.input, &found.parameter);
     return found;
   });
+  const ReadAs read_as = DecideReadAs(definition);
   Datum value = 0;
   try {
-    value =
-        CallPg([&] { return OidInputFunctionCall(type.input, const_cast<char *>(asked.c_str()), type.parameter, -1); });
+    value = CallPg([&] {
+      return AsReader(read_as, definition, [&] {
+        return OidInputFunctionCall(type.input, const_cast<char *>(asked.c_str()), type.parameter, -1);
+      });
+    });
   } catch (const PgError &error) {
     if (ERRCODE_TO_CATEGORY(error.data()->sqlerrcode) != ERRCODE_DATA_EXCEPTION) throw;
     throw Error(ERRCODE_INVALID_PARAMETER_VALUE, std::string(argument) + " is no value of column \"" + name + "\"")

@@ -85,7 +85,7 @@ Search ReadSearch(FunctionCallInfo fcinfo) {
   search.key = ReadCursorKey();
   search.hash = HashQuestion(*search.definition, search.question, search.order);
   const auto after = TextArgument(fcinfo, kAfter, "after", kMaxCursorBytes);
-  if (after) search.after = OpenCursor(search.key, *after, search.hash, search.order);
+  if (after) search.after = OpenCursor(*search.definition, search.key, *after, search.hash, search.order);
   const bool scored = search.question.compiled && !search.question.compiled->is_empty;
   if (scored) search.score_parameters = search.after ? search.after->score_parameters : MakeScoreParameters(search);
   return search;
