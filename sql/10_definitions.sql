@@ -81,7 +81,7 @@ CREATE FUNCTION @extschema@.search_indexes(
 ) RETURNS SETOF record
 LANGUAGE c STABLE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'itemize_search_indexes';
 COMMENT ON FUNCTION @extschema@.search_indexes(text)
-  IS 'the indexes that searches of an item type (null: of all) stand on, whether they are there, and the statements that make them';
+  IS 'the indexes that searches of an item type (null: of all of the caller''s tables) stand on, whether they are there, and the statements that make them';
 
 -- A restored dump brings attribute numbers of another database: they are derived anew from the columns' names. Always,
 -- as a restore may run with session_replication_role = replica.

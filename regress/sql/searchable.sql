@@ -203,7 +203,7 @@ SELECT itemize.define('x', 'a_table_whose_name_is_as_long_as_a_name_may_be_in_th
 SELECT itemize.define('y', 'a_table_whose_name_is_as_long_as_a_name_may_be_in_this_server_y', fields => '{id}', owner => 'id', facets => '{a_column_whose_name_is_long_too_so_that_both_are_cut_in_joining}');
 SELECT statement FROM itemize.search_indexes() WHERE state IN ('optional', 'missing') AND type IN ('x', 'y', 'large');
 
--- The owner of a table builds its indexes; anybody may ask what there is.
+-- The owner of a table builds its indexes, and may ask what there is.
 CREATE ROLE regress_itemize_owner;
 GRANT USAGE, CREATE ON SCHEMA searchable TO regress_itemize_owner;
 SET ROLE regress_itemize_owner;

@@ -11,7 +11,9 @@
 extern "C" {
 #include "catalog/pg_class.h"
 #include "executor/spi.h"
+#include "miscadmin.h"
 #include "storage/bufmgr.h"
+#include "utils/acl.h"
 #include "utils/tuplestore.h"
 }
 
@@ -31,6 +33,11 @@ bool IsWhole(const StoredDefinition &definition) {
   return true;
 }
 
+/// Whom the statements are for: the table's owner, and whoever watches the server, by the doctor.
+bool MayList(Oid table) {
+  return compat::OwnsRelation(table, GetUserId()) || has_privs_of_role(GetUserId(), get_role_oid("pg_monitor", false));
+}
+
 void PutLines(ReturnSetInfo *result, const char *type) {
   const SearchDefinition *const definition = RequireSearchDefinition(type);
   IndexLines const lines = ListIndexLines(*definition);
@@ -46,12 +53,22 @@ void PutLines(ReturnSetInfo *result, const char *type) {
   }
 }
 
+void ListOne(ReturnSetInfo *result, const char *type) {
+  if (!MayList(RequireSearchDefinition(type)->item.source)) {
+    ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+                    errmsg("only who owns the table of item type \"%s\" is told of its indexes", type),
+                    errhint("Members of pg_monitor are as well.")));
+  }
+  PutLines(result, type);
+}
+
 void ListAll(ReturnSetInfo *result) {
   DefinitionCatalog catalog;
   if (!LookUpDefinitionCatalog(catalog)) return;
   StoredDefinitions const definitions = ReadStoredDefinitions(catalog);
   for (int i = 0; i < definitions.count; ++i) {
-    if (IsWhole(definitions.items[i])) PutLines(result, NameStr(definitions.items[i].type));
+    if (IsWhole(definitions.items[i]) && MayList(definitions.items[i].source))
+      PutLines(result, NameStr(definitions.items[i].type));
   }
 }
 
@@ -133,7 +150,7 @@ ITEMIZE_FUNCTION(itemize_search_indexes) {
     if (PG_ARGISNULL(0)) {
       itemize::ListAll(result);
     } else {
-      itemize::PutLines(result, text_to_cstring(PG_GETARG_TEXT_PP(0)));
+      itemize::ListOne(result, text_to_cstring(PG_GETARG_TEXT_PP(0)));
     }
     PG_RETURN_NULL();
   });
