@@ -52,6 +52,27 @@ SELECT key FROM itemize.search('stay', bbox => '{-179,-17,179,-16}');
 SELECT key FROM itemize.search('stay', bbox => '{-180,80,180,90}');
 SELECT key FROM itemize.search('stay', bbox => '{-180,-90,180,90}');
 SELECT key FROM itemize.search('stay', bbox => '{4.4,51.22,4.4,51.22}');
+-- 180 degrees east is 180 west; a location of a domain's type is taken for what it is.
+CREATE DOMAIN spot AS geography;
+CREATE DOMAIN flat_spot AS geometry(Point, 4326);
+CREATE TABLE date_line (id int PRIMARY KEY, place geography(Point), spot spot, flat_spot flat_spot);
+INSERT INTO date_line SELECT i, p, p, p FROM (VALUES (1, 180), (2, -180), (3, 179), (4, -179)) AS v (i, x), ST_SetSRID(ST_Point(x, 0), 4326) AS p;
+CREATE INDEX ON date_line USING gist (place);
+CREATE INDEX ON date_line USING gist (spot);
+CREATE INDEX ON date_line USING gist ((flat_spot::geography));
+CREATE FUNCTION in_boxes() RETURNS TABLE (box text, keys text) LANGUAGE sql AS
+$$ SELECT box, (SELECT string_agg(key, ',' ORDER BY key) FROM itemize.search('date_line', bbox => box::float8[]))
+   FROM unnest(ARRAY['{-180,-1,-170,1}', '{170,-1,180,1}', '{-180,-1,-180,1}', '{180,0,180,0}', '{180,-1,-180,1}', '{-180,0.5,-170,1}']) AS box $$;
+SET enable_seqscan = off;
+SELECT itemize.define('date_line', 'date_line', fields => '{id}', location => 'place', read => 'everyone');
+SELECT * FROM in_boxes();
+SELECT itemize.define('date_line', 'date_line', fields => '{id}', location => 'spot', read => 'everyone', replace => true);
+SELECT keys FROM in_boxes();
+SELECT count(*) AS by_index FROM itemize.explain_search('date_line', near => ST_Point(180, 0), max_rows => 1) AS line WHERE line LIKE '%Index Scan using date_line_spot_idx%';
+SELECT itemize.define('date_line', 'date_line', fields => '{id}', location => 'flat_spot', read => 'everyone', replace => true);
+SELECT keys FROM in_boxes();
+SELECT count, key FROM itemize.map_clusters('date_line', 9);
+RESET enable_seqscan;
 -- A polygon.
 SELECT key FROM itemize.search('stay', area => ST_MakeEnvelope(4.39, 51.19, 4.42, 51.23, 4326));
 SELECT key FROM itemize.search('stay', area => ST_GeomFromText('POLYGON((0 89, 90 85, 179 89, 0 89.95, 0 89))'));
@@ -62,6 +83,8 @@ SELECT key, round(distance) AS metres FROM itemize.search('stay', near => ST_Tra
 SELECT * FROM itemize.search('stay', near => ST_Point(51.22, 94.40));
 SELECT * FROM itemize.search('stay', near => ST_Point(181, 0));
 SELECT * FROM itemize.search('stay', near => ST_Point('NaN', 0));
+SELECT * FROM itemize.search('stay', near => ST_MakeLine(ST_Point('NaN', 'NaN'), ST_Point(4, 51)));
+SELECT * FROM itemize.search('stay', near => ST_Collect(ST_Point(4, 51), ST_Point(4, 'Infinity')));
 SELECT * FROM itemize.search('stay', near => ST_GeomFromText('POINT EMPTY'));
 SELECT * FROM itemize.search('stay', near => ST_GeomFromText('CIRCULARSTRING(0 0, 1 1, 2 0)'));
 SELECT * FROM itemize.search('stay', near => ST_SetSRID(ST_Point(1, 1), 888888));
@@ -162,6 +185,15 @@ RESET ROLE;
 GRANT USAGE ON SCHEMA searching TO search_stranger;
 SET ROLE search_stranger;
 SELECT count(*) FROM itemize.search('stay', 'sea');
+-- Nor is he told of its columns, or of indexes that it lacks.
+SELECT * FROM itemize.search('stay', filters => '{"no_column": 1}');
+SELECT * FROM itemize.search('stay', order_by => 'no_column');
+SELECT * FROM itemize.facets('stay', '["no_column"]');
+SELECT * FROM itemize.search_indexes('stay');
+SELECT count(*) FROM itemize.search_indexes();
+SET request.jwt.claims = '{"sub": "somebody"}';
+SELECT * FROM itemize.search_count('stay', filters => '{"no_column": 1}');
+RESET request.jwt.claims;
 SET ROLE search_role;
 SELECT string_agg(key, ',' ORDER BY key) FROM itemize.search('stay', 'sea');
 SET request.jwt.claims = '{"sub": "somebody"}';

@@ -58,6 +58,11 @@ SELECT low, high, count FROM itemize.facets('stay', '{"at": {"interval": "month"
 SELECT facet, low, high, count FROM itemize.facets('stay', '{"day": {"interval": "year"}, "local": {"interval": "quarter"}}');
 SELECT low, high, count FROM itemize.facets('stay', '{"day": {"interval": "week"}}');
 SELECT low, high, count FROM itemize.facets('stay', '{"at": {"interval": "day"}}', filters => '{"beds": 2}');
+-- Far off there is no calendar: such a row is in no interval, and the others are.
+BEGIN;
+INSERT INTO stay (id, part, name, day, at, local) VALUES ('00000000-0000-0000-0000-000000000009', 1, 'far', '5874897-01-01', '294276-06-01', '294276-06-01'), ('00000000-0000-0000-0000-000000000010', 1, 'long ago', '4713-01-01 BC', '4713-01-02 BC', '4713-01-02 BC');
+SELECT facet, low, high, count FROM itemize.facets('stay', '{"day": {"interval": "year"}, "at": {"interval": "year"}, "local": {"interval": "year"}}');
+ROLLBACK;
 
 -- Counts agree with the rows of a search.
 SELECT f.value, f.count, (SELECT count(*) FROM itemize.search('stay', filters => jsonb_build_object('kind', f.value))) AS found FROM itemize.facets('stay', '["kind"]') f;
@@ -93,6 +98,12 @@ SELECT zoom, count(*) AS clusters, sum(count) AS rows, count(key) AS single FROM
 SELECT count, longitude, latitude FROM itemize.map_clusters('stay', 5, bbox => '{170,0,-170,20}');
 SELECT count, key IS NULL AS many FROM itemize.map_clusters('stay', 4, query => 'sea');
 SELECT count(*) FROM itemize.map_clusters('stay', 4, query => 'nothing');
+-- All words are found where no place is: any word is not asked for.
+SELECT count, key FROM itemize.map_clusters('stay', 4, query => 'nowhere sea');
+INSERT INTO stay (id, part, name) VALUES ('00000000-0000-0000-0000-000000000009', 1, 'nowhere sea');
+SELECT key, relaxed FROM itemize.search('stay', 'nowhere sea');
+SELECT count, key FROM itemize.map_clusters('stay', 4, query => 'nowhere sea');
+DELETE FROM stay WHERE name = 'nowhere sea';
 SELECT itemize.map_clusters('stay', 23);
 SELECT itemize.map_clusters('stay', NULL);
 SELECT itemize.map_clusters('many', 1);

@@ -46,7 +46,7 @@ TEST(BoundingBox, ExtremePointsSpanTheWholeBoxInSpace) {
                     part(random) * 180 - 90};
     if (box.south > box.north) std::swap(box.south, box.north);
     const std::vector<Vector> extremes = PointsOf(ExtremePointsText(box));
-    ASSERT_EQ(extremes.size(), 6U);
+    ASSERT_EQ(extremes.size(), TouchesAntimeridian(box) ? 8U : 6U);
     const double width = box.west > box.east ? box.east + 360 - box.west : box.east - box.west;
     for (int k = 0; k < 50; ++k) {
       const Vector point =
@@ -61,6 +61,22 @@ TEST(BoundingBox, ExtremePointsSpanTheWholeBoxInSpace) {
       }
     }
   }
+}
+
+TEST(BoundingBox, HasTheAntimeridianByBothNames) {
+  for (const BoundingBox &box : {BoundingBox{-180, -1, -170, 2}, BoundingBox{170, -1, 180, 2},
+                                 BoundingBox{-180, 1, -180, 2}, BoundingBox{180, 1, -180, 2}}) {
+    EXPECT_TRUE(TouchesAntimeridian(box));
+    const std::vector<Vector> extremes = PointsOf(ExtremePointsText(box));
+    for (const double longitude : {-180, 180}) {
+      const double y = OnSphere(longitude, std::max(box.south, 0.0)).axes[1];
+      EXPECT_TRUE(
+          std::any_of(extremes.begin(), extremes.end(), [y](const Vector &point) { return point.axes[1] <= y; }));
+      EXPECT_TRUE(
+          std::any_of(extremes.begin(), extremes.end(), [y](const Vector &point) { return point.axes[1] >= y; }));
+    }
+  }
+  EXPECT_FALSE(TouchesAntimeridian(BoundingBox{-179, -1, 179, 2}));
 }
 
 TEST(BoundingBox, RegionsAreClosedRingsOfPartsLessThanHalfTheEarthWide) {

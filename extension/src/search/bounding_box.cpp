@@ -64,6 +64,8 @@ const char *FindBoxProblem(const BoundingBox &box) {
 
 bool IsWholeCircle(const BoundingBox &box) { return box.west == -180 && box.east == 180; }
 
+bool TouchesAntimeridian(const BoundingBox &box) { return box.west > box.east || box.west == -180 || box.east == 180; }
+
 std::string ExtremePointsText(const BoundingBox &box) {
   const double west = box.west;
   const double east = box.west > box.east ? box.east + 360 : box.east;
@@ -79,6 +81,11 @@ std::string ExtremePointsText(const BoundingBox &box) {
   }
   AppendPoint(text, west, box.south);
   AppendPoint(text, west, box.north);
+  // One meridian by two names: in floating point they are two, some 1e-16 from each other.
+  if (TouchesAntimeridian(box)) {
+    for (const double longitude : {-180.0, 180.0})
+      AppendPoint(text, longitude, nearest_equator);
+  }
   text += ')';
   return text;
 }

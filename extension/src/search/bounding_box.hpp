@@ -19,6 +19,9 @@ const char *FindBoxProblem(const BoundingBox &box);
 /// Whether it goes around the earth.
 bool IsWholeCircle(const BoundingBox &box);
 
+/// Whether it has the meridian that is 180 degrees west and 180 degrees east.
+bool TouchesAntimeridian(const BoundingBox &box);
+
 /// `MULTIPOINT(...)`: points of the box at which x, y and z of the unit sphere are least and greatest there, so that
 /// the points' box in space is that of the whole box. It is this box in space that the GiST index of a geography
 /// compares.

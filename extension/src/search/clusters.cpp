@@ -8,6 +8,7 @@
 #include "boundary/entry.hpp"
 #include "boundary/version_check.hpp"
 #include "search/engine.hpp"
+#include "search/place.hpp"
 #include "search/postgis.hpp"
 #include "search/run.hpp"
 #include "serializer/row_encoder.hpp"
@@ -54,9 +55,7 @@ std::string PointExpression(const SearchDefinition &definition) {
   const DefinitionColumn &column = *definition.location;
   const Oid type = CallPg([&] { return getBaseType(get_atttype(definition.item.source, column.attnum)); });
   const PostGis postgis = FindPostGis(type);
-  std::string place = ColumnText(NameStr(column.name));
-  if (definition.location_is_geography) place = PostGisName(postgis, "geometry") + "(" + place + ")";
-  return PostGisName(postgis, "st_centroid") + "(" + place + ")";
+  return PostGisName(postgis, "st_centroid") + "(" + LocationAsGeometry(definition, postgis) + ")";
 }
 
 void WriteStatement(Statement &statement, const ClusterCall &call, Matching matching) {
@@ -132,6 +131,20 @@ ClusterCall ReadCall(FunctionCallInfo fcinfo) {
   return call;
 }
 
+/// Whether the question finds rows as it is, though none has a place.
+bool FindsAny(const ClusterCall &call) {
+  Statement statement;
+  EngineOf(*call.definition).AppendCount(statement, call.question, *call.definition, Matching::kStrict, 1);
+  bool found = false;
+  RunQuestion(*call.definition, statement, [&](const Rows &rows) {
+    found = CallPg([&] {
+      bool is_null = false;
+      return DatumGetInt64(SPI_getbinval(rows.table->vals[0], rows.table->tupdesc, 1, &is_null)) > 0;
+    });
+  });
+  return found;
+}
+
 void MapClusters(FunctionCallInfo fcinfo) {
   CallPg([&] {
     CheckLibraryVersion();
@@ -150,7 +163,7 @@ void MapClusters(FunctionCallInfo fcinfo) {
     });
     return found;
   };
-  if (run(Matching::kStrict) == 0 && CanRelax(call.question)) (void)run(Matching::kRelaxed);
+  if (run(Matching::kStrict) == 0 && CanRelax(call.question) && !FindsAny(call)) (void)run(Matching::kRelaxed);
 }
 
 } // namespace

@@ -1,6 +1,6 @@
 #include "search/place.hpp"
 
-#include <cmath>
+#include <cstring>
 
 #include "boundary/entry.hpp"
 #include "search/bounding_box.hpp"
@@ -26,6 +26,12 @@ struct Shape {
   double north;
 };
 
+/// Whether an ordinate is no finite number. Boxes leave such vertices out, texts do not.
+bool HasOddOrdinates(const PostGis &postgis, Datum geometry) {
+  const char *const wkt = TextDatumGetCString(CallPostGis(postgis, "st_astext", postgis.geometry, geometry));
+  return strcasestr(wkt, "nan") != nullptr || strcasestr(wkt, "inf") != nullptr;
+}
+
 Shape InspectShape(const PostGis &postgis, Datum geometry) {
   const auto call = [&](const char *name, Datum argument) {
     return CallPostGis(postgis, name, postgis.geometry, argument);
@@ -37,6 +43,9 @@ Shape InspectShape(const PostGis &postgis, Datum geometry) {
   shape.vertices = DatumGetInt32(call("st_npoints", geometry));
   if (shape.vertices > kMaxPlaceVertices) return shape;
   shape.geometry = call("st_force2d", geometry);
+  if (HasOddOrdinates(postgis, shape.geometry)) {
+    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("an ordinate is no finite number")));
+  }
   if (shape.given_srid != kSrid) {
     const char *const into = shape.given_srid == 0 ? "st_setsrid" : "st_transform";
     shape.geometry = CallPostGis(postgis, into, postgis.geometry, shape.geometry, INT4OID, Int32GetDatum(kSrid));
@@ -118,16 +127,27 @@ bool HoldsPointsOnly(const SearchDefinition &definition) {
   return modifier >= 0 && (modifier & kTypeBits) >> 2 == kPoint;
 }
 
+/// The location as an expression of exactly geography: what is called with a domain may be another's function.
+std::string LocationAsGeography(const SearchDefinition &definition, const PostGis &postgis) {
+  const std::string location = CallPg([&] { return LocationExpression(definition, kRowAlias); });
+  const bool is_plain = CallPg([&] {
+    return !definition.location_is_geography ||
+           get_atttype(definition.item.source, definition.location->attnum) == postgis.geography;
+  });
+  return is_plain ? location : "(" + location + ")::" + PostGisName(postgis, "geography");
+}
+
 /// Exact, for a row that has a location: of a point its own numbers, of anything else the shape on the sphere.
 std::string BoxCondition(Statement &statement, const BoundingBox &box, const SearchDefinition &definition,
                          const PostGis &postgis, const std::string &location) {
-  std::string shape = ColumnText(NameStr(definition.location->name));
-  if (definition.location_is_geography) shape = "(" + shape + ")::" + PostGisName(postgis, "geometry");
+  const std::string shape = LocationAsGeometry(definition, postgis);
   const std::string x = PostGisName(postgis, "st_x") + "(" + shape + ")";
   const std::string y = PostGisName(postgis, "st_y") + "(" + shape + ")";
   const std::string west = x + " >= " + statement.BindDouble(box.west);
   const std::string east = x + " <= " + statement.BindDouble(box.east);
-  std::string within = box.west > box.east ? "(" + west + " OR " + east + ")" : west + " AND " + east;
+  std::string within = box.west > box.east ? west + " OR " + east : west + " AND " + east;
+  if (box.west <= box.east && TouchesAntimeridian(box)) within += " OR abs(" + x + ") = 180";
+  within = "(" + within + ")";
   within +=
       " AND " + y + " >= " + statement.BindDouble(box.south) + " AND " + y + " <= " + statement.BindDouble(box.north);
   if (CallPg([&] { return HoldsPointsOnly(definition); })) return "(" + within + ")";
@@ -137,6 +157,13 @@ std::string BoxCondition(Statement &statement, const BoundingBox &box, const Sea
 }
 
 } // namespace
+
+std::string LocationAsGeometry(const SearchDefinition &definition, const PostGis &postgis) {
+  const std::string column = ColumnText(NameStr(definition.location->name));
+  const bool is_plain =
+      CallPg([&] { return get_atttype(definition.item.source, definition.location->attnum) == postgis.geometry; });
+  return is_plain ? column : "(" + column + ")::" + PostGisName(postgis, "geometry");
+}
 
 Datum ReadPlace(Datum geometry, Oid geometry_type, const char *argument) {
   const PostGis postgis = FindPostGis(geometry_type);
@@ -207,7 +234,7 @@ void AppendPlaceConditions(Statement &statement, const Question &question, const
   if (!question.within && !question.bbox && !question.area) return;
   const Oid type = CallPg([&] { return LocationType(definition); });
   const PostGis postgis = FindPostGis(type);
-  const std::string location = CallPg([&] { return LocationExpression(definition, kRowAlias); });
+  const std::string location = LocationAsGeography(definition, postgis);
   if (question.within) {
     conditions.push_back(PostGisName(postgis, "st_dwithin") + "(" + location + ", " +
                          statement.Bind(postgis.geography, *question.near) + ", " +
@@ -228,7 +255,7 @@ void AppendPlaceConditions(Statement &statement, const Question &question, const
 std::string DistanceExpression(Statement &statement, const Question &question, const SearchDefinition &definition) {
   const Oid type = CallPg([&] { return LocationType(definition); });
   const PostGis postgis = FindPostGis(type);
-  const std::string location = CallPg([&] { return LocationExpression(definition, kRowAlias); });
+  const std::string location = LocationAsGeography(definition, postgis);
   return "(" + location + " " + PostGisOperator(postgis, "<->") + " " +
          statement.Bind(postgis.geography, *question.near) + ")";
 }

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "search/postgis.hpp"
 #include "search/question.hpp"
 #include "search/statement.hpp"
 
@@ -22,6 +23,10 @@ Datum ReadArea(Datum geometry, Oid geometry_type, const char *argument);
 
 /// Of `{west,south,east,north}`.
 BoundingBox ReadBoundingBox(ArrayType *numbers);
+
+/// An item's location as an expression of exactly PostGIS's geometry: what is called with a domain over it may be
+/// another's function.
+std::string LocationAsGeometry(const SearchDefinition &definition, const PostGis &postgis);
 
 void AppendPlaceConditions(Statement &statement, const Question &question, const SearchDefinition &definition,
                            std::vector<std::string> &conditions);
