@@ -231,13 +231,81 @@ SELECT current_user, current_setting('search_path');
 RESET ROLE;
 SET search_path = searching, public;
 
+-- What a table's owner wrote into an index is not run by who searches; and words are as rare as the index on the
+-- document says, not another one.
+CREATE ROLE search_owner;
+CREATE SCHEMA owned AUTHORIZATION search_owner;
+SET ROLE search_owner;
+CREATE TABLE owned.note (id integer PRIMARY KEY, body text NOT NULL, flag integer);
+INSERT INTO owned.note SELECT i, CASE WHEN i % 100 = 0 THEN 'cat' ELSE 'dog' END FROM generate_series(1, 1000) i;
+CREATE FUNCTION owned.spy(text) RETURNS tsvector LANGUAGE plpgsql IMMUTABLE AS
+$$ BEGIN IF current_user <> 'search_owner' THEN RAISE WARNING 'the owner''s function runs as %', current_user; END IF; RETURN 'spied'::tsvector; END $$;
+CREATE INDEX ON owned.note USING gin (owned.spy('x'));
+CREATE INDEX ON owned.note USING gin ((itemize.document('en', 'A', body)));
+ANALYZE owned.note;
+RESET ROLE;
+SELECT itemize.define('note', 'owned.note', fields => '{id}', text => '{"body": "A"}', language => 'en', read => 'everyone');
+\c -
+SET client_min_messages = warning;
+SET search_path = searching, public;
+\pset null <null>
+SELECT key FROM itemize.search('note', 'cat or dog', max_rows => 3);
+-- The same of partitions, whose own indexes have the statistics.
+CREATE TABLE owned.part (id integer PRIMARY KEY, body text NOT NULL) PARTITION BY RANGE (id);
+CREATE TABLE owned.part_1 PARTITION OF owned.part FOR VALUES FROM (0) TO (10);
+CREATE TABLE owned.part_2 PARTITION OF owned.part FOR VALUES FROM (10) TO (10000);
+CREATE INDEX ON owned.part USING gin ((itemize.document('en', 'A', body)));
+INSERT INTO owned.part SELECT id, body FROM owned.note;
+ANALYZE owned.part, owned.part_1, owned.part_2;
+SELECT itemize.define('part', 'owned.part', fields => '{id}', text => '{"body": "A"}', language => 'en', read => 'everyone');
+SELECT key FROM itemize.search('part', 'cat or dog', max_rows => 3);
+
+-- Searches within a search, of more statements than a session keeps: that of the outer one outlives them.
+CREATE FUNCTION owned.nest() RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN
+  FOR i IN 1 .. 70 LOOP
+    PERFORM FROM itemize.search('part', order_by => (SELECT string_agg(CASE WHEN i & (1 << b) <> 0 THEN 'id.desc' ELSE 'id' END, ',') FROM generate_series(0, 6) b));
+  END LOOP;
+  RAISE EXCEPTION 'as far as this';
+END $$;
+SELECT itemize.define('note', 'owned.note', fields => '{id,flag}', text => '{"body": "A"}', language => 'en', read => 'nobody', replace => true);
+GRANT USAGE ON SCHEMA owned TO search_role;
+GRANT SELECT ON owned.note TO search_role;
+ALTER TABLE owned.note ENABLE ROW LEVEL SECURITY;
+CREATE POLICY nests ON owned.note TO search_role USING (owned.nest());
+SET ROLE search_role;
+DO $$ DECLARE context text; BEGIN
+  PERFORM FROM itemize.search('note', order_by => 'flag');
+EXCEPTION WHEN raise_exception THEN
+  GET STACKED DIAGNOSTICS context = PG_EXCEPTION_CONTEXT;
+  RAISE WARNING '%, in %', SQLERRM, substring(context FROM 'SELECT t.flag AS o0');
+END $$;
+RESET ROLE;
+
+-- Nothing is compiled for a search, whatever it costs.
+SET jit = on;
+SET jit_above_cost = 0;
+SELECT count(*) FROM itemize.explain_search('stay', 'sea') AS line WHERE line LIKE '%JIT%';
+SHOW jit;
+RESET jit;
+RESET jit_above_cost;
+
+-- An estimate is the planner's, whatever an index is called.
+SET enable_seqscan = off;
+CREATE TABLE owned.many (id integer PRIMARY KEY, kind integer NOT NULL);
+INSERT INTO owned.many SELECT i, 1 FROM generate_series(1, 3000) i;
+CREATE INDEX "kinds (cost=0 rows=7777777" ON owned.many (kind) INCLUDE (id);
+VACUUM ANALYZE owned.many;
+SELECT itemize.define('many', 'owned.many', fields => '{id}', facets => '{kind}', read => 'everyone');
+SELECT * FROM itemize.search_count('many', filters => '{"kind": 1}');
+RESET enable_seqscan;
+
 -- A NOTICE for what is missing.
 DROP INDEX stay_document_idx, stay_currency_price_idx;
 SET client_min_messages = notice;
 SELECT key FROM itemize.search('stay', 'sea view', near => ST_Point(4.40, 51.22), price_max => 100, currency => 'EUR');
 SET client_min_messages = warning;
 
-SELECT bool_and(itemize.undefine(type)) FROM itemize.definitions WHERE source LIKE 'searching.%';
+SELECT bool_and(itemize.undefine(type)) FROM itemize.definitions WHERE source LIKE 'searching.%' OR source LIKE 'owned.%';
 DELETE FROM itemize.currency_rate WHERE source = 'test';
-DROP SCHEMA searching CASCADE;
-DROP ROLE search_role, search_stranger;
+DROP SCHEMA searching, owned CASCADE;
+DROP ROLE search_role, search_stranger, search_owner;

@@ -88,6 +88,25 @@ SELECT regexp_replace(line, '^ *-> *| *\(cost.*', '', 'g') AS node, count(*) FRO
 WHERE line LIKE '%->%' GROUP BY 1 HAVING count(*) > 1;
 RESET enable_seqscan;
 
+-- In order by the index, whatever the column's type; and behind prices that are hardly any, or have no end, pages go on.
+SELECT itemize.set_rates('{"BHD": 0.00001, "IDR": 18000}', '2026-04-14', 'test');
+CREATE TABLE trifle (id int PRIMARY KEY, price int, currency char(3));
+INSERT INTO trifle SELECT i, 1 + i / 50, CASE WHEN i > 100 THEN 'JPY' ELSE 'IDR' END FROM generate_series(1, 120) i;
+CREATE INDEX ON trifle ((currency::text), (price::numeric));
+CREATE TABLE extreme (id int PRIMARY KEY, price numeric, currency text);
+INSERT INTO extreme SELECT i, ('{0,-5,0.001,Infinity,-Infinity,NaN,1e60}'::numeric[])[1 + i % 7], CASE WHEN i % 2 = 0 THEN 'EUR' ELSE 'IDR' END FROM generate_series(1, 120) i;
+CREATE INDEX ON extreme (currency, price);
+SELECT itemize.define(t, 'pricing.' || t, fields => '{id,price}', price => 'price', currency => 'currency', read => 'everyone') FROM unnest('{trifle,extreme}'::text[]) t;
+CREATE FUNCTION paged(item text, by text) RETURNS TABLE (rows bigint, keys bigint) LANGUAGE sql AS $$
+WITH RECURSIVE page AS (
+  (SELECT key, cursor, row_number() OVER () AS n FROM itemize.search(item, currency => 'BHD', order_by => by, max_rows => 7))
+  UNION ALL SELECT f.* FROM page p, LATERAL (SELECT key, cursor, row_number() OVER () AS n FROM itemize.search(item, currency => 'BHD', order_by => by, max_rows => 7, after => p.cursor)) f WHERE p.n = 7)
+SELECT count(*), count(DISTINCT key) FROM page $$;
+SELECT t, by, (paged(t, by)).* FROM unnest('{trifle,extreme}'::text[]) t, unnest('{price,price.desc}'::text[]) by;
+SET enable_seqscan = off;
+SELECT count(*) FROM itemize.explain_search('trifle', currency => 'BHD', order_by => 'price') AS line WHERE line LIKE '%Index Scan using trifle_currency_price_idx%';
+RESET enable_seqscan;
+
 -- More currencies than are written out one by one give the same rows.
 CREATE TABLE before AS SELECT bound, found(bound, bound + 17, 'USD') AS keys FROM generate_series(-10, 200, 15) bound;
 INSERT INTO itemize.currency_rate SELECT code, '2026-04-13', 1000000 FROM itemize.currency WHERE code NOT IN ('EUR', 'USD', 'JPY', 'GBP', 'CHF', 'SEK', 'KWD');

@@ -66,18 +66,20 @@ bool HasKey(const IndexKeys &keys, int place, Node *wanted, Oid method) {
          (!OidIsValid(collation) || keys.collations->values[place] == collation);
 }
 
-/// A GIN index serves each of its columns alike; others serve the first ones.
-bool Serves(const IndexKeys &keys, const WantedIndex &wanted, Node *const *parsed, Oid method) {
+constexpr int kNowhere = -1;
+
+/// Where in the index what is wanted begins. A GIN index serves each of its columns alike; others serve the first ones.
+int FindPlace(const IndexKeys &keys, const WantedIndex &wanted, Node *const *parsed, Oid method) {
   int const columns = keys.form->indnkeyatts;
-  if (columns < wanted.count) return false;
+  if (columns < wanted.count) return kNowhere;
   bool const any_place = std::strcmp(wanted.method, "gin") == 0;
   for (int first = 0; first <= (any_place ? columns - wanted.count : 0); ++first) {
     bool fits = true;
     for (int i = 0; i < wanted.count && fits; ++i)
       fits = HasKey(keys, first + i, parsed[i], method);
-    if (fits) return true;
+    if (fits) return first;
   }
-  return false;
+  return kNowhere;
 }
 
 const oidvector *IndexVector(HeapTuple tuple, AttrNumber column) {
@@ -95,17 +97,18 @@ List *ExpressionsOf(HeapTuple tuple) {
 
 FoundIndex Check(Oid index_oid, const WantedIndex &wanted, Node *const *parsed, Oid method) {
   Relation const index = try_relation_open(index_oid, AccessShareLock);
-  if (index == nullptr) return {IndexState::kMissing, InvalidOid};
-  FoundIndex found = {IndexState::kMissing, InvalidOid};
+  FoundIndex found = {IndexState::kMissing, InvalidOid, 0};
+  if (index == nullptr) return found;
   Form_pg_index const form = index->rd_index;
   if (RelationGetForm(index)->relam == method && form->indislive &&
       heap_attisnull(index->rd_indextuple, Anum_pg_index_indpred, nullptr)) {
     IndexKeys const keys = {form, ExpressionsOf(index->rd_indextuple),
                             IndexVector(index->rd_indextuple, Anum_pg_index_indclass),
                             IndexVector(index->rd_indextuple, Anum_pg_index_indcollation)};
-    if (Serves(keys, wanted, parsed, method)) {
+    int const place = FindPlace(keys, wanted, parsed, method);
+    if (place != kNowhere) {
       bool const is_usable = form->indisvalid && form->indisready;
-      found = {is_usable ? IndexState::kPresent : IndexState::kInvalid, index_oid};
+      found = {is_usable ? IndexState::kPresent : IndexState::kInvalid, index_oid, place};
     }
   }
   relation_close(index, AccessShareLock);
@@ -243,6 +246,31 @@ WantedIndex TextIndex(const char *document) {
   return {SearchPurpose::kText, false, "gin", 1, {document, nullptr}, "text"};
 }
 
+float4 RowsOf(Oid relation) {
+  HeapTuple const tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relation));
+  if (!HeapTupleIsValid(tuple)) return -1;
+  float4 const rows = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple))->reltuples;
+  ReleaseSysCache(tuple);
+  return rows;
+}
+
+/// The partition that has most rows, by what ANALYZE found; a table itself when it is none.
+Oid LargestPart(Oid table) {
+  if (get_rel_relkind(table) != RELKIND_PARTITIONED_TABLE) return table;
+  Oid largest = InvalidOid;
+  float4 most = -1;
+  ListCell *cell = nullptr;
+  foreach (cell, find_all_inheritors(table, NoLock, nullptr)) {
+    Oid const part = lfirst_oid(cell);
+    float4 const rows = get_rel_relkind(part) == RELKIND_RELATION ? RowsOf(part) : -1;
+    if (rows > most) {
+      largest = part;
+      most = rows;
+    }
+  }
+  return largest;
+}
+
 void Want(WantedIndexes &list, const WantedIndex &wanted) { list.items[list.count++] = wanted; }
 
 /// An index for equality with a column's values, and for their order where they have one.
@@ -310,7 +338,7 @@ WantedIndexes ListWantedIndexes(const SearchDefinition &definition) {
 
 FoundIndex FindIndex(Relation table, const WantedIndex &wanted) {
   Oid const method = get_index_am_oid(wanted.method, false);
-  FoundIndex best = {IndexState::kMissing, InvalidOid};
+  FoundIndex best = {IndexState::kMissing, InvalidOid, 0};
   Node *parsed[lengthof(wanted.expressions)] = {};
   List *const indexes = RelationGetIndexList(table);
   ListCell *cell = nullptr;
@@ -373,6 +401,16 @@ const char *FindDocumentColumn(const SearchDefinition &definition) {
   }
   relation_close(table, AccessShareLock);
   return name;
+}
+
+DocumentIndex FindDocumentIndex(const SearchDefinition &definition) {
+  if (definition.text_count == 0 || definition.document_column != nullptr) return {InvalidOid, 0};
+  Oid const part = LargestPart(definition.item.source);
+  Relation const table = OidIsValid(part) ? try_relation_open(part, AccessShareLock) : nullptr;
+  if (table == nullptr) return {InvalidOid, 0};
+  FoundIndex const found = FindIndex(table, TextIndex(ComputedDocumentExpression(definition, nullptr)));
+  relation_close(table, AccessShareLock);
+  return {found.index, static_cast<AttrNumber>(found.place + 1)};
 }
 
 uint32 FindUnindexed(const SearchDefinition &definition) {

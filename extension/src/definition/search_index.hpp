@@ -32,6 +32,7 @@ enum class IndexState : uint8 { kPresent, kInvalid, kMissing };
 struct FoundIndex {
   IndexState state;
   Oid index; ///< InvalidOid when missing
+  int place; ///< of the first of the expressions among the index's columns, from 0
 };
 
 /// The best index of the table's that has what is wanted. One that is partial, or of other operator classes or
@@ -63,6 +64,10 @@ void OfferIndexes(const char *type, bool build);
 
 /// A bit for each purpose (1 << purpose) for which an index is wanted and none is usable.
 uint32 FindUnindexed(const SearchDefinition &definition);
+
+/// The index on the computed document whose statistics tell how rare words are; of a partitioned table, which has none
+/// of its indexes, that of the largest partition. None where a column has the document, or nothing is indexed.
+DocumentIndex FindDocumentIndex(const SearchDefinition &definition);
 
 /// A definition, read anew.
 SearchDefinition *ReadSearchDefinition(const char *type);

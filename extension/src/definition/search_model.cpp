@@ -165,6 +165,7 @@ SearchDefinition *ReadSearchDefinition(const char *type) {
   SearchDefinition *const definition = ReadRows(type, snapshot);
   UnregisterSnapshot(snapshot);
   definition->document_column = FindDocumentColumn(*definition);
+  definition->document_index = FindDocumentIndex(*definition);
   definition->unindexed = FindUnindexed(*definition);
   return definition;
 }

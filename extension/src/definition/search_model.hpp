@@ -18,6 +18,12 @@ struct SearchText {
   char weight; ///< 'A' (most) to 'D'
 };
 
+/// The index on the computed document, which has its statistics.
+struct DocumentIndex {
+  Oid index; ///< InvalidOid: there is none
+  AttrNumber attribute;
+};
+
 struct SearchDefinition {
   ItemDefinition item;
   int text_count; ///< 0: nothing to search by words
@@ -35,7 +41,8 @@ struct SearchDefinition {
   int facet_count;
   DefinitionColumn *facets;
   const char *document_column; ///< a stored generated column that has the document; null: it is computed
-  uint32 unindexed;            ///< a bit for each SearchPurpose whose index is missing: HasIndexFor
+  DocumentIndex document_index;
+  uint32 unindexed; ///< a bit for each SearchPurpose whose index is missing: HasIndexFor
 };
 
 /// What an index serves.

@@ -30,10 +30,10 @@ int64 Count(const SearchDefinition &definition, const Question &question, Matchi
   return count;
 }
 
-/// The number behind `rows=` in the first line of a plan.
+/// The number behind the last `rows=` of a plan's first line: names of tables and indexes come before the costs.
 int64 RowsOfPlan(std::string_view line) {
   constexpr std::string_view kWord = " rows=";
-  const std::size_t at = line.find(kWord);
+  const std::size_t at = line.rfind(kWord);
   if (at == std::string_view::npos) return 0;
   int64 count = 0;
   for (std::size_t i = at + kWord.size(); i < line.size() && line[i] >= '0' && line[i] <= '9'; ++i)

@@ -12,7 +12,7 @@
 
 extern "C" {
 #include "catalog/pg_class.h"
-#include "nodes/nodeFuncs.h"
+#include "utils/numeric.h"
 }
 
 namespace itemize {
@@ -25,32 +25,10 @@ struct DocumentStatistics {
   AttrNumber attribute;
 };
 
-/// An index's first column, where that is an expression that makes a tsvector.
-bool IsDocumentIndex(Oid index) {
-  Relation const relation = index_open(index, AccessShareLock);
-  bool found = false;
-  if (RelationGetDescr(relation)->natts == 1 && relation->rd_index->indkey.values[0] == InvalidAttrNumber) {
-    List *const expressions = RelationGetIndexExpressions(relation);
-    found = expressions != NIL && exprType(static_cast<Node *>(linitial(expressions))) == TSVECTOROID;
-  }
-  index_close(relation, AccessShareLock);
-  return found;
-}
-
 DocumentStatistics FindDocumentStatistics(const SearchDefinition &definition) {
   const Oid table = definition.item.source;
   if (definition.document_column != nullptr) return {table, get_attnum(table, definition.document_column)};
-  Relation const relation = table_open(table, AccessShareLock);
-  List *const indexes = RelationGetIndexList(relation);
-  DocumentStatistics statistics = {InvalidOid, 1};
-  ListCell *cell = nullptr;
-  foreach (cell, indexes) {
-    if (!IsDocumentIndex(lfirst_oid(cell))) continue;
-    statistics.relation = lfirst_oid(cell);
-    break;
-  }
-  table_close(relation, AccessShareLock);
-  return statistics;
+  return {definition.document_index.index, definition.document_index.attribute};
 }
 
 std::string Document(const SearchDefinition &definition) {
@@ -59,6 +37,10 @@ std::string Document(const SearchDefinition &definition) {
 
 bool IsPartitioned(const SearchDefinition &definition) {
   return CallPg([&] { return get_rel_relkind(definition.item.source) == RELKIND_PARTITIONED_TABLE; });
+}
+
+bool IsFinite(Datum number) {
+  return CallPg([&] { return !numeric_is_nan(DatumGetNumeric(number)) && !numeric_is_inf(DatumGetNumeric(number)); });
 }
 
 std::string Name(const char *prefix, std::size_t index) { return prefix + std::to_string(index); }
@@ -207,20 +189,23 @@ private:
                                const TopK &top, std::vector<std::string> further) {
     const bool descending = top.order->items[0].descending;
     const auto rates = BindPriceRates(statement, question, definition);
-    const std::string price = ColumnText(NameStr(definition.price->name));
+    const std::string price = CallPg([&] { return PriceExpression(definition, kRowAlias); });
+    const std::string currency = CallPg([&] { return CurrencyExpression(definition, kRowAlias); });
     statement << " FROM (SELECT r.code, ";
-    if (top.after != nullptr) {
-      // For the index only, and therefore a little wide: the condition on the converted price is exact.
+    if (top.after != nullptr && IsFinite((*top.after)[0].value)) {
+      // For the index only, and therefore a little wide, by more than a price of twenty decimals is off: the condition
+      // on the converted price is exact.
       const std::string value = statement.Bind(NUMERICOID, (*top.after)[0].value);
-      const std::string bound = "(" + value + " * r.units / " + rates->own_units + ")";
-      statement << bound << (descending ? " + " : " - ") << "abs(" << bound << ") * 1e-12";
+      const std::string factor = "r.units / " + rates->own_units;
+      const std::string bound = "(" + value + " * " + factor + ")";
+      statement << bound << (descending ? " + " : " - ") << "(abs(" << bound << ") * 1e-12 + 1e-20 * " << factor << ")";
       further.push_back(price + (descending ? " <= " : " >= ") + "c.bound");
     } else {
       statement << "NULL::numeric";
     }
     statement << " AS bound FROM ROWS FROM (unnest(" << rates->codes << "), unnest(" << rates->units
               << ")) AS r(code, units)) AS c CROSS JOIN LATERAL (SELECT t.*, t.ctid, t.tableoid";
-    further.push_back(ColumnText(NameStr(definition.currency_column->name)) + " = c.code");
+    further.push_back(currency + " = c.code");
     further.push_back(price + " IS NOT NULL");
     AppendScope(statement, question, definition, top.matching, further);
     statement << " ORDER BY " << price << (descending ? " DESC" : "") << " FETCH FIRST "

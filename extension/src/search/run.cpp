@@ -24,6 +24,7 @@ struct SavedStatement {
   uint64 used;
   char *text;
   SPIPlanPtr plan;
+  int running; ///< the executor reads the plan and its text: not to be freed while a policy's function searches, too
 };
 constexpr int kSavedStatements = 64;
 SavedStatement saved_statements[kSavedStatements];
@@ -60,27 +61,67 @@ SPIPlanPtr Prepare(const StatementView &statement, const char *text) {
   return plan;
 }
 
-SPIPlanPtr GetSavedPlan(const StatementView &statement) {
-  const uint64 hash = HashOf(statement);
-  SavedStatement *oldest = &saved_statements[0];
+SavedStatement *FindSaved(const StatementView &statement, uint64 hash) {
   for (SavedStatement &saved : saved_statements) {
-    if (saved.plan != nullptr && saved.hash == hash && std::strcmp(saved.text, statement.text) == 0) {
-      saved.used = ++uses;
-      return saved.plan;
-    }
-    if (saved.used < oldest->used) oldest = &saved;
+    if (saved.plan != nullptr && saved.hash == hash && std::strcmp(saved.text, statement.text) == 0) return &saved;
+  }
+  return nullptr;
+}
+
+/// The place of the statement used longest ago; null when all are running.
+SavedStatement *FindPlace() {
+  SavedStatement *oldest = nullptr;
+  for (SavedStatement &saved : saved_statements) {
+    if (saved.running == 0 && (oldest == nullptr || saved.used < oldest->used)) oldest = &saved;
+  }
+  return oldest;
+}
+
+/// A plan, and the saved statement that has it; null where it is the SPI connection's alone.
+struct Planned {
+  SPIPlanPtr plan;
+  SavedStatement *saved;
+};
+
+Planned GetPlan(const StatementView &statement) {
+  const uint64 hash = HashOf(statement);
+  SavedStatement *const known = FindSaved(statement, hash);
+  if (known != nullptr) {
+    known->used = ++uses;
+    return {known->plan, known};
   }
   SPIPlanPtr const plan = Prepare(statement, statement.text);
+  SavedStatement *const place = FindPlace();
+  if (place == nullptr) return {plan, nullptr};
   char *const text = MemoryContextStrdup(TopMemoryContext, statement.text);
   if (SPI_keepplan(plan) != 0) elog(ERROR, "could not keep the plan of a search");
-  const SavedStatement old = *oldest;
-  *oldest = {hash, ++uses, text, plan};
+  const SavedStatement old = *place;
+  *place = {hash, ++uses, text, plan, 0};
   if (old.plan != nullptr) {
     pfree(old.text);
     SPI_freeplan(old.plan);
   }
-  return plan;
+  return {plan, place};
 }
+
+/// A saved statement runs as long as this lives, or until an exception ends it.
+class Running {
+public:
+  Running() = default;
+  Running(const Running &) = delete;
+  Running &operator=(const Running &) = delete;
+  ~Running() {
+    if (saved_ != nullptr) --saved_->running;
+  }
+  /// Once.
+  void Begin(SavedStatement *saved) noexcept {
+    saved_ = saved;
+    if (saved_ != nullptr) ++saved_->running;
+  }
+
+private:
+  SavedStatement *saved_ = nullptr;
+};
 
 Rows Execute(SPIPlanPtr plan, const StatementView &statement, bool read_only) {
   const int result = SPI_execute_plan(plan, const_cast<Datum *>(statement.values), statement.nulls, read_only, 0);
@@ -88,6 +129,14 @@ Rows Execute(SPIPlanPtr plan, const StatementView &statement, bool read_only) {
     elog(ERROR, "a search failed: %s", SPI_result_code_string(result));
   }
   return {SPI_processed, SPI_tuptable};
+}
+
+/// Within the settings of a question: what the planner takes for costly (many rows, each ranked) is mostly done sooner
+/// than its expressions are compiled.
+void TurnOffJit() {
+  const char *const current = GetConfigOption("jit", true, false);
+  if (current == nullptr || std::strcmp(current, "off") == 0) return;
+  (void)set_config_option("jit", "off", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
 }
 
 bool HasClaims() {
@@ -120,14 +169,21 @@ void Run(const SearchDefinition &definition, const Statement &statement, Purpose
   const std::string explained = purpose == Purpose::kPlan ? "EXPLAIN " + statement.text() : std::string();
   try {
     Rows rows = {};
+    Running running;
     const Session session = CallPg([&] {
       Session begun = {};
       if (read_as == ReadAs::kOwner) begun.caller = BecomeOwner(definition.item.source);
       begun.settings = PinOutputSettings();
+      TurnOffJit();
       SPI_connect();
-      // EXPLAIN is a command to SPI, which a read-only call must not give.
-      rows = purpose == Purpose::kRows ? Execute(GetSavedPlan(view), view, true)
-                                       : Execute(Prepare(view, explained.c_str()), view, false);
+      if (purpose == Purpose::kRows) {
+        const Planned planned = GetPlan(view);
+        running.Begin(planned.saved);
+        rows = Execute(planned.plan, view, true);
+      } else {
+        // EXPLAIN is a command to SPI, which a read-only call must not give.
+        rows = Execute(Prepare(view, explained.c_str()), view, false);
+      }
       MemoryContextSwitchTo(room);
       return begun;
     });
