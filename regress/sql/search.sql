@@ -281,6 +281,13 @@ EXCEPTION WHEN raise_exception THEN
 END $$;
 RESET ROLE;
 
+-- Of long texts only so much is read as an excerpt is made of.
+BEGIN;
+INSERT INTO stay (id, name, about, kind, changed) SELECT 20 + i, 'Longest', repeat('ä ', 40000 * i) || 'windmill ' || repeat('ö ', 200000), 'text', now() FROM generate_series(1, 2) i;
+SELECT key, headline LIKE '%<mark>windmill</mark>%' AS seen FROM itemize.search('stay', 'windmill', order_by => 'key');
+ROLLBACK;
+SELECT bool_and(line ~ 'pg_catalog.substr\(t.about::pg_catalog.text, 1, [0-9]+\)') AS cut FROM (SELECT itemize.explain_search('stay', 'windmill') AS line LIMIT 1) s;
+
 -- Nothing is compiled for a search, whatever it costs.
 SET jit = on;
 SET jit_above_cost = 0;

@@ -127,9 +127,10 @@ BEGIN
   END LOOP;
   RAISE WARNING '% changed cursors were taken', accepted;
 END $$;
--- A value that is too long for a cursor.
+-- A value that is too long for a cursor: its row is found, and nothing goes on behind it.
 UPDATE thing SET word = repeat('y', 5000) WHERE id = 1;
 SELECT count(*) FROM itemize.search('thing', order_by => 'word', max_rows => 400);
+SELECT f.key FROM (SELECT cursor FROM itemize.search('thing', order_by => 'word.desc', max_rows => 400) WHERE key LIKE '%,1') p, itemize.search('thing', order_by => 'word.desc', after => p.cursor) f;
 SELECT count(*) FROM itemize.search('thing', order_by => 'word.desc', max_rows => 40);
 -- The key is nobody's to read.
 CREATE ROLE cursor_stranger;

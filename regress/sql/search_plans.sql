@@ -52,6 +52,17 @@ SELECT nodes(ARRAY(SELECT itemize.explain_search('doc', max_rows => 5)));
 SELECT nodes(ARRAY(SELECT itemize.explain_search('doc', max_rows => 5, after => (SELECT cursor FROM itemize.search('doc', max_rows => 1)))));
 SELECT nodes(ARRAY(SELECT itemize.explain_search('doc', order_by => 'changed.desc', max_rows => 5)));
 SELECT nodes(ARRAY(SELECT itemize.explain_search('doc', since => '2026-01-01Z', until => '2026-01-01 00:10Z', order_by => 'changed', max_rows => 5)));
+-- Prices that are NOT NULL and all in the question's currency are a column like any other.
+CREATE TABLE fare (id integer PRIMARY KEY, price numeric(10, 2) NOT NULL);
+INSERT INTO fare SELECT i, i % 1000 FROM generate_series(1, 5000) i;
+CREATE INDEX fare_price ON fare (price);
+VACUUM ANALYZE fare;
+SELECT itemize.define('fare', 'planning.fare', fields => '{id,price}', price => 'price', currency => 'EUR', read => 'everyone');
+SELECT by, count(*) FILTER (WHERE line LIKE '%Index Scan % fare_price on fare%') AS scans, count(*) FILTER (WHERE line LIKE '%Index Cond: %price%') AS conditions
+FROM unnest('{price,price.desc}'::text[]) by, itemize.explain_search('fare', order_by => by, currency => 'eur', max_rows => 5, after =>
+  (SELECT cursor FROM itemize.search('fare', order_by => by, currency => 'eur', max_rows => 1))) line GROUP BY by ORDER BY by;
+SELECT string_agg(f.key, ',') AS on_from_there FROM (SELECT cursor FROM itemize.search('fare', order_by => 'price.desc', max_rows => 4) OFFSET 3) p,
+  itemize.search('fare', order_by => 'price.desc', max_rows => 3, after => p.cursor) f;
 -- A stored column takes the expression's place.
 ALTER TABLE doc ADD COLUMN words tsvector GENERATED ALWAYS AS (itemize.document('en', 'AB', name, about)) STORED;
 CREATE INDEX doc_words ON doc USING gin (words);

@@ -79,6 +79,7 @@ SELECT count(*) FROM itemize.search('stay', order_by => 'price');
 SELECT count(*), count(price) FROM itemize.search('stay', max_rows => 100);
 SET client_min_messages = notice;
 SELECT count(*) FROM itemize.search('stay', price_min => 1, currency => 'KWD', order_by => 'price') WHERE key = '6';
+SELECT count(*) FROM itemize.search('stay', currency => 'KWD', order_by => 'price', max_rows => 1000) WHERE key = '6';
 SET client_min_messages = warning;
 
 -- The bounds are on the columns, so an index on both serves.

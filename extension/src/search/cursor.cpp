@@ -71,6 +71,14 @@ bool SealsAgree(std::string_view left, std::string_view right) {
             "\"after\" the search begins anew.");
 }
 
+/// Of a cursor that was made without values.
+[[noreturn]] void RefuseTooLong() {
+  throw Error(ERRCODE_PROGRAM_LIMIT_EXCEEDED,
+              "the values that the row of this cursor is ordered by are too long for one")
+      .Detail("All values that a row is ordered by may have " + std::to_string(kMaxValueBytes) + " bytes.")
+      .Hint("Order by another column.");
+}
+
 /// Lengths before contents, so that two lists of parts never give the same bytes.
 class Parts {
 public:
@@ -185,9 +193,9 @@ std::string SealCursor(const CursorKey &key, CursorContent &content, const Order
     content.values.emplace_back(ValueBytes(order.items[i], values[i]));
     total += content.values.back()->size();
     if (total > kMaxValueBytes) {
-      throw Error(ERRCODE_PROGRAM_LIMIT_EXCEEDED, "a value of \"" + order.items[i].name + "\" is too long for a cursor")
-          .Detail("All values that a row is ordered by may have " + std::to_string(kMaxValueBytes) + " bytes.")
-          .Hint("Order by another column.");
+      // Its row is found like any other; only that nothing goes on behind it.
+      content.values.clear();
+      break;
     }
   }
   std::string bytes = PackCursor(content);
@@ -205,6 +213,7 @@ OpenedCursor OpenCursor(const SearchDefinition &definition, const CursorKey &key
     RefuseCursor("It was not made by this database, or was changed since.");
   }
   const auto content = UnpackCursor(sealed);
+  if (content && content->question == question && content->values.empty()) RefuseTooLong();
   if (!content || content->question != question || content->values.size() != order.items.size()) {
     RefuseCursor("It belongs to another question, or to another order.");
   }

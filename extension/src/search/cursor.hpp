@@ -25,7 +25,8 @@ CursorKey ReadCursorKey();
 /// A hash of all that a cursor's values depend on: the type, the question and the order.
 std::uint64_t HashQuestion(const SearchDefinition &definition, const Question &question, const Order &order);
 
-/// The text of a cursor behind a row whose sort items have these values.
+/// The text of a cursor behind a row whose sort items have these values; where they are too long for one, a cursor that
+/// OpenCursor refuses.
 std::string SealCursor(const CursorKey &key, CursorContent &content, const Order &order,
                        const std::vector<BoundValue> &values);
 
@@ -35,7 +36,7 @@ struct OpenedCursor {
   std::vector<BoundValue> values;
 };
 
-/// Raises 22023 when the text is none of ours, or of another question.
+/// Raises 22023 when the text is none of ours, or of another question; 54000 when its row's values were too long.
 OpenedCursor OpenCursor(const SearchDefinition &definition, const CursorKey &key, std::string_view text,
                         std::uint64_t question, const Order &order);
 

@@ -71,6 +71,14 @@ const DefinitionColumn *FindColumn(const SearchDefinition &definition, const std
   return column;
 }
 
+/// Of prices that are all in one currency, which is the question's: the column as it is.
+SortItem PriceItem(const Question &question, const SearchDefinition &definition) {
+  const bool as_it_is = definition.currency != nullptr &&
+                        (!question.currency || pg_strcasecmp(question.currency->c_str(), definition.currency) == 0);
+  return ComputedItem(SortItem::Kind::kPrice, "price", NUMERICOID,
+                      !as_it_is || !FactsOf(definition, *definition.price).not_null);
+}
+
 SortItem DistanceItem(const Question &question) {
   // Within a distance of something there is no row without a place.
   return ComputedItem(SortItem::Kind::kDistance, "distance", FLOAT8OID, !question.within.has_value());
@@ -85,7 +93,7 @@ SortItem NamedItem(const std::string &name, const Question &question, const Sear
     return DistanceItem(question);
   }
   if (name == "price" && definition.price != nullptr) {
-    return ComputedItem(SortItem::Kind::kPrice, "price", NUMERICOID, true);
+    return PriceItem(question, definition);
   }
   if (name == "changed" && definition.changed != nullptr) return ColumnItem(definition, *definition.changed);
   const DefinitionColumn *const column = FindColumn(definition, name);
@@ -149,7 +157,8 @@ std::string BehindItem(const SortItem &item, const std::string &expression, cons
 std::string BeginningCondition(const SortItem &item, const std::string &expression, const std::string &value,
                                bool is_null) {
   const bool nulls_are_behind = item.nullable && !item.nulls_first;
-  if (item.kind != SortItem::Kind::kColumn || is_null || nulls_are_behind) return "";
+  const bool as_it_is = item.kind == SortItem::Kind::kColumn || (item.kind == SortItem::Kind::kPrice && !item.nullable);
+  if (!as_it_is || is_null || nulls_are_behind) return "";
   const Oid before = item.descending ? item.operators.greater : item.operators.less;
   const Oid not_before = CallPg([&] { return get_negator(before); });
   return OidIsValid(not_before) ? Compare(expression, not_before, value) + " AND " : "";

@@ -21,6 +21,7 @@ struct Rates {
   int count;
   Rate own;         ///< the visitor's; `units` is 0 when it has none
   bool is_currency; ///< whether the visitor's currency is one
+  bool is_told;     ///< that it has no rate: once a question
 };
 
 namespace {
@@ -135,7 +136,8 @@ PricePlan MakePlan(const Question &question, const SearchDefinition &definition,
   // Prices in the visitor's own currency need no rate.
   if (!has_rate) {
     CallPg([&] {
-      if (notice) {
+      if (notice && !question.rates->is_told) {
+        question.rates->is_told = true;
         ereport(NOTICE, (errmsg("%s has no rate: only prices in %s are compared", code, code),
                          errhint("Store rates with itemize.set_rates().")));
       }

@@ -43,7 +43,7 @@ struct Question {
   std::optional<std::string> owner;
   std::optional<std::string> parent;
   /// Of `currency`, once they have been read.
-  mutable const Rates *rates = nullptr;
+  mutable Rates *rates = nullptr;
 };
 
 /// Number of the arguments, which all functions have in this order, one after the other: query, lang, near, within,

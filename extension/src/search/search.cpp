@@ -123,8 +123,10 @@ Layout WriteStatement(Statement &statement, const Search &search, Matching match
          [&] { return ConvertedPrice(statement, question, definition, !price_is_ordered); });
   layout.first_wide = static_cast<int>(order.items.size() + top.extras.size());
   if (scored) {
+    // No character is less than a byte.
+    const std::string cut = "::pg_catalog.text, 1, " + std::to_string(kMaxHeadlineBytes) + ")";
     for (int i = 0; i < definition.text_count; ++i)
-      top.wide.push_back(ColumnText(NameStr(definition.texts[i].name)) + "::pg_catalog.text");
+      top.wide.push_back("pg_catalog.substr(" + ColumnText(NameStr(definition.texts[i].name)) + cut);
     top.wide.emplace_back(CallPg([&] { return LanguageExpression(definition, kRowAlias); }));
   }
   top.priced_only = !whole && engine.CanLeaveOutUnpriced(question, definition, top);
@@ -159,8 +161,17 @@ public:
     ItemDefinition key_only = search_.definition->item;
     key_only.field_count = 0;
     encoder_ = CallPg([&] { return MakePackedRowEncoder(key_only, rows.table->tupdesc, first_key); });
-    for (uint64 i = 0; i < rows.count; ++i)
+    // What is made of a row goes before the next; after an error, with the call's own memory.
+    MemoryContext const call = CurrentMemoryContext;
+    MemoryContext const row =
+        CallPg([&] { return AllocSetContextCreate(call, "itemize search row", ALLOCSET_DEFAULT_SIZES); });
+    for (uint64 i = 0; i < rows.count; ++i) {
+      MemoryContextSwitchTo(row);
       PutRow(rows.table->vals[i], rows.table->tupdesc);
+      CallPg([&] { MemoryContextReset(row); });
+    }
+    MemoryContextSwitchTo(call);
+    CallPg([&] { MemoryContextDelete(row); });
   }
 
 private:
@@ -172,6 +183,7 @@ private:
     for (std::size_t i = 0; i < search_.order.items.size(); ++i)
       sorted.push_back({row_.values[i], row_.nulls[i]});
     const std::string cursor = SealCursor(search_.key, content_, search_.order, sorted);
+    const char *const headline = MakeHeadline();
     CallPg([&] {
       Datum values[kColumns] = {};
       bool nulls[kColumns] = {};
@@ -184,7 +196,6 @@ private:
         nulls[kScore + i] = places[i] == -1 || row_.nulls[places[i]];
         if (!nulls[kScore + i]) values[kScore + i] = row_.values[places[i]];
       }
-      char *const headline = MakeHeadline();
       nulls[kHeadline] = headline == nullptr;
       if (headline != nullptr) values[kHeadline] = CStringGetTextDatum(headline);
       values[kCursor] = PointerGetDatum(cstring_to_text_with_len(cursor.data(), static_cast<int>(cursor.size())));
@@ -196,12 +207,15 @@ private:
   char *MakeHeadline() const {
     const SearchDefinition &definition = *search_.definition;
     if (!search_.question.compiled) return nullptr;
-    auto **const texts =
-        static_cast<const char **>(palloc0(static_cast<Size>(definition.text_count + 1) * sizeof(char *)));
-    for (int i = 0; i <= definition.text_count; ++i) {
-      const int column = layout_.first_wide + i;
-      if (!row_.nulls[column]) texts[i] = TextDatumGetCString(row_.values[column]);
-    }
+    const char *const *const texts = CallPg([&] {
+      auto **const copies =
+          static_cast<const char **>(palloc0(static_cast<Size>(definition.text_count + 1) * sizeof(char *)));
+      for (int i = 0; i <= definition.text_count; ++i) {
+        const int column = layout_.first_wide + i;
+        if (!row_.nulls[column]) copies[i] = TextDatumGetCString(row_.values[column]);
+      }
+      return copies;
+    });
     return Headline(definition, *search_.question.compiled, texts, texts[definition.text_count]);
   }
 

@@ -14,6 +14,9 @@ namespace itemize {
 /// Bytes of a query; a longer one is refused with SQLSTATE 54000.
 inline constexpr int kMaxQueryTextBytes = 65536;
 
+/// Of each text of a row; its excerpt is made without looking at what comes after it.
+inline constexpr int kMaxHeadlineBytes = 131072;
+
 struct CompiledQuery {
   TSQuery strict;  ///< all words match
   TSQuery relaxed; ///< any word matches; what the query excludes stays excluded

@@ -21,8 +21,6 @@ namespace itemize {
 
 namespace {
 
-/// Of each text; what comes after it is not looked at.
-constexpr std::size_t kMaxHeadlineBytes = 131072;
 /// Of each text.
 constexpr std::size_t kMaxMatches = 500;
 
@@ -154,10 +152,10 @@ std::string MakeHeadline(const SearchDefinition &definition, const Analyzer &ana
   for (int i = 0; i < definition.text_count && left > 0; ++i) {
     if (texts[i] == nullptr) continue;
     std::string_view content(texts[i]);
-    if (content.size() > kMaxHeadlineBytes) {
-      content = content.substr(
-          0, static_cast<std::size_t>(pg_mbcliplen(texts[i], static_cast<int>(Min(content.size(), MaxAllocSize)),
-                                                   static_cast<int>(kMaxHeadlineBytes))));
+    if (content.size() > static_cast<std::size_t>(kMaxHeadlineBytes)) {
+      content =
+          content.substr(0, static_cast<std::size_t>(pg_mbcliplen(
+                                texts[i], static_cast<int>(Min(content.size(), MaxAllocSize)), kMaxHeadlineBytes)));
     }
     MarkedText const marked = MarkText(analyzer, terms, content, definition.texts[i], i + 1);
     for (const Fragment &fragment : ChooseFragments(content, marked.matches, marked.words, left)) {
