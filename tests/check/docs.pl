@@ -297,7 +297,7 @@ my @limits = (
 	[ 'extension/src/search/text/word_forms.hpp', 'kMaxWordBytes', 'docs/reference/query-language.md', 'bytes of a word | #' ],
 	[ 'extension/src/search/text/fragments.hpp', 'kFragmentCharacters', 'docs/reference/query-language.md', 'of the headline | #' ],
 	[ 'extension/src/search/text/fragments.hpp', 'kMaxFragments', 'docs/reference/query-language.md', 'in at most # fragments' ],
-	[ 'extension/src/search/text/headline.cpp', 'kMaxHeadlineBytes', 'docs/reference/query-language.md', 'of each text # bytes' ],
+	[ 'extension/src/search/text/compile.hpp', 'kMaxHeadlineBytes', 'docs/reference/query-language.md', 'of each text # bytes' ],
 	[ 'extension/src/search/filters_json.hpp', 'kMaxFilterBytes', 'docs/reference/search-filters.md', '`filters` | # bytes' ],
 	[ 'extension/src/search/filters_json.hpp', 'kMaxJsonDepth', 'docs/reference/search-filters.md', 'JSON in a value | # deep' ],
 	[ 'extension/src/search/filters_parse.hpp', 'kMaxFilterConditions', 'docs/reference/search-filters.md', 'conditions | #' ],
