@@ -63,6 +63,18 @@ FROM unnest('{price,price.desc}'::text[]) by, itemize.explain_search('fare', ord
   (SELECT cursor FROM itemize.search('fare', order_by => by, currency => 'eur', max_rows => 1))) line GROUP BY by ORDER BY by;
 SELECT string_agg(f.key, ',') AS on_from_there FROM (SELECT cursor FROM itemize.search('fare', order_by => 'price.desc', max_rows => 4) OFFSET 3) p,
   itemize.search('fare', order_by => 'price.desc', max_rows => 3, after => p.cursor) f;
+-- Nearest first, the rows without a place come last, in the order of their key: no distance is looked for among them.
+CREATE TABLE spot (id integer PRIMARY KEY, place geometry(Point, 4326));
+INSERT INTO spot SELECT i, CASE WHEN i <= 10 THEN ST_SetSRID(ST_Point(i, 1), 4326) WHEN i = 50 THEN 'SRID=4326;POINT EMPTY' END FROM generate_series(1, 100) i;
+CREATE INDEX ON spot USING gist ((place::geography));
+VACUUM ANALYZE spot;
+SELECT itemize.define('spot', 'planning.spot', fields => '{id}', location => 'place', read => 'everyone');
+WITH RECURSIVE page AS (
+  (SELECT key, cursor, row_number() OVER () AS n, 1 AS p FROM itemize.search('spot', near => ST_Point(0, 1), max_rows => 9))
+  UNION ALL SELECT f.*, p + 1 FROM page, LATERAL (SELECT key, cursor, row_number() OVER () AS n FROM itemize.search('spot', near => ST_Point(0, 1), max_rows => 9, after => page.cursor)) f WHERE page.n = 9)
+SELECT count(*), array_agg(key::integer ORDER BY p, n) = array_agg(key::integer ORDER BY key::integer) AS in_order FROM page;
+SELECT count(*) FILTER (WHERE line LIKE '%Index Scan using spot_pkey%') AS by_key, count(*) FILTER (WHERE line LIKE '%Sort%') AS sorts
+FROM itemize.explain_search('spot', near => ST_Point(0, 1), max_rows => 5, after => (SELECT cursor FROM itemize.search('spot', near => ST_Point(0, 1), max_rows => 20) OFFSET 19)) line;
 -- A stored column takes the expression's place.
 ALTER TABLE doc ADD COLUMN words tsvector GENERATED ALWAYS AS (itemize.document('en', 'AB', name, about)) STORED;
 CREATE INDEX doc_words ON doc USING gin (words);

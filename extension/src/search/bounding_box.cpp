@@ -62,8 +62,6 @@ const char *FindBoxProblem(const BoundingBox &box) {
   return nullptr;
 }
 
-bool IsWholeCircle(const BoundingBox &box) { return box.west == -180 && box.east == 180; }
-
 bool TouchesAntimeridian(const BoundingBox &box) { return box.west > box.east || box.west == -180 || box.east == 180; }
 
 std::string ExtremePointsText(const BoundingBox &box) {

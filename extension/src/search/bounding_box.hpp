@@ -16,9 +16,6 @@ struct BoundingBox {
 /// Null when the box is one; else what is wrong with it, in words that complete "bbox: ...".
 const char *FindBoxProblem(const BoundingBox &box);
 
-/// Whether it goes around the earth.
-bool IsWholeCircle(const BoundingBox &box);
-
 /// Whether it has the meridian that is 180 degrees west and 180 degrees east.
 bool TouchesAntimeridian(const BoundingBox &box);
 

@@ -134,6 +134,7 @@ private:
     /// A GiST index gives rows in order of their distance, which the planner takes for an order by that alone
     /// (match_pathkeys_to_index); rows that are equally far are then put in order among themselves.
     kNearestFirst,
+    kPlaceless, ///< the last of these: rows without a place, which are all equally far, in the order of the rest
     /// An index on (currency, price) has each currency's rows in order: the best of each, then the best of these.
     kByCurrency,
   };
@@ -142,7 +143,9 @@ private:
     const SortItem &first = top.order->items[0];
     if (top.priced_only) return Shape::kByCurrency;
     if (top.after != nullptr && top.order->Has(SortItem::Kind::kScore)) return Shape::kScoredFirst;
-    if (first.kind == SortItem::Kind::kDistance && !first.descending && !first.nulls_first) return Shape::kNearestFirst;
+    if (first.kind == SortItem::Kind::kDistance && !first.descending && !first.nulls_first) {
+      return top.after != nullptr && (*top.after)[0].is_null ? Shape::kPlaceless : Shape::kNearestFirst;
+    }
     return Shape::kPlain;
   }
 
@@ -157,7 +160,7 @@ private:
       names.push_back(Name("o", i));
     }
     const Shape shape = ShapeOf(top);
-    const bool whole = shape == Shape::kPlain || shape == Shape::kByCurrency;
+    const bool whole = shape != Shape::kScoredFirst && shape != Shape::kNearestFirst;
     statement << (whole ? "SELECT " : "SELECT * FROM (SELECT ");
     for (std::size_t i = 0; i < items.size(); ++i)
       statement << (i > 0 ? ", " : "") << expressions[i] << " AS " << names[i];
@@ -165,6 +168,10 @@ private:
       statement << ", " << top.extras[i] << " AS " << Name("e", i);
     statement << more;
     std::vector<std::string> further;
+    if (shape == Shape::kPlaceless) {
+      AppendPlaceless(statement, question, definition, top, expressions, names);
+      return;
+    }
     if (top.after != nullptr && shape != Shape::kScoredFirst) {
       further.push_back(BehindCondition(statement, *top.order, expressions, *top.after));
     }
@@ -181,6 +188,20 @@ private:
       statement << " ORDER BY " << names[0] << " FETCH FIRST " << limit << " ROWS WITH TIES) AS m";
     }
     statement << " ORDER BY " << OrderText(*top.order, names) << " LIMIT " << limit;
+  }
+
+  static void AppendPlaceless(Statement &statement, const Question &question, const SearchDefinition &definition,
+                              const TopK &top, std::vector<std::string> expressions, std::vector<std::string> names) {
+    Order rest = *top.order;
+    std::vector<BoundValue> after = *top.after;
+    std::vector<std::string> further = {expressions[0] + " IS NULL"};
+    rest.items.erase(rest.items.begin());
+    after.erase(after.begin());
+    expressions.erase(expressions.begin());
+    names.erase(names.begin());
+    further.push_back("(" + BehindCondition(statement, rest, expressions, after) + ")");
+    AppendScope(statement, question, definition, top.matching, further);
+    statement << " ORDER BY " << OrderText(rest, names) << " LIMIT " << statement.BindInt64(top.max_rows);
   }
 
   /// FROM: the best rows of each currency as `t`, by the price that they are stored with, which within one currency is

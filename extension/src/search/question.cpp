@@ -49,19 +49,6 @@ constexpr std::size_t kMaxReferenceBytes = 4096;
       .Hint("Define it with " + std::string(purpose) + " => ..., or leave the argument out.");
 }
 
-std::optional<std::string> TextArgument(FunctionCallInfo fcinfo, int index, const char *name, std::size_t limit) {
-  if (PG_ARGISNULL(index)) return std::nullopt;
-  // Looked at before it is taken out of its compression.
-  const Size size = CallPg([&] { return toast_raw_datum_size(PG_GETARG_DATUM(index)) - VARHDRSZ; });
-  if (size > limit) {
-    throw Error(ERRCODE_PROGRAM_LIMIT_EXCEEDED, std::string(name) + " is too long: " + std::to_string(size) + " bytes")
-        .Hint("At most " + std::to_string(limit) + " bytes are allowed.");
-  }
-  const text *const value = CallPg([&] { return PG_GETARG_TEXT_PP(index); });
-  if (VARSIZE_ANY_EXHDR(value) == 0) return std::nullopt;
-  return std::string(VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value));
-}
-
 void ReadText(Question &question, FunctionCallInfo fcinfo, int first, const SearchDefinition &definition) {
   question.query = TextArgument(fcinfo, first + kQuery, "query", kMaxQueryTextBytes);
   question.lang = TextArgument(fcinfo, first + kLang, "lang", kMaxTagBytes);
@@ -129,6 +116,19 @@ void ReadTimes(Question &question, FunctionCallInfo fcinfo, int first, const Sea
 }
 
 } // namespace
+
+std::optional<std::string> TextArgument(FunctionCallInfo fcinfo, int index, const char *name, std::size_t limit) {
+  if (PG_ARGISNULL(index)) return std::nullopt;
+  // Looked at before it is taken out of its compression.
+  const Size size = CallPg([&] { return toast_raw_datum_size(PG_GETARG_DATUM(index)) - VARHDRSZ; });
+  if (size > limit) {
+    throw Error(ERRCODE_PROGRAM_LIMIT_EXCEEDED, std::string(name) + " is too long: " + std::to_string(size) + " bytes")
+        .Hint("At most " + std::to_string(limit) + " bytes are allowed.");
+  }
+  const text *const value = CallPg([&] { return PG_GETARG_TEXT_PP(index); });
+  if (VARSIZE_ANY_EXHDR(value) == 0) return std::nullopt;
+  return std::string(VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value));
+}
 
 Question ReadQuestion(FunctionCallInfo fcinfo, int first, const SearchDefinition &definition) {
   Question question;

@@ -50,6 +50,9 @@ struct Question {
 /// bbox, area, price_min, price_max, currency, filters, since, until, owner, parent.
 inline constexpr int kQuestionArguments = 14;
 
+/// A text, nothing where it is NULL or empty; raises 54000, by `name`, for one of more bytes than `limit`.
+std::optional<std::string> TextArgument(FunctionCallInfo fcinfo, int index, const char *name, std::size_t limit);
+
 /// Reads them, from argument `first` on. Raises 22023 for what is out of range, 42703 for what the definition has no
 /// column for.
 Question ReadQuestion(FunctionCallInfo fcinfo, int first, const SearchDefinition &definition);

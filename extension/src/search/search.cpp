@@ -48,17 +48,6 @@ struct Search {
   bytea *score_parameters = nullptr;
 };
 
-std::optional<std::string> TextArgument(FunctionCallInfo fcinfo, int index, const char *name, std::size_t limit) {
-  if (PG_ARGISNULL(index)) return std::nullopt;
-  const text *const value = CallPg([&] { return PG_GETARG_TEXT_PP(index); });
-  if (VARSIZE_ANY_EXHDR(value) > limit) {
-    throw Error(ERRCODE_PROGRAM_LIMIT_EXCEEDED, std::string(name) + " is too long")
-        .Hint("At most " + std::to_string(limit) + " bytes are allowed.");
-  }
-  if (VARSIZE_ANY_EXHDR(value) == 0) return std::nullopt;
-  return std::string(VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value));
-}
-
 int64 ReadMaxRows(FunctionCallInfo fcinfo) {
   const int32 max_rows = PG_ARGISNULL(kMaxRows) ? 0 : PG_GETARG_INT32(kMaxRows);
   if (max_rows < 1 || max_rows > kMaxRowsPerPage) {
