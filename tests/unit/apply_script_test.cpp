@@ -313,7 +313,7 @@ TEST_F(ApplyScriptTest, TheStreamIsHeldWithinItsEntriesAndItsBytes) {
   for (Lsn lsn = 1001; lsn <= 1100; ++lsn)
     apply_row(lsn, 9'000);
   EXPECT_LE(held_bytes(), kMostBytes);
-  EXPECT_GE(held_bytes(), kMostBytes - 2 * 9'100);
+  EXPECT_GE(held_bytes(), kMostBytes - std::size_t{2} * 9'100);
   EXPECT_EQ(Get({"HGET", names.name() + ":local:size", "b"}), std::to_string(held_bytes()));
   EXPECT_EQ(Get({"HGET", names.name() + ":local:size", "n"}), std::to_string(Count({"XLEN", names.Stream()})));
   EXPECT_EQ(first(), redis_->Command({"XRANGE", names.Stream(), "-", "+", "COUNT", "1"})[0][0].Text());
