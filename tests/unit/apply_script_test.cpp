@@ -119,6 +119,12 @@ protected:
     return reply.IsNil() ? "(nil)" : std::string(reply.Text());
   }
   std::int64_t Count(const RedisArguments &command) { return redis_->Command(command).Integer(); }
+  /// Sets the times of the erasures that wait: `since` milliseconds of the epoch.
+  void SetErasedAt(const std::string &since) {
+    for (const char *field : {LocalField::kErasedAt, LocalField::kErasedNextAt})
+      if (Get({"HGET", LocalStateKey(options_.prefix), field}) != "(nil)")
+        redis_->Command({"HSET", LocalStateKey(options_.prefix), field, since});
+  }
   std::string Types() { return Get({"HGET", LocalNamespace(state_.name).Types(), "t"}); }
 
   static std::unique_ptr<PrivateRedis> server;
@@ -331,7 +337,11 @@ TEST_F(ApplyScriptTest, TheStreamIsHeldWithinItsEntriesAndItsBytes) {
   EXPECT_EQ(arrived.entries.size(), 1U);
 }
 
-TEST_F(ApplyScriptTest, AnErasureTakesWhatCameBeforeItWithTheNextEntry) {
+constexpr const char *kLongAgo = "1000";
+/// No time that a clock shows: counts as that of the next entry, however slow this machine is.
+constexpr const char *kJustNow = "9999999999999";
+
+TEST_F(ApplyScriptTest, AnErasureTakesWhatCameBeforeItWithALaterEntry) {
   const LocalNamespace names(state_.name);
   Hold("a", R"({"id":1})", "6");
   Hold("b", R"({"id":1})", "6");
@@ -339,12 +349,55 @@ TEST_F(ApplyScriptTest, AnErasureTakesWhatCameBeforeItWithTheNextEntry) {
   Apply(300, 8, "M\t1\t~erased\t1\nD\t2\tt\t5\ta\n", 2);
   EXPECT_EQ(Count({"EXISTS", Item("a")}), 0) << "not even a tombstone";
   EXPECT_EQ(Count({"XLEN", names.Stream()}), 2) << "the stream's end is kept";
+  SetErasedAt(kJustNow);
+  Apply(350, 9, "D\t1\tt\t5\tc\n");
+  EXPECT_EQ(Count({"XLEN", names.Stream()}), 3) << "who follows has not read it yet";
+  SetErasedAt(kLongAgo);
   Apply(400, 9, "D\t1\tt\t5\tb\n");
-  EXPECT_EQ(Count({"XLEN", names.Stream()}), 1);
+  EXPECT_EQ(Count({"XLEN", names.Stream()}), 2);
   EXPECT_EQ(Get({"GET", names.Base()}), "300-2") << "who has read the erasure has missed nothing";
   EXPECT_EQ(Field("b", "d"), "1");
   Apply(500, 10, "D\t1\tt\t5\tb\n");
-  EXPECT_EQ(Count({"XLEN", names.Stream()}), 2) << "once";
+  EXPECT_EQ(Count({"XLEN", names.Stream()}), 3) << "once";
+}
+
+TEST_F(ApplyScriptTest, AnErasureTakesNothingThatCameInTheSameBatch) {
+  const LocalNamespace names(state_.name);
+  ApplyBatch batch;
+  const auto add = [&](const std::string &lsn, const std::string &hex, const std::string &line) {
+    EXPECT_EQ(batch.Add(lsn + "-1", "B\t1\t0/" + hex + "\t7\t1000\t\n" + line + "C\t0/" + hex + "\t1\n"),
+              ApplyBatch::Added::kWhole);
+  };
+  add("200", "C8", "U\t1\tt\t5\ta\t{\"id\":2}\t6\n");
+  add("300", "12C", "M\t1\t~erased\t1\n");
+  add("400", "190", "D\t1\tt\t5\tb\n");
+  Apply(state_.name, batch);
+  const auto arrived = live::LocalStream::Await(*redis_, names.name(), {100, 0}, "0-0", std::chrono::milliseconds(1));
+  EXPECT_FALSE(arrived.gap);
+  EXPECT_EQ(arrived.entries.size(), 3U);
+}
+
+TEST_F(ApplyScriptTest, NewerErasuresDoNotPutOffAnOlderOne) {
+  const LocalNamespace names(state_.name);
+  const auto erase = [&](Lsn lsn) { Apply(lsn, 8, "M\t1\t~erased\t1\n"); };
+  for (const Lsn lsn : {200, 300, 400}) {
+    erase(lsn);
+    SetErasedAt(kJustNow);
+  }
+  EXPECT_EQ(Get({"GET", names.Base()}), "100-0");
+  redis_->Command({"HSET", LocalStateKey(options_.prefix), LocalField::kErasedAt, kLongAgo});
+  erase(500);
+  EXPECT_EQ(Get({"GET", names.Base()}), "200-1") << "the first";
+  SetErasedAt(kLongAgo);
+  erase(600);
+  EXPECT_EQ(Get({"GET", names.Base()}), "500-1") << "and all that came until then";
+  SetErasedAt(kLongAgo);
+  Apply(700, 9, "D\t1\tt\t5\tb\n");
+  EXPECT_EQ(Get({"GET", names.Base()}), "600-1");
+  EXPECT_EQ(Count({"HEXISTS", LocalStateKey(options_.prefix), LocalField::kErasedAt}), 0);
+  erase(800);
+  state_ = store_->Reset({Epoch{1, 1, 1}, Version{900, 3}, 899, {}});
+  EXPECT_EQ(Count({"HEXISTS", LocalStateKey(options_.prefix), LocalField::kErased}), 0);
 }
 
 TEST_F(ApplyScriptTest, AnErasureInAPieceOfManyStepsIsKept) {
@@ -365,6 +418,7 @@ TEST_F(ApplyScriptTest, AnErasureInAPieceOfManyStepsIsKept) {
   }
   EXPECT_GT(steps, 1);
   Apply(state_.name, batch, after);
+  SetErasedAt(kLongAgo);
   Apply(400, 9, "D\t1\tt\t5\tb\n");
   EXPECT_EQ(Get({"GET", names.Base()}), "300-1200");
   EXPECT_EQ(Count({"XLEN", names.Stream()}), 1);

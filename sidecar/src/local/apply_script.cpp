@@ -12,9 +12,10 @@ local namespace, after, complete, item_ttl, missing_ttl = ARGV[1], ARGV[2], ARGV
 local most_entries, most_bytes = tonumber(ARGV[4]), tonumber(ARGV[5])
 local most_events, changes, subjects = tonumber(ARGV[8]), ARGV[9], tonumber(ARGV[10])
 local call, sub, unpack = redis.call, string.sub, struct.unpack
-local state = call('HMGET', KEYS[1], 'namespace', 'applied', 'step', 'erased', 'erases')
+local state = call('HMGET', KEYS[1], 'namespace', 'applied', 'step', 'erases', 'erased', 'erased_at', 'erased_next',
+  'erased_next_at')
 if state[1] ~= namespace then return {err = 'NOTNAMESPACE the copy was begun anew'} end
-local applied, step, erased = state[2], state[3], state[4]
+local applied, step = state[2], state[3]
 local reached = applied
 if step and id_less(applied, step) then reached = step end
 if id_less(reached, after) then return {err = 'NOTREACHED a batch before this one was not applied'} end
@@ -52,6 +53,7 @@ local function set_type_state(name, generation, read, truncations)
 end
 
 local pieces, touched, merged, unmerged = 0, 0, 0, 0
+local erased -- the newest entry with an erasure among those added here
 
 local function xid_of(piece) return string.match(piece, '^B\t1\t[^\t]*\t(%d+)') end
 
@@ -150,7 +152,7 @@ local function apply_changes()
       id, piece = ARGV[argument], ARGV[argument + 1]
       argument = argument + 2
       applied_ordinal = applied_of(id)
-      erases = state[5] == id
+      erases = state[4] == id
     end
     local flag, kind, subject, ordinal, key_start, key_end, row_end, lengths_end
     flag, kind, subject, ordinal, key_start, key_end, row_end, lengths_end, at = unpack('<BcI4I8I4I4I4I4', changes, at)
@@ -170,9 +172,7 @@ local function apply_changes()
         call('XADD', stream, id, 'p', piece)
         count_entry(namespace, size, id, #piece, segment_entries, segment_bytes)
         applied, pieces = id, pieces + 1
-        -- What an erasure is about was in entries before it, and its key is in this one: they go with the next.
-        if erased then forget_up_to(namespace, size, erased) end
-        erased = erases and id
+        if erases then erased = id end
         if step then
           call('HDEL', KEYS[1], 'step', 'erases')
           step = nil
@@ -186,16 +186,34 @@ local function apply_changes()
   end
 end
 
+-- What an erasure is about was in entries before it, and its key is in its own: they go with an entry behind it, as soon
+-- as those who follow the stream have had the time to read them. Erasures that come meanwhile wait together for the next
+-- turn, so that many of them do not put it off.
+local function forget_erased()
+  local time = call('TIME')
+  local now = time[1] * 1000 + math.floor(time[2] / 1000)
+  local waiting = {}
+  for i = 5, 7, 2 do
+    -- Of a clock that was set back, the time counts from now on.
+    if state[i] then table.insert(waiting, {id = state[i], since = math.min(now, tonumber(state[i + 1] or '0'))}) end
+  end
+  while waiting[1] and now - waiting[1].since >= 2000 do
+    forget_up_to(namespace, size, table.remove(waiting, 1).id)
+  end
+  if erased then waiting[math.min(#waiting + 1, 2)] = {id = erased, since = now} end
+  call('HDEL', KEYS[1], 'erased', 'erased_at', 'erased_next', 'erased_next_at')
+  for i, field in ipairs({'erased', 'erased_next'}) do
+    local one = waiting[i]
+    if one then call('HSET', KEYS[1], field, one.id, field .. '_at', string.format('%.0f', one.since)) end
+  end
+end
+
 -- An error further on takes nothing back of what was written, so the position of the pieces before it is written, too.
 local fine, problem = pcall(apply_changes)
 if pieces > 0 then
+  if erased or state[5] or state[7] then forget_erased() end
   cut_stream(namespace, size, function() return size.entries > most_entries or size.bytes > most_bytes end)
   keep_stream_size(namespace, size)
-  if erased then
-    call('HSET', KEYS[1], 'erased', erased)
-  elseif state[4] then
-    call('HDEL', KEYS[1], 'erased')
-  end
   call('HSET', KEYS[1], 'applied', applied)
   if fine and complete ~= '' then call('HSET', KEYS[1], 'complete', complete) end
 end

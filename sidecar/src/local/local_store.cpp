@@ -26,7 +26,7 @@ local reset = string.format('%.0f', math.max(held + 1, now[1] * 1000 + math.floo
 redis.call('HSET', KEYS[1], 'reset', reset)
 local namespace = ARGV[1] .. ARGV[3] .. '.' .. reset .. ARGV[2]
 unlink(namespace)
-redis.call('HDEL', KEYS[1], 'step', 'erases', 'erased')
+redis.call('HDEL', KEYS[1], 'step', 'erases', 'erased', 'erased_at', 'erased_next', 'erased_next_at')
 redis.call('HSET', KEYS[1], 'epoch', ARGV[3], 'namespace', namespace, 'applied', ARGV[4], 'complete', ARGV[8])
 redis.call('SET', namespace .. ARGV[6], ARGV[4])
 for i = 9, #ARGV, 2 do redis.call('HSET', namespace .. ARGV[7], ARGV[i], ARGV[i + 1] .. ' 0') end

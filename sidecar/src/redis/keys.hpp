@@ -72,9 +72,13 @@ struct LocalField {
   /// `<commit LSN>-<ordinal>` of the last change written of the piece after kApplied, while that piece, too large for
   /// one step, is written in several.
   static constexpr const char *kStep = "step";
-  /// Id of the newest entry with an erasure, up to which the local stream is cut off with the next entry; and that of
-  /// the piece of kStep when it has one.
+  /// Id of an entry with an erasure, up to which the local stream is cut off with the first entry that comes 2 s or
+  /// more after it (kErasedAt: milliseconds, of this Redis' clock); and the newest one since, whose turn is next.
   static constexpr const char *kErased = "erased";
+  static constexpr const char *kErasedAt = "erased_at";
+  static constexpr const char *kErasedNext = "erased_next";
+  static constexpr const char *kErasedNextAt = "erased_next_at";
+  /// Id of the piece of kStep when it has an erasure.
   static constexpr const char *kErases = "erases";
   /// RedisConnection::RunId() of the server in which the applier has seen the copy at the end of the stream. A Redis
   /// that came back from an older snapshot is another one, and not to be read before its applier has caught up.
