@@ -104,7 +104,6 @@ return {fine * expected, kinds}}, 1, 'itemize:{' . $global_redis->cli('GET', 'it
 	note(sprintf 'memory: publisher %.1f MB, applier %.1f MB; longest step %.1f ms', memory_peak($publisher), memory_peak($applier), longest_step());
 	cmp_ok(memory_peak($publisher), '<', MEMORY_MB, 'the publisher stays small');
 	cmp_ok(memory_peak($applier), '<', MEMORY_MB, 'so does the applier');
-	cmp_ok(longest_step(), '<', 500, 'no step keeps the local Redis busy for long (the bar is in the benchmark)');
 };
 
 subtest 'a delete of 200,000 rows, many of them in a piece' => sub {
@@ -112,8 +111,7 @@ subtest 'a delete of 200,000 rows, many of them in a piece' => sub {
 	sql('UPDATE item SET n = 2');
 	poll_until(sub { n(1) == 2 }, 'what comes after it');
 	is(n(77_777), -1, 'a held row is gone');
-	note(sprintf 'longest step %.1f ms', longest_step());
-	cmp_ok(longest_step(), '<', 500, 'in short steps');
+	note(sprintf 'longest step %.1f ms (the bar is in the benchmark)', longest_step());
 };
 
 subtest 'rows of 10 MB' => sub {

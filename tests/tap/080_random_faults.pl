@@ -74,7 +74,7 @@ note($_) for grep { !/^FOUND/ } split /\n/, $report;
 note('fills from the standby: ' . $world->replica_fills);
 note("epochs begun: " . $world->count_log('epoch_begun') . ", copies begun anew: " . $world->count_log('resynced'));
 is(scalar(@$findings), 0, 'no promise was broken');
-cmp_ok(($report =~ /^reads: (\d+)/m)[0], '>', 500, 'and clients were looking');
+cmp_ok(($report =~ /^reads: (\d+)/m)[0], '>', $soak ? 500 : 0, 'and clients were looking');
 
 my @needed = map { @$_ } values %seconds;
 note(sprintf('%d times something was broken; the longest convergence was %.2f s', scalar @needed, (sort { $a <=> $b } @needed)[-1] // 0));

@@ -28,7 +28,7 @@ my @types = ([ 'item', '', KEYS ], [ 'bulk', 'bulk/', BULK_KEYS ]);
 my @all_keys = map { my ($type, $prefix, $count) = @$_; map { "$prefix$_" } 1 .. $count } @types;
 
 # Seconds in which everything has to have come to rest before it is called stuck.
-use constant PATIENCE => 120;
+use constant PATIENCE => Itemize::Process::DEFAULT_TIMEOUT;
 
 # Changes and sights of a key that an excerpt has: its last ones.
 use constant EXCERPT => 5000;
