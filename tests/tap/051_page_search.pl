@@ -25,7 +25,7 @@ SELECT n, CASE WHEN n <= 40 THEN 'Harbour ' || n ELSE 'Meadow ' || n END, CASE W
 FROM generate_series(1, 240) AS n;
 });
 create_sidecar_roles($postgres);
-my $sidecar = start_sidecar('absolute', postgres => $postgres, redis => start_redis(), flags => [ '--static-dir', "$source/docker/demo/page" ]);
+my $sidecar = start_sidecar('absolute', postgres => $postgres, redis => start_redis(), flags => [ '--search-timeout-milliseconds', 60000, '--static-dir', "$source/docker/demo/page" ]);
 my $url = $sidecar->url('/');
 
 sub quoted { return JSON::PP->new->allow_nonref->ascii->encode($_[0]) }
