@@ -22,7 +22,8 @@ namespace {
 constexpr const char *kVersion = ITEMIZE_VERSION;
 constexpr std::string_view kConfigFlag = "--config";
 constexpr const char *kConfigVariable = "ITEMIZE_CONFIG";
-constexpr std::int64_t kMostSearchConnections = 100; // each is a thread
+constexpr std::int64_t kLongestSearchMilliseconds = 600000; // PostgreSQL takes no statement_timeout above 2^31 - 1
+constexpr std::int64_t kMostSearchConnections = 100;        // each is a thread
 
 constexpr std::array<const char *, 4> kModeNames = {"absolute", "global", "local", "extended"};
 
@@ -261,6 +262,8 @@ void Resolve(Raw &raw, CommandLine &command) {
   if (raw.coherence_interval_seconds < 0) throw ConfigError("coherence-interval-seconds must not be negative");
   RequireAtLeastOne(raw.coherence_items_per_second, "coherence-items-per-second");
   RequireAtLeastOne(raw.search_timeout_milliseconds, "search-timeout-milliseconds");
+  if (raw.search_timeout_milliseconds > kLongestSearchMilliseconds)
+    throw ConfigError("search-timeout-milliseconds must be at most " + std::to_string(kLongestSearchMilliseconds));
   RequireAtLeastOne(raw.search_connections, "search-connections");
   if (raw.search_connections > kMostSearchConnections)
     throw ConfigError("search-connections must be at most " + std::to_string(kMostSearchConnections));

@@ -95,9 +95,10 @@ struct Options {
   /// Items compared a second, which bounds what that costs the database.
   std::uint64_t coherence_items_per_second = 500;
 
-  /// Longest that one search may take in the database.
+  /// Longest that one search may take in the database, up to 10 minutes.
   std::chrono::milliseconds search_timeout{2000};
-  /// Searches at a time, each with a connection to the primary, and to each standby, of its own.
+  /// Searches at a time. Each has its own two connections, one of them for items, to the primary and to each standby,
+  /// and one to Redis.
   std::uint64_t search_connections = 4;
 
   std::string log_level = "info";

@@ -29,6 +29,18 @@ std::string Refusal(const std::vector<const char *> &arguments) {
   return "";
 }
 
+TEST(Options, ASearchHasTenMinutesAtMost) {
+  const std::vector<const char *> given = {"absolute", "--database",  "postgresql://h/d",
+                                           "--redis",  "redis://r:1", "--search-timeout-milliseconds"};
+  const auto with = [&](const char *value) {
+    auto arguments = given;
+    arguments.push_back(value);
+    return Refusal(arguments);
+  };
+  EXPECT_EQ(with("600000"), "");
+  EXPECT_EQ(with("600001"), "search-timeout-milliseconds must be at most 600000");
+}
+
 TEST(Options, OneRedisServesBothRoles) {
   const Options options = Parse({"absolute", "--database", "postgresql://h/d", "--redis", "redis://r:1"}).options;
   EXPECT_EQ(options.global_redis, "redis://r:1");

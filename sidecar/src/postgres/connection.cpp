@@ -172,9 +172,8 @@ PostgresResult PostgresConnection::Collect(std::chrono::milliseconds timeout) {
   if (last.raw() == nullptr) ThrowConnectionError();
   std::string message = ErrorField(last.raw(), PG_DIAG_MESSAGE_PRIMARY);
   if (message.empty()) message = OneLine(PQresultErrorMessage(last.raw()));
-  const std::string detail = ErrorField(last.raw(), PG_DIAG_MESSAGE_DETAIL);
-  if (!detail.empty()) message += ": " + detail;
-  throw PostgresError(message, ErrorField(last.raw(), PG_DIAG_SQLSTATE), ErrorField(last.raw(), PG_DIAG_MESSAGE_HINT));
+  throw PostgresError(message, ErrorField(last.raw(), PG_DIAG_SQLSTATE), ErrorField(last.raw(), PG_DIAG_MESSAGE_HINT),
+                      ErrorField(last.raw(), PG_DIAG_MESSAGE_DETAIL));
 }
 
 void PostgresConnection::Wait(short events, Deadline deadline, const char *what) {

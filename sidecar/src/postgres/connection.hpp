@@ -19,14 +19,19 @@ namespace itemize::sidecar {
 /// What the server, or libpq, complained about.
 class PostgresError : public Error {
 public:
-  PostgresError(const std::string &message, std::string sqlstate, std::string hint = {})
-      : Error(message), sqlstate_(std::move(sqlstate)), hint_(std::move(hint)) {}
+  PostgresError(const std::string &message, std::string sqlstate, std::string hint = {}, const std::string &detail = {})
+      : Error(detail.empty() ? message : message + ": " + detail), message_size_(message.size()),
+        sqlstate_(std::move(sqlstate)), hint_(std::move(hint)) {}
+
+  /// what() without the DETAIL, which may have values of rows.
+  [[nodiscard]] std::string_view message() const { return std::string_view(what()).substr(0, message_size_); }
 
   /// Empty when the connection is gone, or there was none and nobody refused it.
   [[nodiscard]] const std::string &sqlstate() const { return sqlstate_; }
   [[nodiscard]] const std::string &hint() const { return hint_; }
 
 private:
+  std::size_t message_size_;
   std::string sqlstate_;
   std::string hint_;
 };

@@ -24,6 +24,10 @@ struct Replica {
   Outage outage;
   /// Set when it was behind what may be shown, or ahead of the stream: such a standby is left alone for a moment.
   Pause pause;
+  /// The same of searches: what they come upon keeps no item from being read there.
+  Pause search_pause;
+  /// It answers, and cannot search.
+  Outage search_refusal;
 };
 
 /// Thread-safe.

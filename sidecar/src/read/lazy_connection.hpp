@@ -35,6 +35,9 @@ public:
     return !failed_.exchange(true);
   }
 
+  /// A trial that says nothing of the server's being there or not: another may follow.
+  void TriedInVain() { next_try_.store(Clock::now().time_since_epoch() + kRetryAfter); }
+
   /// True when this ends an outage.
   bool Works() { return ongoing() && failed_.exchange(false); }
 

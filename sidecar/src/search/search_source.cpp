@@ -15,6 +15,8 @@ using Clock = std::chrono::steady_clock;
 constexpr std::chrono::milliseconds kReplayWait{3};
 constexpr int kReplayTries = 10;
 constexpr std::chrono::milliseconds kReplicaPause{250};
+/// Before another search tries to begin where none could.
+constexpr std::chrono::milliseconds kBeginPause{500};
 /// What the server gets above its statement timeout, to say that it has ended a search.
 constexpr std::chrono::milliseconds kTimeoutSlack{1000};
 constexpr std::chrono::milliseconds kConnectTimeout{1000};
@@ -35,6 +37,12 @@ std::unique_ptr<PostgresConnection> Connect(const std::string &url, const read::
   settings.connect_timeout = kConnectTimeout;
   settings.query_timeout = backends.options.search_timeout + kTimeoutSlack;
   return std::make_unique<PostgresConnection>(url, settings, backends.stop);
+}
+
+Found Without(Outcome outcome) {
+  Found found;
+  found.outcome = outcome;
+  return found;
 }
 
 const char *NameOf(Kind kind) {
@@ -93,43 +101,84 @@ bool SearchSource::WaitForReplay(PostgresConnection &standby, const Position &fl
 std::optional<Found> SearchSource::RunOnReplica(std::size_t index, const Ask &ask, const Position &floor) {
   read::Replica &replica = *backends_.replicas[index];
   Connection &connection = replicas_[index];
-  if (replica.pause.ongoing() || !replica.outage.MayTry()) return std::nullopt;
-  const auto works = [&] {
-    if (!replica.outage.Works()) return;
+  if (replica.search_pause.ongoing() || !replica.outage.MayTry()) return std::nullopt;
+  if (const auto error = Begin(connection)) {
+    if (VerdictOf(error->sqlstate()) != Outcome::kUnavailable) {
+      replica.outage.TriedInVain();
+      replica.search_pause.Begin(kBeginPause);
+      LogReplicaRefusal(replica, *error);
+    } else if (replica.outage.Failed()) {
+      backends_.services.log.Warning(
+          "replica_gone", {{"part", "search"}, {"database", DescribeDatabase(replica.url)}, {"error", error->what()}});
+    }
+    return std::nullopt;
+  }
+  if (replica.outage.Works())
     backends_.services.log.Info("replica_back", {{"part", "search"}, {"database", DescribeDatabase(replica.url)}});
-  };
-  const auto failed = [&](const PostgresError &error) {
-    if (!replica.outage.Failed()) return;
-    backends_.services.log.Warning(
-        "replica_gone", {{"part", "search"}, {"database", DescribeDatabase(replica.url)}, {"error", error.what()}});
-  };
-  if (!Begin(connection, works, failed)) return std::nullopt;
+  bool asked = false;
   try {
-    if (WaitForReplay(connection.Get(), floor)) return RunBegun(connection.Get(), ask, true);
+    if (WaitForReplay(connection.Get(), floor)) {
+      asked = true;
+      std::optional<Found> found = RunBegun(connection.Get(), ask, true);
+      replica.search_refusal.Works();
+      return found;
+    }
     End(connection);
   } catch (const PostgresError &error) {
     Abandon(connection, error);
     // The question's fault, and its length, are the same everywhere. Everything else may be this standby's: it has not
     // replayed the definition, is no standby any more, or its replay needed the rows.
     const Outcome outcome = VerdictOf(error.sqlstate());
-    if (outcome == Outcome::kWrong || outcome == Outcome::kTimeout) return FoundFor(error, ask);
+    if (asked && (outcome == Outcome::kWrong || outcome == Outcome::kTimeout)) return FoundFor(error, ask);
+    if (outcome == Outcome::kRefused || outcome == Outcome::kFailed) LogReplicaRefusal(replica, error);
+    // What a client asks for does not take the standby from the others.
+    if (asked && outcome != Outcome::kBusy && outcome != Outcome::kUnavailable) return std::nullopt;
   }
-  replica.pause.Begin(kReplicaPause);
+  replica.search_pause.Begin(kReplicaPause);
   return std::nullopt;
+}
+
+void SearchSource::LogRefusal(const PostgresError &error) {
+  if (!metrics_.refusal.Failed()) return;
+  const bool missing = error.sqlstate().compare(0, 2, "42") == 0 || error.sqlstate().compare(0, 2, "3F") == 0;
+  backends_.services.log.Error(
+      "database_refuses",
+      {{"part", "search"},
+       {"error", error.what()},
+       {"sqlstate", error.sqlstate()},
+       {"hint", missing ? "in that database: ALTER EXTENSION itemize UPDATE; GRANT USAGE ON SCHEMA itemize TO …; and "
+                          "EXECUTE on itemize.search, search_count, facets and map_clusters, where it was revoked from "
+                          "PUBLIC"
+                        : error.hint()}});
+}
+
+void SearchSource::LogReplicaRefusal(read::Replica &replica, const PostgresError &error) {
+  if (!replica.search_refusal.Failed()) return;
+  backends_.services.log.Warning("replica_refuses", {{"part", "search"},
+                                                     {"database", DescribeDatabase(replica.url)},
+                                                     {"error", error.what()},
+                                                     {"sqlstate", error.sqlstate()}});
 }
 
 Found SearchSource::RunOnPrimary(const Ask &ask) {
   read::Outage &outage = backends_.database_outage;
-  Found unavailable;
-  unavailable.outcome = Outcome::kUnavailable;
-  if (!outage.MayTry()) return unavailable;
-  const auto works = [&] {
-    if (outage.Works()) backends_.services.log.Info("database_back", {{"part", "search"}});
-  };
-  const auto failed = [&](const PostgresError &error) {
-    if (outage.Failed()) backends_.services.log.Warning("database_gone", {{"part", "search"}, {"error", error.what()}});
-  };
-  if (!Begin(primary_, works, failed)) return unavailable;
+  if (metrics_.pause.ongoing()) return Without(metrics_.paused_for);
+  if (!outage.MayTry()) return Without(Outcome::kUnavailable);
+  if (const auto error = Begin(primary_)) {
+    if (VerdictOf(error->sqlstate()) == Outcome::kUnavailable) {
+      if (outage.Failed())
+        backends_.services.log.Warning("database_gone", {{"part", "search"}, {"error", error->what()}});
+      return Without(Outcome::kUnavailable);
+    }
+    // As many connections as the role may have, say: those that items are read with may well work.
+    outage.TriedInVain();
+    LogRefusal(*error);
+    const bool busy = VerdictOf(error->sqlstate()) == Outcome::kBusy;
+    metrics_.paused_for = busy ? Outcome::kBusy : Outcome::kRefused;
+    metrics_.pause.Begin(kBeginPause);
+    return Without(metrics_.paused_for);
+  }
+  if (outage.Works()) backends_.services.log.Info("database_back", {{"part", "search"}});
   try {
     return RunBegun(primary_.Get(), ask, false);
   } catch (const PostgresError &error) {
@@ -138,19 +187,15 @@ Found SearchSource::RunOnPrimary(const Ask &ask) {
   }
 }
 
-template <typename Works, typename Failed>
-bool SearchSource::Begin(Connection &connection, Works works, Failed failed) {
+std::optional<PostgresError> SearchSource::Begin(Connection &connection) {
   while (true) {
     const read::SecondChance chance(connection.connected());
     try {
       connection.Get().Execute(begin_);
-      works();
-      return true;
+      return std::nullopt;
     } catch (const PostgresError &error) {
       connection.Drop();
-      if (chance.given()) continue;
-      failed(error);
-      return false;
+      if (!chance.given()) return error;
     }
   }
 }
@@ -181,22 +226,13 @@ Found SearchSource::FoundFor(const PostgresError &error, const Ask &ask) {
   switch (found.outcome) {
   case Outcome::kWrong:
   case Outcome::kNotDefined:
-    found.detail = error.what();
+    found.detail = error.message();
+    backends_.services.log.Debug("search_refused",
+                                 {{"type", ask.type}, {"sqlstate", error.sqlstate()}, {"error", error.what()}});
     if (!error.hint().empty()) found.detail += (found.detail.back() == '.' ? " " : ". ") + error.hint();
     break;
   case Outcome::kTimeout: metrics_.timeouts.Increment(); break;
-  case Outcome::kRefused:
-    if (metrics_.refusal.Failed()) {
-      backends_.services.log.Error(
-          "database_refuses",
-          {{"part", "search"},
-           {"error", error.what()},
-           {"sqlstate", error.sqlstate()},
-           {"hint",
-            "in that database: ALTER EXTENSION itemize UPDATE; GRANT USAGE ON SCHEMA itemize TO …; and EXECUTE on "
-            "itemize.search, search_count, facets and map_clusters, where it was revoked from PUBLIC"}});
-    }
-    break;
+  case Outcome::kRefused: LogRefusal(error); break;
   case Outcome::kFailed:
     backends_.services.log.Error(
         "search_failed",

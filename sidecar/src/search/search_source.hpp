@@ -6,6 +6,7 @@
 #include "search/ask.hpp"
 #include "search/found.hpp"
 
+#include <atomic>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -22,6 +23,9 @@ struct SearchMetrics {
   prometheus::Counter &refused;
   prometheus::Gauge &waiting;
   read::Outage refusal;
+  /// The primary is there and lets no search begin; searches alone are kept from it.
+  read::Pause pause;
+  std::atomic<Outcome> paused_for{Outcome::kBusy};
 
 private:
   Metrics &metrics_;
@@ -44,9 +48,10 @@ private:
   /// In a transaction that has been begun; ends it.
   Found RunBegun(PostgresConnection &database, const Ask &ask, bool replica);
   Found FoundFor(const PostgresError &error, const Ask &ask);
-  /// Begins a transaction; false when the server is away.
-  template <typename Works, typename Failed>
-  bool Begin(Connection &connection, Works works, Failed failed);
+  void LogRefusal(const PostgresError &error);
+  void LogReplicaRefusal(read::Replica &replica, const PostgresError &error);
+  /// Begins a transaction; else says why not.
+  std::optional<PostgresError> Begin(Connection &connection);
   static void End(Connection &connection);
   /// After an error: the connection is ready for another transaction, or gone.
   static void Abandon(Connection &connection, const PostgresError &error);
