@@ -3,6 +3,7 @@
 
 #include "http/filter_parameters.hpp"
 #include "http/search_body.hpp"
+#include "postgres/connection.hpp"
 #include "search/verdict.hpp"
 
 #include <gtest/gtest.h>
@@ -71,6 +72,18 @@ TEST(SearchParameters, EveryParameterReachesTheQuestion) {
   EXPECT_EQ(ask.limit, 5U);
   EXPECT_EQ(ask.after, "AbC-_1");
   EXPECT_EQ(ask.total, Ask::Total::kExact);
+}
+
+TEST(SearchParameters, PlacesAreWrittenAsEveryReaderOfWktReadsThem) {
+  EXPECT_EQ(Asked("lat=51.e0&lon=.5").question.near, "SRID=4326;POINT(0.5 51)");
+  EXPECT_EQ(Asked("lat=5.&lon=-1e2").question.near, "SRID=4326;POINT(-100 5)");
+  EXPECT_EQ(Asked("lat=51.2213&lon=4.3997").question.near, "SRID=4326;POINT(4.3997 51.2213)");
+}
+
+TEST(SearchVerdict, ADetailStaysWithTheServer) {
+  const PostgresError error("it does not do", "22023", "Do another.", "The row has 7.");
+  EXPECT_EQ(error.message(), "it does not do");
+  EXPECT_STREQ(error.what(), "it does not do: The row has 7.");
 }
 
 TEST(SearchParameters, AnUnknownOneIsNamed) {
@@ -308,6 +321,7 @@ TEST(SearchVerdict, ErrorsOfTheServerAreTold) {
   EXPECT_EQ(VerdictOf("42704"), Outcome::kNotDefined);
   EXPECT_EQ(VerdictOf("42501"), Outcome::kRefused);
   EXPECT_EQ(VerdictOf("42883"), Outcome::kRefused);
+  EXPECT_EQ(VerdictOf("55000"), Outcome::kRefused);
   EXPECT_EQ(VerdictOf("57014"), Outcome::kTimeout);
   EXPECT_EQ(VerdictOf("57P01"), Outcome::kUnavailable);
   EXPECT_EQ(VerdictOf(""), Outcome::kUnavailable);

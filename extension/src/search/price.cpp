@@ -89,7 +89,7 @@ std::string Capitals(const std::string &currency) {
 }
 
 [[noreturn]] void RefuseWithoutRate(const std::string &currency) {
-  throw Error(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, currency + " has no rate")
+  throw Error(ERRCODE_INVALID_PARAMETER_VALUE, currency + " has no rate")
       .Hint("Store rates with itemize.set_rates(), or ask in the currency of the prices.");
 }
 

@@ -24,8 +24,7 @@ namespace itemize {
 inline constexpr int kMaxInlineCurrencies = 64;
 
 /// Appends what `price_min` and `price_max` mean for rows of the alias `t`; nothing where neither is set. Raises 22023
-/// for a currency that is none or is missing, 55000 for one whose rate is missing where nothing can be compared
-/// without.
+/// for a currency that is none or is missing, and for one whose rate is missing where nothing can be compared without.
 void AppendPriceConditions(Statement &statement, const Question &question, const SearchDefinition &definition,
                            std::vector<std::string> &joins, std::vector<std::string> &conditions);
 

@@ -211,14 +211,16 @@ private:
   }
 
   Result Lat(const std::string &value) {
-    if (!ParseWithin(value, -90, 90)) return Bad("lat must be a number of degrees from -90 to 90" + Not(value));
-    lat_ = value;
+    const auto degrees = ParseWithin(value, -90, 90);
+    if (!degrees) return Bad("lat must be a number of degrees from -90 to 90" + Not(value));
+    lat_ = NumberText(*degrees); // not every form of a number is one in WKT
     return std::nullopt;
   }
 
   Result Lon(const std::string &value) {
-    if (!ParseWithin(value, -180, 180)) return Bad("lon must be a number of degrees from -180 to 180" + Not(value));
-    lon_ = value;
+    const auto degrees = ParseWithin(value, -180, 180);
+    if (!degrees) return Bad("lon must be a number of degrees from -180 to 180" + Not(value));
+    lon_ = NumberText(*degrees);
     return std::nullopt;
   }
 

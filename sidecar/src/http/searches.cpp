@@ -30,7 +30,7 @@ Problem ProblemOf(const search::Found &found, bool position_wanted) {
     }
     return {ProblemKind::kDatabaseUnavailable, "no database can be searched now", {}};
   case Outcome::kRefused:
-    return {ProblemKind::kDatabaseRefuses, "the role of this sidecar may not search; its log says what to grant", {}};
+    return {ProblemKind::kDatabaseRefuses, "the database does not let this sidecar search; its log says why", {}};
   case Outcome::kFailed:
   case Outcome::kOk: break;
   }

@@ -32,7 +32,7 @@ constexpr std::array<Verdict, 19> kVerdicts{{
     {"42602", Outcome::kWrong},      // invalid_name
     {"42", Outcome::kRefused},       // privileges, functions or tables are missing
     {"3F000", Outcome::kRefused},    // invalid_schema_name
-    {"55000", Outcome::kNotDefined}, // object_not_in_prerequisite_state: the type has nothing of that kind
+    {"55000", Outcome::kRefused}, // object_not_in_prerequisite_state: the extension's objects are not as they should be
 }};
 
 } // namespace
