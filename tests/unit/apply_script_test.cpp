@@ -380,7 +380,7 @@ TEST_F(ApplyScriptTest, AnErasureTakesNothingThatCameInTheSameBatch) {
 TEST_F(ApplyScriptTest, NewerErasuresDoNotPutOffAnOlderOne) {
   const LocalNamespace names(state_.name);
   const auto erase = [&](Lsn lsn) { Apply(lsn, 8, "M\t1\t~erased\t1\n"); };
-  for (const Lsn lsn : {200, 300, 400}) {
+  for (const Lsn lsn : {200U, 300U, 400U}) {
     erase(lsn);
     SetErasedAt(kJustNow);
   }
