@@ -281,6 +281,7 @@ sub check_resyncs
 	}
 	sql('DO $$ BEGIN FOR n IN 1 .. ' . 5 * STREAM_ENTRIES . q{ LOOP INSERT INTO item VALUES (500000 + n); COMMIT; END LOOP; END $$});
 	$stream = follow('item/*');
+	hello($stream);
 	until_mark($stream, mark(), 'the stream has moved on');
 	$stream->close;
 	is(resync_reason($id, 'header'), 'window', 'longer away than the stream reaches back');
