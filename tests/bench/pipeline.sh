@@ -44,7 +44,8 @@ global_redis=unix://$work/run/global.sock
 local_redis=unix://$work/run/local.sock
 local_flags=(--global-redis "$global_redis" --local-redis "$local_redis")
 build_tools
-start_bench_server "wal2json,$empty_library" checkpoint_timeout=1h max_wal_size=16GB autovacuum=off max_connections=200
+# The loop of wal2json tells the server nothing of itself, so on a slow machine it would be taken for dead.
+start_bench_server "wal2json,$empty_library" wal_sender_timeout=0 checkpoint_timeout=1h max_wal_size=16GB autovacuum=off max_connections=200
 ask postgres --command 'CREATE DATABASE bench'
 ask bench --file "$work/src/tests/bench/decoding.sql" --file "$work/src/docker/database/sidecar_roles.sql" \
   --file "$work/src/tests/bench/pipeline.sql"
