@@ -31,8 +31,13 @@ WITH installed AS (
   WHERE n.nspname = '@extschema@' AND p.proname = 'fetch'
 ), reader AS (
   SELECT l.rolname, has_function_privilege(l.oid, '@extschema@.checksum(text, text[], integer)', 'EXECUTE') AS may_compare,
-         has_function_privilege(l.oid, '@extschema@.fetch_replayed(text, text[])', 'EXECUTE') AS may_use_standby FROM login l
+         has_function_privilege(l.oid, '@extschema@.fetch_replayed(text, text[])', 'EXECUTE') AS may_use_standby,
+         has_function_privilege(l.oid, '@extschema@.replayed()', 'EXECUTE') AS may_search_standby FROM login l
   WHERE EXISTS (SELECT FROM fetch_function) AND (SELECT bool_and(has_function_privilege(l.oid, f.oid, 'EXECUTE')) FROM fetch_function f)
+), standby AS (
+  SELECT pg_is_in_recovery() OR EXISTS (
+    SELECT FROM pg_stat_replication w WHERE w.pid NOT IN (
+      SELECT r.active_pid FROM pg_replication_slots r WHERE r.slot_type = 'logical' AND r.active_pid IS NOT NULL)) AS is_there
 ), checks(place, check_name, status, detail, fix, restart) AS (
   SELECT 10, 'version', CASE WHEN i.version = @extschema@.version() THEN 'ok' ELSE 'missing' END,
          format('library %s, SQL objects %s', @extschema@.version(), i.version),
@@ -148,9 +153,12 @@ WITH installed AS (
   UNION ALL
   SELECT 112, 'reader_role', 'warning', format('%I may not run itemize.fetch_replayed: no items are read from a standby', x.rolname),
          format('GRANT EXECUTE ON FUNCTION @extschema@.fetch_replayed(text, text[]) TO %I; -- on the primary', x.rolname), false
-  FROM reader x WHERE NOT x.may_use_standby AND (pg_is_in_recovery() OR EXISTS (
-    SELECT FROM pg_stat_replication w WHERE w.pid NOT IN (
-      SELECT r.active_pid FROM pg_replication_slots r WHERE r.slot_type = 'logical' AND r.active_pid IS NOT NULL)))
+  FROM reader x, standby WHERE NOT x.may_use_standby AND standby.is_there
+  UNION ALL
+  -- PUBLIC's, unless somebody revoked it.
+  SELECT 113, 'reader_role', 'warning', format('%I may not run itemize.replayed: no search is run on a standby', x.rolname),
+         format('GRANT EXECUTE ON FUNCTION @extschema@.replayed() TO %I; -- on the primary', x.rolname), false
+  FROM reader x, standby WHERE NOT x.may_search_standby AND standby.is_there
 
   UNION ALL
   SELECT 120, 'postgis', CASE WHEN e.extversion IS NOT NULL THEN 'ok' ELSE 'warning' END,

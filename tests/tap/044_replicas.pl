@@ -124,13 +124,18 @@ $writer->finish;
 is(filled_by_standby(), '{"n":3}', 'until it is visible');
 
 # The right to it is the doctor's business.
-my $said = q{SELECT fix FROM itemize.doctor() WHERE check_name = 'reader_role' AND detail ~ 'fetch_replayed'};
+my $said = q{SELECT fix FROM itemize.doctor() WHERE check_name = 'reader_role' AND detail ~ 'replayed'};
 is($node->safe_psql('postgres', $said), '', 'the doctor is content');
 $node->safe_psql('postgres', 'REVOKE EXECUTE ON FUNCTION itemize.fetch_replayed(text, text[]) FROM itemize_reader');
 my $grant = $node->safe_psql('postgres', $said);
 like($grant, qr/^GRANT EXECUTE ON FUNCTION itemize.fetch_replayed\(text, text\[\]\) TO itemize_reader;/, 'where there is a standby, the right to read from it is missed');
 $node->safe_psql('postgres', $grant);
 is($node->safe_psql('postgres', $said), '', 'and its word is enough');
+$node->safe_psql('postgres', 'REVOKE EXECUTE ON FUNCTION itemize.replayed() FROM PUBLIC');
+$grant = $node->safe_psql('postgres', $said);
+like($grant, qr/^GRANT EXECUTE ON FUNCTION itemize.replayed\(\) TO itemize_reader;/, 'and so is the right to search on it');
+$node->safe_psql('postgres', $grant);
+is($node->safe_psql('postgres', $said), '', 'granted, it is no longer missed');
 
 # Gone, and back.
 $standby->stop('immediate');
