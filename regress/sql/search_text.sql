@@ -40,6 +40,9 @@ SELECT itemize.query('-sea', 'en'), itemize.query('the', 'en') AS the, itemize.q
 -- Without a language, a word is read as each; a stop word of one is asked for in the others.
 SELECT row_lang, content, finds('die Menschen', content, NULL, row_lang) FROM (VALUES
   ('de', 'Die Rechte des Menschen'), ('en', 'Menschen'), ('en', 'die Menschen'), (NULL, 'Menschen'), (NULL, 'die Menschen')) v(row_lang, content);
+-- A word read in all languages meets what its own keeps apart (French has "new" for "news"); read in one, it does not.
+SELECT itemize.document('en', 'A', content) @@ itemize.query('news') AS in_all, itemize.document('en', 'A', content) @@ itemize.query('news', 'en') AS in_english
+FROM unnest('{"the new house","the news"}'::text[]) content;
 
 -- Bounds.
 SELECT itemize.query(repeat('a', 65537), 'en');

@@ -29,7 +29,7 @@ namespace {
 void RefuseUnbuiltArgument(FunctionCallInfo fcinfo, DefineArgument argument, const char *argument_name) {
   if (PG_ARGISNULL(argument)) return;
   ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-                  errmsg("argument \"%s\" of itemize.define has no effect in this version", argument_name),
+                  errmsg("argument \"%s\" of itemize.define is not available in this version yet", argument_name),
                   errhint("Leave it out: itemize stores nothing that it does not act on.")));
 }
 
