@@ -78,6 +78,9 @@ SELECT key FROM itemize.search('stay', area => ST_MakeEnvelope(4.39, 51.19, 4.42
 SELECT key FROM itemize.search('stay', area => ST_GeomFromText('POLYGON((0 89, 90 85, 179 89, 0 89.95, 0 89))'));
 -- Another SRID is transformed; none is taken for degrees.
 SELECT key, round(distance) AS metres FROM itemize.search('stay', near => ST_Transform(ST_SetSRID(ST_Point(4.40, 51.22), 4326), 3857), max_rows => 2);
+SELECT count(*) AS up_to_the_edge FROM itemize.search('stay', near => ST_SetSRID(ST_Point(20037508.34, -20048966.1), 3857));
+SELECT key FROM itemize.search('stay', near => ST_Transform(ST_SetSRID(ST_Point(4.40, 51.22), 4326), 31370), within => 1);
+SELECT key FROM itemize.search('stay', near => ST_Transform(ST_SetSRID(ST_Point(4.40, 51.22), 4326), 4269), within => 100);
 -- What is no place; details are PostGIS's.
 \set VERBOSITY terse
 SELECT * FROM itemize.search('stay', near => ST_Point(51.22, 94.40));
@@ -88,6 +91,11 @@ SELECT * FROM itemize.search('stay', near => ST_Collect(ST_Point(4, 51), ST_Poin
 SELECT * FROM itemize.search('stay', near => ST_GeomFromText('POINT EMPTY'));
 SELECT * FROM itemize.search('stay', near => ST_GeomFromText('CIRCULARSTRING(0 0, 1 1, 2 0)'));
 SELECT * FROM itemize.search('stay', near => ST_SetSRID(ST_Point(1, 1), 888888));
+SELECT * FROM itemize.search('stay', near => ST_SetSRID(ST_Point(1e300, 1), 3857));
+SELECT * FROM itemize.search('stay', near => ST_SetSRID(ST_Point(30000000, 1), 3857));
+SELECT * FROM itemize.search('stay', near => ST_SetSRID(ST_Point(1, 1e300), 3857));
+SELECT * FROM itemize.search('stay', near => ST_GeomFromText('LINESTRING(0 0, 45000000 5, 1 1)', 3857));
+SELECT * FROM itemize.search('stay', area => ST_MakeEnvelope(30000000, 0, 30000010, 10, 3857));
 SELECT * FROM itemize.search('stay', within => 5);
 SELECT * FROM itemize.search('stay', near => ST_Point(0, 0), within => -1);
 SELECT * FROM itemize.search('stay', near => ST_Point(0, 0), within => 'NaN');

@@ -1,5 +1,7 @@
 #include "search/place.hpp"
 
+#include <algorithm>
+#include <cmath>
 #include <cstring>
 
 #include "boundary/entry.hpp"
@@ -14,17 +16,38 @@ namespace {
 
 constexpr int32 kSrid = 4326;
 
-/// A geometry, looked at by PostGIS. Degrees.
-struct Shape {
-  Datum geometry; ///< two-dimensional, of SRID 4326
-  int32 given_srid;
-  bool is_empty;
-  int32 vertices;
+/// What contains a geometry, in the units of its SRID.
+struct Extent {
   double west;
   double south;
   double east;
   double north;
 };
+
+/// A geometry, looked at by PostGIS.
+struct Shape {
+  Datum geometry; ///< two-dimensional, of SRID 4326
+  int32 given_srid;
+  bool is_empty;
+  int32 vertices;
+  Extent extent; ///< degrees
+};
+
+Extent ExtentOf(const PostGis &postgis, Datum geometry) {
+  Datum const box = CallPostGis(postgis, "box3d", postgis.geometry, geometry);
+  const auto side = [&](const char *name) { return DatumGetFloat8(CallPostGis(postgis, name, postgis.box3d, box)); };
+  return {side("st_xmin"), side("st_ymin"), side("st_xmax"), side("st_ymax")};
+}
+
+/// Whether two extents differ by no more than what transformations are off. Not where a side is no number.
+bool AreNearlyEqual(const Extent &left, const Extent &right) {
+  constexpr double kPrecision = 1e-6;
+  const double size =
+      std::max({1.0, std::fabs(left.west), std::fabs(left.south), std::fabs(left.east), std::fabs(left.north)});
+  const auto agree = [&](double one, double other) { return std::fabs(one - other) <= kPrecision * size; };
+  return agree(left.west, right.west) && agree(left.south, right.south) && agree(left.east, right.east) &&
+         agree(left.north, right.north);
+}
 
 /// Whether an ordinate is no finite number. Boxes leave such vertices out, texts do not.
 bool HasOddOrdinates(const PostGis &postgis, Datum geometry) {
@@ -46,16 +69,22 @@ Shape InspectShape(const PostGis &postgis, Datum geometry) {
   if (HasOddOrdinates(postgis, shape.geometry)) {
     ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("an ordinate is no finite number")));
   }
-  if (shape.given_srid != kSrid) {
-    const char *const into = shape.given_srid == 0 ? "st_setsrid" : "st_transform";
-    shape.geometry = CallPostGis(postgis, into, postgis.geometry, shape.geometry, INT4OID, Int32GetDatum(kSrid));
+  const auto into = [&](const char *name, Datum from, int32 srid) {
+    return CallPostGis(postgis, name, postgis.geometry, from, INT4OID, Int32GetDatum(srid));
+  };
+  if (shape.given_srid == 0) {
+    shape.geometry = into("st_setsrid", shape.geometry, kSrid);
+  } else if (shape.given_srid != kSrid) {
+    Datum const given = shape.geometry;
+    shape.geometry = into("st_transform", given, kSrid);
+    // What is not within the coordinates of its SRID may be wrapped around the earth, or clamped to its edge.
+    Datum const back = into("st_transform", shape.geometry, shape.given_srid);
+    if (!AreNearlyEqual(ExtentOf(postgis, given), ExtentOf(postgis, back))) {
+      ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                      errmsg("its coordinates are not among those of SRID %d", shape.given_srid)));
+    }
   }
-  Datum const box = call("box3d", shape.geometry);
-  const auto side = [&](const char *name) { return DatumGetFloat8(CallPostGis(postgis, name, postgis.box3d, box)); };
-  shape.west = side("st_xmin");
-  shape.east = side("st_xmax");
-  shape.south = side("st_ymin");
-  shape.north = side("st_ymax");
+  shape.extent = ExtentOf(postgis, shape.geometry);
   return shape;
 }
 
@@ -90,7 +119,8 @@ Shape ReadShape(const PostGis &postgis, Datum geometry, const char *argument) {
         .Hint("At most " + std::to_string(kMaxPlaceVertices) + " are allowed; ST_Simplify makes fewer.");
   }
   // Written so that NaN does not pass.
-  const bool on_earth = shape.west >= -180 && shape.east <= 180 && shape.south >= -90 && shape.north <= 90;
+  const Extent &extent = shape.extent;
+  const bool on_earth = extent.west >= -180 && extent.east <= 180 && extent.south >= -90 && extent.north <= 90;
   if (!on_earth) {
     throw Error(ERRCODE_INVALID_PARAMETER_VALUE, std::string(argument) + " is not on the earth")
         .Detail("Longitudes are from -180 to 180 and latitudes from -90 to 90.")
@@ -180,7 +210,7 @@ Datum ReadArea(Datum geometry, Oid geometry_type, const char *argument) {
   }
   const Shape shape = ReadShape(postgis, geometry, argument);
   constexpr double kHalf = 180;
-  if (shape.east - shape.west >= kHalf) {
+  if (shape.extent.east - shape.extent.west >= kHalf) {
     throw Error(ERRCODE_INVALID_PARAMETER_VALUE, std::string(argument) + " is wider than half the earth")
         .Detail("On a sphere such a polygon has no inside that everybody agrees on.")
         .Hint("Use bbox, or cut it in parts and pass them as a MULTIPOLYGON on one side of the antimeridian each.");
