@@ -232,8 +232,11 @@ COMMENT ON COLUMN @extschema@.currency_rate.source IS 'where the rate is from';
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.currency_rate', '');
 GRANT SELECT ON @extschema@.currency_rate TO PUBLIC;
 
--- The currencies that have rates are found one after the other by the index: rates may have a long history.
-CREATE VIEW @extschema@.current_rates AS
+-- The currencies that have rates are found one after the other by the index: rates may have a long history. A plain
+-- SELECT without settings of its own, so that the planner puts it in the place of a call.
+CREATE FUNCTION @extschema@.rates_at(at timestamptz)
+RETURNS TABLE (currency text, rate numeric, valid_from timestamptz, source text)
+LANGUAGE sql STABLE PARALLEL SAFE ROWS 100 AS $$
 WITH RECURSIVE rated (code) AS (
   (SELECT f.currency FROM @extschema@.currency_rate f ORDER BY f.currency LIMIT 1)
   UNION ALL
@@ -244,10 +247,15 @@ WITH RECURSIVE rated (code) AS (
 SELECT rated.code AS currency, r.rate, r.valid_from, r.source
 FROM rated
 CROSS JOIN LATERAL (SELECT n.rate, n.valid_from, n.source FROM @extschema@.currency_rate n
-                    WHERE n.currency OPERATOR(pg_catalog.=) rated.code AND n.valid_from OPERATOR(pg_catalog.<=) pg_catalog.now()
+                    WHERE n.currency OPERATOR(pg_catalog.=) rated.code AND n.valid_from OPERATOR(pg_catalog.<=) rates_at.at
                     ORDER BY n.valid_from DESC LIMIT 1) r
 UNION ALL
-SELECT 'EUR', 1, '-infinity', 'base';
+SELECT 'EUR', 1, '-infinity', 'base'
+$$;
+COMMENT ON FUNCTION @extschema@.rates_at(timestamptz) IS 'the rate of each currency that had one, as of a moment';
+
+CREATE VIEW @extschema@.current_rates AS
+SELECT r.currency, r.rate, r.valid_from, r.source FROM @extschema@.rates_at(pg_catalog.now()) r;
 COMMENT ON VIEW @extschema@.current_rates IS 'the rate of each currency that has one, as of now; these count for search';
 GRANT SELECT ON @extschema@.current_rates TO PUBLIC;
 

@@ -27,6 +27,11 @@ SELECT itemize.set_rates('{"USD": 1.25, "JPY": 150}', '2026-01-01', 'test');
 CREATE INDEX ON thing USING gin ((itemize.document('en', 'A', name)));
 CREATE INDEX ON thing USING gist (place);
 CREATE INDEX ON thing (currency, price);
+-- Columns that may be null, with indexes in either order of the nulls.
+CREATE INDEX ON thing (level);
+CREATE INDEX ON thing (ratio DESC NULLS LAST);
+CREATE INDEX ON thing (amount NULLS FIRST);
+CREATE INDEX ON thing (word DESC);
 
 -- All keys, page by page. After each page `disturb` is run: an SQL text with %1$s for the page's number.
 CREATE FUNCTION walk(order_by text, page integer, query text DEFAULT NULL, near geometry DEFAULT NULL, within float8 DEFAULT NULL, disturb text DEFAULT NULL)
@@ -59,6 +64,13 @@ FROM (VALUES (NULL, NULL, NULL::geometry, NULL::float8), ('key.desc', NULL, NULL
   ('distance', 'red', ST_Point(1, 1), NULL)) c(o, q, p, w), (VALUES (1), (7), (299)) s(page)
 WHERE page > 1 OR o IS NULL OR o IN ('ratio.desc', 'price', 'small.desc,ratio,level.desc')
 ORDER BY q NULLS FIRST, p NULLS FIRST, w NULLS FIRST, o NULLS FIRST, page;
+-- The same order as by hand.
+SELECT walk('level.desc', 7) = array_agg(k ORDER BY level DESC NULLS LAST, part, id) AS level_desc, walk('level', 7) = array_agg(k ORDER BY level, part, id) AS level,
+  walk('ratio.desc', 7) = array_agg(k ORDER BY ratio DESC NULLS LAST, part, id) AS ratio_desc, walk('ratio', 7) = array_agg(k ORDER BY ratio, part, id) AS ratio,
+  walk('amount.desc,day.desc', 7) = array_agg(k ORDER BY amount DESC NULLS LAST, day DESC NULLS LAST, part, id) AS amount_desc,
+  walk('word.desc,key.desc', 7) = array_agg(k ORDER BY word DESC NULLS LAST, part DESC, id DESC) AS word_desc, walk('word', 7) = array_agg(k ORDER BY word, part, id) AS word,
+  walk('level.desc.nullsfirst', 7) = array_agg(k ORDER BY level DESC, part, id) AS nulls_first
+FROM (SELECT *, concat(part, ',', id) AS k FROM thing) t;
 
 -- Relaxed once, relaxed on all pages, also when by then a row has all the words.
 BEGIN;

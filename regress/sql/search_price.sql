@@ -9,6 +9,10 @@ DELETE FROM itemize.currency_rate;
 SELECT itemize.set_rates('{"USD": 1.1684, "JPY": 186.75, "GBP": 3, "CHF": 7, "SEK": 10.892000000000000000000000000001}', '2026-04-13', 'test');
 SELECT itemize.set_rates('{"USD": 1.1684}', '2026-04-13', 'test'), itemize.set_rates('{"USD": 2}', now() + interval '1 year', 'not yet');
 SELECT currency, rate, source FROM itemize.current_rates ORDER BY currency;
+SELECT currency, rate FROM itemize.rates_at('2026-04-12') ORDER BY currency;
+-- Nothing but a query: the planner sees into it.
+CREATE FUNCTION plan_of(statement text) RETURNS SETOF text LANGUAGE plpgsql AS $$ BEGIN RETURN QUERY EXECUTE 'EXPLAIN ' || statement; END $$;
+SELECT bool_or(line ~ 'Function Scan') AS is_called FROM plan_of('SELECT * FROM itemize.current_rates') line;
 
 -- itemize.convert
 SELECT itemize.convert(100, 'EUR', 'USD') AS to_usd, itemize.convert(116.84, 'usd', 'eur') AS to_eur, itemize.convert(1, 'GBP', 'CHF') AS endless,
@@ -58,16 +62,46 @@ SELECT bool_and((id::text = ANY(string_to_array(found(low, high, 'CHF'), ','))) 
 FROM (SELECT s.id, s.price, r.rate, i / 7.0 AS low, i / 3.0 + 1 AS high FROM stay s JOIN itemize.current_rates r USING (currency), generate_series(0, 700, 100) i
       WHERE s.price IS NOT NULL) AS pairs;
 
--- In order; what has no price in that currency comes last. The price is that of itemize.convert.
+-- In order, which is exact; what has no price in that currency comes last. The price is shown as what can be paid.
 SELECT key, price FROM itemize.search('stay', currency => 'USD', order_by => 'price', max_rows => 100);
 SELECT string_agg(key, ',') FROM itemize.search('stay', currency => 'USD', order_by => 'price.desc', max_rows => 100);
-SELECT count(*) FILTER (WHERE f.price = itemize.convert(s.price, s.currency, 'CHF')) AS as_convert, count(f.price) AS prices
+SELECT count(*) FILTER (WHERE f.price = itemize.convert(s.price, s.currency, 'CHF', rounded => true)) AS as_convert, count(f.price) AS prices
 FROM itemize.search('stay', currency => 'CHF', max_rows => 100) f JOIN stay s ON s.id::text = f.key WHERE s.currency <> 'KWD';
 -- The page after goes on where one ended.
 WITH RECURSIVE page AS (
   (SELECT key, cursor, 1 AS n FROM itemize.search('stay', currency => 'CHF', order_by => 'price', max_rows => 1))
   UNION ALL SELECT f.key, f.cursor, p.n + 1 FROM page p, LATERAL itemize.search('stay', currency => 'CHF', order_by => 'price', max_rows => 1, after => p.cursor) f)
 SELECT count(*), count(DISTINCT key) FROM page;
+-- To the minor units of the currency: none of the yen, three of the dinar, and what is not paid is not rounded.
+SELECT c.code, s.price FROM (VALUES ('JPY'), ('KWD'), ('XAU')) c (code), itemize.search('stay', currency => c.code, filters => '{"id": 14}') s ORDER BY 1;
+SELECT itemize.set_rates('{"KWD": 0.36, "XAU": 0.00025}', '2026-04-13', 'metal');
+SELECT c.code, s.price FROM (VALUES ('JPY'), ('KWD'), ('XAU')) c (code), itemize.search('stay', currency => c.code, filters => '{"id": 14}') s ORDER BY 1;
+DELETE FROM itemize.currency_rate WHERE source = 'metal';
+
+-- Rates that change between two pages: the pages go on by those of the first.
+CREATE TABLE exact_order AS SELECT string_agg(key, ',') AS keys FROM itemize.search('stay', currency => 'CHF', order_by => 'price', max_rows => 100);
+SELECT string_agg(key, ',') AS keys, (array_agg(cursor))[4] AS behind FROM itemize.search('stay', currency => 'CHF', order_by => 'price', max_rows => 4) \gset
+SELECT itemize.set_rates('{"USD": 40, "SEK": 0.5, "GBP": 0.01}');
+SELECT concat_ws(',', :'keys', string_agg(key, ',')) = (SELECT keys FROM exact_order) AS as_begun FROM itemize.search('stay', currency => 'CHF', order_by => 'price', max_rows => 100, after => :'behind');
+SELECT string_agg(key || ' ' || price, ', ') AS by_rates_of_the_first_page FROM itemize.search('stay', currency => 'CHF', order_by => 'price', max_rows => 20, after => :'behind') WHERE key IN ('2', '12');
+SELECT string_agg(key || ' ' || price, ', ') AS by_rates_of_now FROM itemize.search('stay', currency => 'CHF', order_by => 'price', max_rows => 20) WHERE key IN ('2', '12');
+-- Rates that are there no more as they were.
+BEGIN;
+SELECT itemize.set_rates('{"USD": 1.17}', '2026-04-13', 'test');
+SELECT count(*) FROM itemize.search('stay', currency => 'CHF', order_by => 'price', after => :'behind');
+ROLLBACK;
+BEGIN;
+SELECT itemize.set_rates('{"USD": 1.17}', '2026-04-14', 'said late');
+SELECT count(*) FROM itemize.search('stay', currency => 'CHF', order_by => 'price', after => :'behind');
+ROLLBACK;
+DELETE FROM itemize.currency_rate WHERE valid_from > '2026-04-14' AND source IS NULL;
+SELECT count(*) > 0 AS goes_on FROM itemize.search('stay', currency => 'CHF', order_by => 'price', after => :'behind');
+-- Orders that are not by a converted price have nothing to do with it.
+SELECT cursor AS behind FROM itemize.search('stay', currency => 'CHF', order_by => 'key', max_rows => 1) \gset
+BEGIN;
+SELECT itemize.set_rates('{"USD": 1.17}', '2026-04-13', 'test');
+SELECT count(*) FROM itemize.search('stay', currency => 'CHF', order_by => 'key', after => :'behind');
+ROLLBACK;
 
 -- What cannot be asked.
 SELECT found(1, 2, NULL);
@@ -104,6 +138,13 @@ WITH RECURSIVE page AS (
   UNION ALL SELECT f.* FROM page p, LATERAL (SELECT key, cursor, row_number() OVER () AS n FROM itemize.search(item, currency => 'BHD', order_by => by, max_rows => 7, after => p.cursor)) f WHERE p.n = 7)
 SELECT count(*), count(DISTINCT key) FROM page $$;
 SELECT t, by, (paged(t, by)).* FROM unnest('{trifle,extreme}'::text[]) t, unnest('{price,price.desc}'::text[]) by;
+-- Where so little is left of prices that they are equal when they are converted, their key orders them.
+BEGIN;
+SELECT itemize.set_rates('{"BHD": "0.000000000000001", "IDR": "1000000000000000"}', '2026-04-15', 'test');
+TRUNCATE trifle;
+INSERT INTO trifle SELECT i, 51 - i, 'IDR' FROM generate_series(1, 50) i;
+SELECT by, (paged('trifle', by)).* FROM unnest('{price,price.desc}'::text[]) by;
+ROLLBACK;
 SET enable_seqscan = off;
 SELECT count(*) FROM itemize.explain_search('trifle', currency => 'BHD', order_by => 'price') AS line WHERE line LIKE '%Index Scan using trifle_currency_price_idx%';
 RESET enable_seqscan;

@@ -11,6 +11,7 @@ CursorContent Example() {
   content.relaxed = true;
   content.question = 0xFEDCBA9876543210U;
   content.score_parameters = std::string("\0\x7F\xFF", 3);
+  content.rates = RatesMark{-5, 0x0123456789ABCDEFU};
   content.values = {std::string("price"), std::nullopt, std::string(), std::string(700, '\xC3')};
   return content;
 }
@@ -22,6 +23,20 @@ TEST(CursorContent, ComesBackAsItWas) {
   EXPECT_EQ(unpacked->relaxed, content.relaxed);
   EXPECT_EQ(unpacked->question, content.question);
   EXPECT_EQ(unpacked->score_parameters, content.score_parameters);
+  EXPECT_EQ(unpacked->values, content.values);
+  ASSERT_TRUE(unpacked->rates);
+  EXPECT_EQ(unpacked->rates->at, -5);
+  EXPECT_EQ(unpacked->rates->hash, 0x0123456789ABCDEFU);
+}
+
+TEST(CursorContent, WithoutRatesHasNone) {
+  CursorContent content = Example();
+  content.relaxed = false;
+  content.rates.reset();
+  const auto unpacked = UnpackCursor(PackCursor(content));
+  ASSERT_TRUE(unpacked);
+  EXPECT_FALSE(unpacked->relaxed);
+  EXPECT_FALSE(unpacked->rates);
   EXPECT_EQ(unpacked->values, content.values);
 }
 
@@ -38,7 +53,7 @@ TEST(CursorContent, CutOffAnywhereIsNeverMoreThanTheValuesBefore) {
 
 TEST(CursorContent, AnotherVersionIsNone) {
   std::string bytes = PackCursor(Example());
-  bytes[0] = 2;
+  bytes[0] = 1;
   EXPECT_FALSE(UnpackCursor(bytes));
   EXPECT_FALSE(UnpackCursor(""));
 }

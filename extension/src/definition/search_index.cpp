@@ -14,6 +14,7 @@ extern "C" {
 #include "catalog/pg_inherits.h"
 #include "commands/defrem.h"
 #include "common/hashfn.h"
+#include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "parser/parse_collate.h"
 #include "parser/parse_expr.h"
@@ -93,6 +94,25 @@ List *ExpressionsOf(HeapTuple tuple) {
   bool is_null = false;
   Datum const value = SysCacheGetAttr(INDEXRELID, tuple, Anum_pg_index_indexprs, &is_null);
   return is_null ? NIL : static_cast<List *>(stringToNode(TextDatumGetCString(value)));
+}
+
+/// A column of the table by itself, as ParseExpression would have it.
+Node *MakeColumn(Relation table, AttrNumber column) {
+  Form_pg_attribute const attribute = TupleDescAttr(RelationGetDescr(table), column - 1);
+  return reinterpret_cast<Node *>(
+      makeVar(1, column, attribute->atttypid, attribute->atttypmod, attribute->attcollation, 0));
+}
+
+/// How the first column of an index is ordered: INDOPTION_... of catalog/pg_index.h.
+int16 FirstOptionOf(Oid index) {
+  HeapTuple const tuple = SearchSysCache1(INDEXRELID, ObjectIdGetDatum(index));
+  if (!HeapTupleIsValid(tuple)) return 0;
+  bool is_null = false;
+  Datum const value = SysCacheGetAttr(INDEXRELID, tuple, Anum_pg_index_indoption, &is_null);
+  Assert(!is_null);
+  int16 const option = reinterpret_cast<const int2vector *>(DatumGetPointer(value))->values[0];
+  ReleaseSysCache(tuple);
+  return option;
 }
 
 FoundIndex Check(Oid index_oid, const WantedIndex &wanted, Node *const *parsed, Oid method) {
@@ -351,6 +371,25 @@ FoundIndex FindIndex(Relation table, const WantedIndex &wanted) {
   }
   list_free(indexes);
   return best;
+}
+
+IndexOrders FindIndexOrders(Oid table_oid, AttrNumber column, const char *expression) {
+  IndexOrders orders = {false, false};
+  Relation const table = relation_open(table_oid, AccessShareLock);
+  WantedIndex const wanted = {SearchPurpose::kFacet, true, "btree", 1, {expression, nullptr}, ""};
+  Node *const parsed = expression != nullptr ? ParseExpression(table, expression) : MakeColumn(table, column);
+  List *const indexes = RelationGetIndexList(table);
+  ListCell *cell = nullptr;
+  foreach (cell, indexes) {
+    Oid const index = lfirst_oid(cell);
+    if (Check(index, wanted, &parsed, BTREE_AM_OID).state != IndexState::kPresent) continue;
+    bool const is_downwards = (FirstOptionOf(index) & INDOPTION_DESC) != 0;
+    bool const nulls_first = (FirstOptionOf(index) & INDOPTION_NULLS_FIRST) != 0;
+    (is_downwards == nulls_first ? orders.nulls_last : orders.nulls_first) = true;
+  }
+  list_free(indexes);
+  relation_close(table, AccessShareLock);
+  return orders;
 }
 
 IndexLines ListIndexLines(const SearchDefinition &definition) {

@@ -69,4 +69,15 @@ const char *ColumnExpression(const DefinitionColumn &column, const char *alias);
 /// Whether a valid index of the table's stands on the purpose's expression; of facets: on each of them.
 bool HasIndexFor(const SearchDefinition &definition, SearchPurpose purpose);
 
+/// Which orders B-tree indexes have that are read upwards: rows without a value behind all others, or before them. Read
+/// downwards an index has the opposite order.
+struct IndexOrders {
+  bool nulls_last;
+  bool nulls_first;
+};
+
+/// Of the valid indexes of the whole table that begin with a column, or, where it is not null, with an expression over
+/// it.
+IndexOrders FindIndexOrders(Oid table, AttrNumber column, const char *expression);
+
 } // namespace itemize

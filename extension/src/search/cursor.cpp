@@ -219,6 +219,7 @@ OpenedCursor OpenCursor(const SearchDefinition &definition, const CursorKey &key
   }
   OpenedCursor opened;
   opened.relaxed = content->relaxed;
+  opened.rates = content->rates;
   if (!content->score_parameters.empty()) {
     opened.score_parameters = CallPg([&] {
       const std::string &parameters = content->score_parameters;

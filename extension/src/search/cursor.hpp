@@ -33,6 +33,7 @@ std::string SealCursor(const CursorKey &key, CursorContent &content, const Order
 struct OpenedCursor {
   bool relaxed = false;
   bytea *score_parameters = nullptr;
+  std::optional<RatesMark> rates;
   std::vector<BoundValue> values;
 };
 

@@ -6,7 +6,9 @@ namespace itemize {
 
 namespace {
 
-constexpr char kVersion = 1;
+constexpr char kVersion = 2;
+constexpr unsigned kRelaxed = 1;
+constexpr unsigned kByRates = 2;
 constexpr char kSigns[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
 void AppendNumber(std::string &bytes, std::uint64_t number) {
@@ -25,6 +27,16 @@ bool TakeByte(std::string_view &bytes, unsigned char &byte) {
   if (bytes.empty()) return false;
   byte = static_cast<unsigned char>(bytes[0]);
   bytes.remove_prefix(1);
+  return true;
+}
+
+bool TakeNumber(std::string_view &bytes, std::uint64_t &number) {
+  number = 0;
+  for (unsigned shift = 0; shift < 64; shift += 8) {
+    unsigned char byte = 0;
+    if (!TakeByte(bytes, byte)) return false;
+    number |= std::uint64_t{byte} << shift;
+  }
   return true;
 }
 
@@ -49,8 +61,12 @@ int SignValue(char sign) {
 std::string PackCursor(const CursorContent &content) {
   std::string bytes;
   bytes.push_back(kVersion);
-  bytes.push_back(content.relaxed ? '\1' : '\0');
+  bytes.push_back(static_cast<char>((content.relaxed ? kRelaxed : 0) | (content.rates ? kByRates : 0)));
   AppendNumber(bytes, content.question);
+  if (content.rates) {
+    AppendNumber(bytes, static_cast<std::uint64_t>(content.rates->at));
+    AppendNumber(bytes, content.rates->hash);
+  }
   AppendSized(bytes, content.score_parameters);
   for (const auto &value : content.values) {
     bytes.push_back(value ? '\1' : '\0');
@@ -64,11 +80,13 @@ std::optional<CursorContent> UnpackCursor(std::string_view bytes) {
   unsigned char version = 0;
   unsigned char flags = 0;
   if (!TakeByte(bytes, version) || version != kVersion || !TakeByte(bytes, flags)) return std::nullopt;
-  content.relaxed = flags == 1;
-  for (unsigned shift = 0; shift < 64; shift += 8) {
-    unsigned char byte = 0;
-    if (!TakeByte(bytes, byte)) return std::nullopt;
-    content.question |= std::uint64_t{byte} << shift;
+  content.relaxed = (flags & kRelaxed) != 0;
+  if (!TakeNumber(bytes, content.question)) return std::nullopt;
+  if ((flags & kByRates) != 0) {
+    std::uint64_t at = 0;
+    std::uint64_t hash = 0;
+    if (!TakeNumber(bytes, at) || !TakeNumber(bytes, hash)) return std::nullopt;
+    content.rates = RatesMark{static_cast<std::int64_t>(at), hash};
   }
   if (!TakeSized(bytes, content.score_parameters)) return std::nullopt;
   while (!bytes.empty()) {

@@ -10,6 +10,8 @@
 #include <string_view>
 #include <vector>
 
+#include "search/rates_mark.hpp"
+
 namespace itemize {
 
 /// Longest text that is looked at as a cursor, in bytes.
@@ -22,6 +24,7 @@ struct CursorContent {
   bool relaxed = false;
   std::uint64_t question = 0;                     ///< hash of what was asked, and in which order
   std::string score_parameters;                   ///< so that a row's score is the same on all pages
+  std::optional<RatesMark> rates;                 ///< where the order is by a converted price
   std::vector<std::optional<std::string>> values; ///< one a sort item, in the type's binary form; nothing: null
 };
 

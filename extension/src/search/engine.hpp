@@ -17,6 +17,10 @@
 
 namespace itemize {
 
+/// Rows without a value of the first sort item may be found apart from the others, behind which they come: where the
+/// others are found in order faster by themselves, and so that they are not sorted.
+enum class Part : uint8 { kWhole, kValued, kValueless };
+
 /// What is wanted of the best rows. Expressions are over the table.
 struct TopK {
   Matching matching;
@@ -25,7 +29,7 @@ struct TopK {
   std::vector<std::string> extras;      ///< cheap ones besides the sort items
   std::vector<std::string> wide;        ///< columns of any width, made for the best rows alone
   int64 max_rows;
-  bool priced_only; ///< rows without a price may be left out, where that makes it faster; see CanLeaveOutUnpriced
+  Part part; ///< of the rows; see FindsValuedApart
 };
 
 class Engine {
@@ -48,10 +52,11 @@ public:
   virtual std::string ScoreExpression(Statement &statement, const SearchDefinition &definition,
                                       const CompiledQuery &query, bytea *parameters) const = 0;
 
-  /// Whether the rows that have a price can be found in its order much faster than all rows. When these are fewer than
-  /// wanted, who asked asks again for all.
-  virtual bool CanLeaveOutUnpriced(const Question &question, const SearchDefinition &definition,
-                                   const TopK &top) const = 0;
+  /// Whether the rows that have a value of the first sort item can be found in its order much faster than all rows;
+  /// then `order` becomes that of these. When they are fewer than wanted, who asked asks for the others as well.
+  /// `after` as in TopK, its first value not null.
+  virtual bool FindsValuedApart(const Question &question, const SearchDefinition &definition,
+                                const std::vector<BoundValue> *after, Order &order) const = 0;
 
   /// SELECT of the best rows in order: one column a sort item, then the extras, then the wide ones.
   virtual void AppendTopK(Statement &statement, const Question &question, const SearchDefinition &definition,

@@ -42,6 +42,7 @@ SortItem ColumnItem(const SearchDefinition &definition, const DefinitionColumn &
   item.expression = ColumnText(NameStr(column.name));
   item.type = facts.type;
   item.nullable = !facts.not_null;
+  item.column = column.attnum;
   item.operators = DefaultOrder(facts.type, NameStr(column.name));
   return item;
 }
@@ -75,8 +76,10 @@ const DefinitionColumn *FindColumn(const SearchDefinition &definition, const std
 SortItem PriceItem(const Question &question, const SearchDefinition &definition) {
   const bool as_it_is = definition.currency != nullptr &&
                         (!question.currency || pg_strcasecmp(question.currency->c_str(), definition.currency) == 0);
-  return ComputedItem(SortItem::Kind::kPrice, "price", NUMERICOID,
-                      !as_it_is || !FactsOf(definition, *definition.price).not_null);
+  SortItem item = ComputedItem(SortItem::Kind::kPrice, "price", NUMERICOID,
+                               !as_it_is || !FactsOf(definition, *definition.price).not_null);
+  if (as_it_is) item.column = definition.price->attnum;
+  return item;
 }
 
 SortItem DistanceItem(const Question &question) {
@@ -123,7 +126,7 @@ std::string Compare(const std::string &expression, Oid oper, const std::string &
 bool IsRowComparable(const Order &order, const std::vector<BoundValue> &values) {
   const std::vector<SortItem> &items = order.items;
   for (std::size_t i = 0; i < items.size(); ++i) {
-    const bool nulls_matter = items[i].nullable && (i > 0 || items[i].nulls_first);
+    const bool nulls_matter = items[i].CanBeNull() && (i > 0 || items[i].nulls_first);
     if (items[i].descending != items[0].descending || nulls_matter || values[i].is_null) return false;
     // ROW(...) > ROW(...) is looked up by the operator's name; those of pg_catalog are found under every search_path.
     constexpr Oid kFirstOutsideCatalog = FirstNormalObjectId;
@@ -141,7 +144,7 @@ std::string RowComparison(const Order &order, const std::vector<std::string> &ex
     right += (i > 0 ? ", " : "") + values[i];
   }
   std::string text = left + ") " + (order.items[0].descending ? "<" : ">") + " " + right + ")";
-  if (order.items[0].nullable) text = "(" + text + " OR " + expressions[0] + " IS NULL)";
+  if (order.items[0].CanBeNull()) text = "(" + text + " OR " + expressions[0] + " IS NULL)";
   return text;
 }
 
@@ -149,16 +152,15 @@ std::string RowComparison(const Order &order, const std::vector<std::string> &ex
 std::string BehindItem(const SortItem &item, const std::string &expression, const std::string &value, bool is_null) {
   if (is_null) return item.nulls_first ? expression + " IS NOT NULL" : "false";
   std::string text = Compare(expression, item.descending ? item.operators.less : item.operators.greater, value);
-  if (item.nullable && !item.nulls_first) text = "(" + text + " OR " + expression + " IS NULL)";
+  if (item.CanBeNull() && !item.nulls_first) text = "(" + text + " OR " + expression + " IS NULL)";
   return text;
 }
 
 /// An index cannot begin where an OR says. It can at the value of a column itself, which all rows behind have or pass.
 std::string BeginningCondition(const SortItem &item, const std::string &expression, const std::string &value,
                                bool is_null) {
-  const bool nulls_are_behind = item.nullable && !item.nulls_first;
-  const bool as_it_is = item.kind == SortItem::Kind::kColumn || (item.kind == SortItem::Kind::kPrice && !item.nullable);
-  if (!as_it_is || is_null || nulls_are_behind) return "";
+  const bool nulls_are_behind = item.CanBeNull() && !item.nulls_first;
+  if (item.column == InvalidAttrNumber || is_null || nulls_are_behind) return "";
   const Oid before = item.descending ? item.operators.greater : item.operators.less;
   const Oid not_before = CallPg([&] { return get_negator(before); });
   return OidIsValid(not_before) ? Compare(expression, not_before, value) + " AND " : "";

@@ -22,7 +22,11 @@ struct SortItem {
   bool descending;
   bool nulls_first;
   bool nullable;
+  bool valued; ///< rows without a value are left out, so `nulls_first` says nothing but which index has the order
   OrderOperators operators;
+  AttrNumber column; ///< whose values are compared, as they are or cast; 0: something computed
+  /// Whether a row that is ordered may have no value.
+  [[nodiscard]] bool CanBeNull() const { return nullable && !valued; }
 };
 
 /// All of them, the key's columns last.

@@ -67,16 +67,29 @@ public:
            ", " + statement.Bind(BYTEAOID, PointerGetDatum(parameters), parameters == nullptr) + ")";
   }
 
-  bool CanLeaveOutUnpriced(const Question &question, const SearchDefinition &definition,
-                           const TopK &top) const override {
-    const SortItem &first = top.order->items[0];
+  bool FindsValuedApart(const Question &question, const SearchDefinition &definition,
+                        const std::vector<BoundValue> *after, Order &order) const override {
+    SortItem &first = order.items[0];
     // Words and places mostly leave few rows, which are better found by their own indexes, and once.
     const bool narrow =
         question.compiled || question.within || question.bbox || question.area || question.owner || question.parent;
-    if (first.kind != SortItem::Kind::kPrice || first.nulls_first || narrow || !question.currency) return false;
-    if (top.after != nullptr && (*top.after)[0].is_null) return false;
-    return definition.currency_column != nullptr &&
-           CallPg([&] { return HasIndexFor(definition, SearchPurpose::kPrice); });
+    if (!first.nullable || first.nulls_first || narrow) return false;
+    if (first.kind == SortItem::Kind::kPrice && definition.currency_column != nullptr) {
+      return question.currency && CallPg([&] { return HasIndexFor(definition, SearchPurpose::kPrice); }) &&
+             ConvertsDistinctly(question, definition);
+    }
+    if (first.column == InvalidAttrNumber) return false;
+    const IndexOrders indexes = CallPg([&] {
+      const bool is_price = first.kind == SortItem::Kind::kPrice;
+      return FindIndexOrders(definition.item.source, first.column,
+                             is_price ? PriceExpression(definition, nullptr) : nullptr);
+    });
+    if (!indexes.nulls_last && !indexes.nulls_first) return false;
+    // Where an index has all rows in order, only the beginning of a later page is found faster among the valued ones.
+    if (after == nullptr && (first.descending ? indexes.nulls_first : indexes.nulls_last)) return false;
+    first.valued = true;
+    first.nulls_first = first.descending == indexes.nulls_last;
+    return true;
   }
 
   void AppendTopK(Statement &statement, const Question &question, const SearchDefinition &definition,
@@ -134,18 +147,17 @@ private:
     /// A GiST index gives rows in order of their distance, which the planner takes for an order by that alone
     /// (match_pathkeys_to_index); rows that are equally far are then put in order among themselves.
     kNearestFirst,
-    kPlaceless, ///< the last of these: rows without a place, which are all equally far, in the order of the rest
+    kValueless, ///< rows without a value of the first sort item, which are all equal in it, in the order of the rest
     /// An index on (currency, price) has each currency's rows in order: the best of each, then the best of these.
     kByCurrency,
   };
 
   static Shape ShapeOf(const TopK &top) {
     const SortItem &first = top.order->items[0];
-    if (top.priced_only) return Shape::kByCurrency;
+    if (top.part == Part::kValueless) return Shape::kValueless;
+    if (top.part == Part::kValued && !first.valued) return Shape::kByCurrency;
     if (top.after != nullptr && top.order->Has(SortItem::Kind::kScore)) return Shape::kScoredFirst;
-    if (first.kind == SortItem::Kind::kDistance && !first.descending && !first.nulls_first) {
-      return top.after != nullptr && (*top.after)[0].is_null ? Shape::kPlaceless : Shape::kNearestFirst;
-    }
+    if (first.kind == SortItem::Kind::kDistance && !first.descending && !first.nulls_first) return Shape::kNearestFirst;
     return Shape::kPlain;
   }
 
@@ -168,10 +180,11 @@ private:
       statement << ", " << top.extras[i] << " AS " << Name("e", i);
     statement << more;
     std::vector<std::string> further;
-    if (shape == Shape::kPlaceless) {
-      AppendPlaceless(statement, question, definition, top, expressions, names);
+    if (shape == Shape::kValueless) {
+      AppendValueless(statement, question, definition, top, expressions, names);
       return;
     }
+    if (items[0].valued) further.push_back(expressions[0] + " IS NOT NULL");
     if (top.after != nullptr && shape != Shape::kScoredFirst) {
       further.push_back(BehindCondition(statement, *top.order, expressions, *top.after));
     }
@@ -190,16 +203,18 @@ private:
     statement << " ORDER BY " << OrderText(*top.order, names) << " LIMIT " << limit;
   }
 
-  static void AppendPlaceless(Statement &statement, const Question &question, const SearchDefinition &definition,
+  static void AppendValueless(Statement &statement, const Question &question, const SearchDefinition &definition,
                               const TopK &top, std::vector<std::string> expressions, std::vector<std::string> names) {
     Order rest = *top.order;
-    std::vector<BoundValue> after = *top.after;
     std::vector<std::string> further = {expressions[0] + " IS NULL"};
     rest.items.erase(rest.items.begin());
-    after.erase(after.begin());
     expressions.erase(expressions.begin());
     names.erase(names.begin());
-    further.push_back("(" + BehindCondition(statement, rest, expressions, after) + ")");
+    // Behind a row that has a value are all of these.
+    if (top.after != nullptr && (*top.after)[0].is_null) {
+      const std::vector<BoundValue> after(top.after->begin() + 1, top.after->end());
+      further.push_back("(" + BehindCondition(statement, rest, expressions, after) + ")");
+    }
     AppendScope(statement, question, definition, top.matching, further);
     statement << " ORDER BY " << OrderText(rest, names) << " LIMIT " << statement.BindInt64(top.max_rows);
   }

@@ -10,6 +10,8 @@
 #include "boundary/prelude.hpp"
 
 extern "C" {
+#include "access/xact.h"
+#include "common/hashfn.h"
 #include "executor/spi.h"
 #include "utils/datum.h"
 }
@@ -21,21 +23,23 @@ struct Rates {
   int count;
   Rate own;         ///< the visitor's; `units` is 0 when it has none
   bool is_currency; ///< whether the visitor's currency is one
+  int decimals;     ///< of an amount in it that can be paid; -1: there is no such thing
   bool is_told;     ///< that it has no rate: once a question
 };
 
 namespace {
 
 constexpr char kRatesQuery[] =
-    "SELECT r.currency, r.rate, r.currency OPERATOR(pg_catalog.=) $1, true FROM itemize.current_rates r "
-    "UNION ALL SELECT NULL, NULL, NULL, EXISTS (SELECT FROM itemize.currency c WHERE c.code OPERATOR(pg_catalog.=) $1)";
+    "SELECT r.currency, r.rate, r.currency OPERATOR(pg_catalog.=) $1, NULL::pg_catalog.int2 FROM itemize.rates_at($2) "
+    "r "
+    "UNION ALL SELECT NULL, NULL, NULL, c.minor_units FROM itemize.currency c WHERE c.code OPERATOR(pg_catalog.=) $1";
 
 SPIPlanPtr rates_plan = nullptr; // of this session
 
 SPIPlanPtr RatesPlan() {
   if (rates_plan == nullptr) {
-    Oid type = TEXTOID;
-    SPIPlanPtr const plan = SPI_prepare(kRatesQuery, 1, &type);
+    Oid types[] = {TEXTOID, TIMESTAMPTZOID};
+    SPIPlanPtr const plan = SPI_prepare(kRatesQuery, 2, types);
     if (plan == nullptr) elog(ERROR, "could not prepare the query for rates: %s", SPI_result_code_string(SPI_result));
     if (SPI_keepplan(plan) != 0) elog(ERROR, "could not keep the plan of the query for rates");
     rates_plan = plan;
@@ -47,7 +51,9 @@ void KeepRate(Rates &rates, HeapTuple row, TupleDesc description, MemoryContext 
   bool is_null;
   Datum const currency = SPI_getbinval(row, description, 1, &is_null);
   if (is_null) {
-    rates.is_currency = DatumGetBool(SPI_getbinval(row, description, 4, &is_null));
+    rates.is_currency = true;
+    Datum const decimals = SPI_getbinval(row, description, 4, &is_null);
+    rates.decimals = is_null ? -1 : DatumGetInt16(decimals);
     return;
   }
   Datum const units = SPI_getbinval(row, description, 2, &is_null);
@@ -59,19 +65,23 @@ void KeepRate(Rates &rates, HeapTuple row, TupleDesc description, MemoryContext 
   if (is_own) rates.own = rate;
 }
 
-/// Those of now, as the question's own snapshot has them.
-Rates ReadRates(const char *currency) {
+/// Those of a moment, as the question's own snapshot has them.
+Rates ReadRates(const char *currency, TimestampTz at) {
   Rates rates{};
   MemoryContext const room = CurrentMemoryContext;
-  Datum argument = CStringGetTextDatum(currency);
+  Datum arguments[] = {CStringGetTextDatum(currency), TimestampTzGetDatum(at)};
   if (SPI_connect() != SPI_OK_CONNECT) elog(ERROR, "SPI_connect failed");
-  const int result = SPI_execute_plan(RatesPlan(), &argument, nullptr, true, 0);
+  const int result = SPI_execute_plan(RatesPlan(), arguments, nullptr, true, 0);
   if (result != SPI_OK_SELECT) elog(ERROR, "could not read the rates: %s", SPI_result_code_string(result));
   rates.rates = static_cast<Rate *>(MemoryContextAlloc(room, (SPI_processed + 1) * sizeof(Rate)));
   for (uint64 i = 0; i < SPI_processed; ++i)
     KeepRate(rates, SPI_tuptable->vals[i], SPI_tuptable->tupdesc, room);
   if (SPI_finish() != SPI_OK_FINISH) elog(ERROR, "SPI_finish failed");
   return rates;
+}
+
+TimestampTz RatesMoment(const Question &question) {
+  return question.rates_at ? *question.rates_at : GetCurrentTransactionStartTimestamp();
 }
 
 /// Codes are written in capitals; a visitor may write them otherwise.
@@ -124,7 +134,7 @@ PricePlan MakePlan(const Question &question, const SearchDefinition &definition,
   if (question.rates == nullptr) {
     question.rates = CallPg([&] {
       auto *const kept = static_cast<Rates *>(palloc(sizeof(Rates)));
-      *kept = ReadRates(code);
+      *kept = ReadRates(code, RatesMoment(question));
       return kept;
     });
   }
@@ -244,6 +254,38 @@ void AppendPriceConditions(Statement &statement, const Question &question, const
   if (question.price_min) append(*question.price_min, true);
   if (question.price_max) append(*question.price_max, false);
   joins.push_back("JOIN ROWS FROM (" + functions + ") AS price_bound(" + columns + ") ON " + condition);
+}
+
+RatesMark MarkRates(const Question &question, const SearchDefinition &definition) {
+  (void)MakePlan(question, definition, false);
+  const Rates &rates = *question.rates;
+  return CallPg([&] {
+    RatesMark mark = {RatesMoment(question), 0};
+    for (int i = 0; i < rates.count; ++i) {
+      const Rate &rate = rates.rates[i];
+      const auto length = static_cast<int>(std::strlen(rate.currency));
+      const Datum code = hash_any_extended(reinterpret_cast<const unsigned char *>(rate.currency), length, 0);
+      // Equal numbers have the same hash, however they are written; the order of the rates does not matter.
+      mark.hash += DatumGetUInt64(DirectFunctionCall2(hash_numeric_extended, rate.units, code));
+    }
+    return mark;
+  });
+}
+
+bool ConvertsDistinctly(const Question &question, const SearchDefinition &definition) {
+  const PricePlan plan = MakePlan(question, definition, false);
+  return CallPg([&] {
+    const Datum most = DirectFunctionCall2(numeric_mul, plan.rates.own.units, NumericOf("1e10"));
+    for (int i = 0; i < plan.rates.count; ++i) {
+      if (DatumGetBool(DirectFunctionCall2(numeric_gt, plan.rates.rates[i].units, most))) return false;
+    }
+    return true;
+  });
+}
+
+std::optional<int> ShownDecimals(const Question &question) {
+  if (question.rates == nullptr || question.rates->decimals < 0) return std::nullopt;
+  return question.rates->decimals;
 }
 
 std::optional<PriceRates> BindPriceRates(Statement &statement, const Question &question,

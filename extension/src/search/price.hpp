@@ -13,6 +13,7 @@
 
 #include "definition/search_model.hpp"
 #include "search/question.hpp"
+#include "search/rates_mark.hpp"
 #include "search/statement.hpp"
 
 #include "boundary/prelude.hpp"
@@ -33,6 +34,18 @@ void AppendPriceConditions(Statement &statement, const Question &question, const
 /// rows differ in currency and the question names none: 22023, or, when `optional`, it is null for all.
 std::string ConvertedPrice(Statement &statement, const Question &question, const SearchDefinition &definition,
                            bool optional);
+
+/// Where prices are converted: by which rates. Raises as ConvertedPrice does.
+RatesMark MarkRates(const Question &question, const SearchDefinition &definition);
+
+/// Decimals to which the prices of the answer are rounded, once the rates have been read: those that can be paid.
+/// Nothing where no price is converted, or there is no such thing (gold).
+std::optional<int> ShownDecimals(const Question &question);
+
+/// Whether prices of up to ten decimals that differ still do when they are converted, and rounded to kPriceDecimals.
+/// Only then are they in the order of the prices that are stored. Where rows differ in currency and the question names
+/// one.
+bool ConvertsDistinctly(const Question &question, const SearchDefinition &definition);
 
 /// Parameters with the currencies that prices are compared in: their codes (text[]), the units of each for one of the
 /// base (numeric[]), and those of the visitor's own (numeric).

@@ -42,6 +42,7 @@ struct Question {
   std::optional<TimestampTz> until;
   std::optional<std::string> owner;
   std::optional<std::string> parent;
+  std::optional<TimestampTz> rates_at; ///< the rates of this moment; not set: those of now
   /// Of `currency`, once they have been read.
   mutable Rates *rates = nullptr;
 };

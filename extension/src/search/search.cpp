@@ -1,4 +1,5 @@
 // itemize.search and itemize.explain_search: the best rows of a question, a page at a time.
+#include <algorithm>
 #include <string>
 #include <utility>
 #include <vector>
@@ -33,7 +34,6 @@ struct Layout {
   int distance = -1;
   int price = -1;
   int first_wide = 0;
-  bool priced_only = false; ///< there may be more rows, which have no price
 };
 
 /// A search as it was asked, ready to be made into statements.
@@ -45,6 +45,7 @@ struct Search {
   CursorKey key = {};
   std::uint64_t hash = 0;
   std::optional<OpenedCursor> after;
+  std::optional<RatesMark> rates; ///< where the order is by a converted price
   bytea *score_parameters = nullptr;
 };
 
@@ -64,6 +65,24 @@ bytea *MakeScoreParameters(const Search &search) {
   return parameters != nullptr && VARSIZE(parameters) - VARHDRSZ > kMaxScoreParameterBytes ? nullptr : parameters;
 }
 
+/// An order by a converted price is one by certain rates: those of its first page are the rates of all pages.
+std::optional<RatesMark> ReadRates(Search &search) {
+  const std::vector<SortItem> &items = search.order.items;
+  const bool is_converted = std::any_of(items.begin(), items.end(), [](const SortItem &item) {
+    return item.kind == SortItem::Kind::kPrice && item.column == InvalidAttrNumber;
+  });
+  if (!is_converted) return std::nullopt;
+  const std::optional<RatesMark> then = search.after ? search.after->rates : std::nullopt;
+  if (then) search.question.rates_at = then->at;
+  const RatesMark mark = MarkRates(search.question, *search.definition);
+  if (then && then->hash != mark.hash) {
+    throw Error(ERRCODE_INVALID_PARAMETER_VALUE, "the rates by which this cursor's search is ordered are gone")
+        .Detail("Rates that were current when its first page was made have been changed or deleted since.")
+        .Hint("Without \"after\" the search begins anew, by the rates of now.");
+  }
+  return mark;
+}
+
 Search ReadSearch(FunctionCallInfo fcinfo) {
   Search search;
   search.definition = ReadSearchDefinition(fcinfo);
@@ -75,18 +94,44 @@ Search ReadSearch(FunctionCallInfo fcinfo) {
   search.hash = HashQuestion(*search.definition, search.question, search.order);
   const auto after = TextArgument(fcinfo, kAfter, "after", kMaxCursorBytes);
   if (after) search.after = OpenCursor(*search.definition, search.key, *after, search.hash, search.order);
+  search.rates = ReadRates(search);
   const bool scored = search.question.compiled && !search.question.compiled->is_empty;
   if (scored) search.score_parameters = search.after ? search.after->score_parameters : MakeScoreParameters(search);
   return search;
 }
 
+/// What one statement of a search is about.
+struct Errand {
+  Part part;
+  Order order;
+  int64 max_rows;
+};
+
+/// Rows without a value of the first sort item come last, and can be found by themselves.
+bool NullsComeLast(const Search &search) {
+  const SortItem &first = search.order.items[0];
+  return first.nullable && !first.nulls_first && !search.order.Has(SortItem::Kind::kScore);
+}
+
+Errand FirstErrand(const Search &search) {
+  Errand errand = {Part::kWhole, search.order, search.max_rows};
+  const std::vector<BoundValue> *const after = search.after ? &search.after->values : nullptr;
+  if (!NullsComeLast(search)) return errand;
+  if (after != nullptr && (*after)[0].is_null) {
+    errand.part = Part::kValueless;
+  } else if (EngineOf(*search.definition).FindsValuedApart(search.question, *search.definition, after, errand.order)) {
+    errand.part = Part::kValued;
+  }
+  return errand;
+}
+
 /// The inner statement, and where it has what.
-Layout WriteStatement(Statement &statement, const Search &search, Matching matching, bool whole = false) {
+Layout WriteStatement(Statement &statement, const Search &search, Matching matching, Errand &errand) {
   const SearchDefinition &definition = *search.definition;
   const Question &question = search.question;
   const Engine &engine = EngineOf(definition);
-  Order order = search.order;
-  TopK top = {matching, &order, search.after ? &search.after->values : nullptr, {}, {}, search.max_rows, false};
+  Order &order = errand.order;
+  TopK top = {matching, &order, search.after ? &search.after->values : nullptr, {}, {}, errand.max_rows, errand.part};
   Layout layout;
   const auto output = [&](int &place, SortItem::Kind kind, bool wanted, const auto &expression) {
     for (std::size_t i = 0; i < order.items.size(); ++i) {
@@ -118,8 +163,6 @@ Layout WriteStatement(Statement &statement, const Search &search, Matching match
       top.wide.push_back("pg_catalog.substr(" + ColumnText(NameStr(definition.texts[i].name)) + cut);
     top.wide.emplace_back(CallPg([&] { return LanguageExpression(definition, kRowAlias); }));
   }
-  top.priced_only = !whole && engine.CanLeaveOutUnpriced(question, definition, top);
-  layout.priced_only = top.priced_only;
   engine.AppendTopK(statement, question, definition, top);
   return layout;
 }
@@ -132,6 +175,8 @@ public:
         matching_(matching) {
     content_.relaxed = matching == Matching::kRelaxed;
     content_.question = search.hash;
+    content_.rates = search.rates;
+    decimals_ = ShownDecimals(search.question).value_or(-1);
     if (search.score_parameters != nullptr) {
       content_.score_parameters.assign(VARDATA_ANY(search.score_parameters),
                                        VARSIZE_ANY_EXHDR(search.score_parameters));
@@ -173,6 +218,7 @@ private:
       sorted.push_back({row_.values[i], row_.nulls[i]});
     const std::string cursor = SealCursor(search_.key, content_, search_.order, sorted);
     const char *const headline = MakeHeadline();
+    const int decimals = decimals_;
     CallPg([&] {
       Datum values[kColumns] = {};
       bool nulls[kColumns] = {};
@@ -184,6 +230,10 @@ private:
       for (int i = 0; i < static_cast<int>(lengthof(places)); ++i) {
         nulls[kScore + i] = places[i] == -1 || row_.nulls[places[i]];
         if (!nulls[kScore + i]) values[kScore + i] = row_.values[places[i]];
+      }
+      // What is compared and goes into cursors stays exact.
+      if (!nulls[kPrice] && decimals >= 0) {
+        values[kPrice] = DirectFunctionCall2(numeric_round, values[kPrice], Int32GetDatum(decimals));
       }
       nulls[kHeadline] = headline == nullptr;
       if (headline != nullptr) values[kHeadline] = CStringGetTextDatum(headline);
@@ -215,24 +265,31 @@ private:
   CursorContent content_;
   RowValues row_ = {};
   RowEncoder *encoder_ = nullptr;
+  int decimals_ = -1; ///< to which prices are rounded; -1: not at all
 };
 
-/// Runs the search once; how many rows it found.
-uint64 RunOnce(FunctionCallInfo fcinfo, const Search &search, Matching matching) {
-  const bool has_bounds = search.question.price_min || search.question.price_max;
-  uint64 found = 0;
-  for (const bool whole : {false, true}) {
-    Statement statement;
-    const Layout layout = WriteStatement(statement, search, matching, whole);
-    bool enough = true;
-    RunQuestion(*search.definition, statement, [&](const Rows &rows) {
-      found = rows.count;
-      enough = !layout.priced_only || has_bounds || found >= static_cast<uint64>(search.max_rows);
-      if (enough) Page(fcinfo, search, layout, matching).Put(rows);
-    });
-    if (enough) break;
-  }
+/// Runs one statement; how many rows it found.
+int64 Run(FunctionCallInfo fcinfo, const Search &search, Matching matching, Errand &errand) {
+  Statement statement;
+  const Layout layout = WriteStatement(statement, search, matching, errand);
+  int64 found = 0;
+  RunQuestion(*search.definition, statement, [&](const Rows &rows) {
+    found = static_cast<int64>(rows.count);
+    Page(fcinfo, search, layout, matching).Put(rows);
+  });
   return found;
+}
+
+/// Runs the search once; how many rows it found. All of its statements have the snapshot of the call.
+int64 RunOnce(FunctionCallInfo fcinfo, const Search &search, Matching matching) {
+  Errand errand = FirstErrand(search);
+  const int64 found = Run(fcinfo, search, matching, errand);
+  // Within bounds of a price there is no row without one.
+  const bool has_bounds = search.question.price_min || search.question.price_max;
+  const bool are_all = has_bounds && search.order.items[0].kind == SortItem::Kind::kPrice;
+  if (errand.part != Part::kValued || are_all || found == search.max_rows) return found;
+  Errand rest = {Part::kValueless, search.order, search.max_rows - found};
+  return found + Run(fcinfo, search, matching, rest);
 }
 
 void RunSearch(FunctionCallInfo fcinfo) {
@@ -279,7 +336,8 @@ void ExplainSearch(FunctionCallInfo fcinfo) {
   NoticeMissingIndexes(*search.definition, search.question);
   Statement statement;
   const bool relaxed = search.after && search.after->relaxed;
-  (void)WriteStatement(statement, search, relaxed ? Matching::kRelaxed : Matching::kStrict);
+  Errand errand = FirstErrand(search);
+  (void)WriteStatement(statement, search, relaxed ? Matching::kRelaxed : Matching::kStrict, errand);
   ExplainQuestion(*search.definition, statement, [&](const Rows &rows) {
     CallPg([&] {
       PutLine(result, CStringGetTextDatum(statement.text().c_str()));
