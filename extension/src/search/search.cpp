@@ -72,10 +72,11 @@ std::optional<RatesMark> ReadRates(Search &search) {
     return item.kind == SortItem::Kind::kPrice && item.column == InvalidAttrNumber;
   });
   if (!is_converted) return std::nullopt;
-  const std::optional<RatesMark> then = search.after ? search.after->rates : std::nullopt;
-  if (then) search.question.rates_at = then->at;
+  const bool goes_on = search.after && search.after->rates;
+  const RatesMark then = goes_on ? *search.after->rates : RatesMark{};
+  if (goes_on) search.question.rates_at = then.at;
   const RatesMark mark = MarkRates(search.question, *search.definition);
-  if (then && then->hash != mark.hash) {
+  if (goes_on && then.hash != mark.hash) {
     throw Error(ERRCODE_INVALID_PARAMETER_VALUE, "the rates by which this cursor's search is ordered are gone")
         .Detail("Rates that were current when its first page was made have been changed or deleted since.")
         .Hint("Without \"after\" the search begins anew, by the rates of now.");
