@@ -1,5 +1,6 @@
 #include "search/run.hpp"
 
+#include <algorithm>
 #include <cstring>
 
 #include "boundary/entry.hpp"
@@ -20,9 +21,12 @@ namespace {
 /// Parsed statements of a session; each call is planned for its own values. Plain data in TopMemoryContext; the one
 /// used longest ago makes room.
 struct SavedStatement {
-  uint64 hash; ///< of text, types and the user it was parsed for
+  uint64 hash; ///< of all by which it is known: text, types and the user it was parsed for
   uint64 used;
   char *text;
+  Oid *types;
+  int count;
+  Oid user;
   SPIPlanPtr plan;
   int running; ///< the executor reads the plan and its text: not to be freed while a policy's function searches, too
 };
@@ -61,9 +65,15 @@ SPIPlanPtr Prepare(const StatementView &statement, const char *text) {
   return plan;
 }
 
+bool IsSame(const SavedStatement &saved, const StatementView &statement) {
+  return saved.user == GetUserId() && saved.count == statement.count &&
+         std::equal(statement.types, statement.types + statement.count, saved.types) &&
+         std::strcmp(saved.text, statement.text) == 0;
+}
+
 SavedStatement *FindSaved(const StatementView &statement, uint64 hash) {
   for (SavedStatement &saved : saved_statements) {
-    if (saved.plan != nullptr && saved.hash == hash && std::strcmp(saved.text, statement.text) == 0) return &saved;
+    if (saved.plan != nullptr && saved.hash == hash && IsSame(saved, statement)) return &saved;
   }
   return nullptr;
 }
@@ -94,11 +104,15 @@ Planned GetPlan(const StatementView &statement) {
   SavedStatement *const place = FindPlace();
   if (place == nullptr) return {plan, nullptr};
   char *const text = MemoryContextStrdup(TopMemoryContext, statement.text);
+  auto *const types =
+      static_cast<Oid *>(MemoryContextAlloc(TopMemoryContext, sizeof(Oid) * static_cast<Size>(statement.count + 1)));
+  std::copy(statement.types, statement.types + statement.count, types);
   if (SPI_keepplan(plan) != 0) elog(ERROR, "could not keep the plan of a search");
   const SavedStatement old = *place;
-  *place = {hash, ++uses, text, plan, 0};
+  *place = {hash, ++uses, text, types, statement.count, GetUserId(), plan, 0};
   if (old.plan != nullptr) {
     pfree(old.text);
+    pfree(old.types);
     SPI_freeplan(old.plan);
   }
   return {plan, place};
