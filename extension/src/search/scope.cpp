@@ -1,5 +1,7 @@
 #include "search/scope.hpp"
 
+#include <cstring>
+
 #include "boundary/entry.hpp"
 #include "search/engine.hpp"
 #include "search/filters.hpp"
@@ -59,7 +61,13 @@ void AppendTimes(Statement &statement, const Question &question, const SearchDef
 
 } // namespace
 
-bool CanRelax(const Question &question) { return question.compiled && !question.compiled->is_empty; }
+bool CanRelax(const Question &question) {
+  if (!question.compiled || question.compiled->is_empty) return false;
+  const TSQuery strict = question.compiled->strict;
+  const TSQuery relaxed = question.compiled->relaxed;
+  // Of one word there is nothing to leave out.
+  return VARSIZE(strict) != VARSIZE(relaxed) || std::memcmp(strict, relaxed, VARSIZE(strict)) != 0;
+}
 
 std::string TableText(const SearchDefinition &definition) {
   const Oid table = definition.item.source;

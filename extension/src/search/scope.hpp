@@ -15,6 +15,7 @@ namespace itemize {
 enum class Matching : uint8 { kStrict, kRelaxed };
 
 /// Whether a question that found nothing strictly is asked again with Matching::kRelaxed: once, by everyone who asks.
+/// Not when that would be the same question.
 bool CanRelax(const Question &question);
 
 /// The item type's table as FROM names it, without an alias.
