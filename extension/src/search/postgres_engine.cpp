@@ -5,7 +5,6 @@
 
 #include "boundary/entry.hpp"
 #include "search/price.hpp"
-#include "search/ranking/bm25.hpp"
 #include "search/ranking/statistics.hpp"
 
 #include "boundary/prelude.hpp"
@@ -57,8 +56,7 @@ public:
   bytea *ScoreParameters(const SearchDefinition &definition, const CompiledQuery &query, bool all_rows) const override {
     DocumentStatistics statistics = {InvalidOid, 1};
     if (all_rows) statistics = CallPg([&] { return FindDocumentStatistics(definition); });
-    return ranking::RankingParameters(statistics.relation, statistics.attribute, query.ranking,
-                                      ranking::kDefaultWeights);
+    return ranking::RankingParameters(statistics.relation, statistics.attribute, query.ranking);
   }
 
   std::string ScoreExpression(Statement &statement, const SearchDefinition &definition, const CompiledQuery &query,

@@ -84,7 +84,7 @@ double SumOfFractions(const CommonLexemes &common) {
 
 } // namespace
 
-bytea *RankingParameters(Oid relation, AttrNumber attribute, TSQuery query, const double (&weights)[4]) {
+bytea *RankingParameters(Oid relation, AttrNumber attribute, TSQuery query) {
   CommonLexemes common;
   if (OidIsValid(relation)) common = CallPg([&] { return ReadStatistics(relation, attribute); });
 
@@ -99,7 +99,6 @@ bytea *RankingParameters(Oid relation, AttrNumber attribute, TSQuery query, cons
   }
   Parameters parameters;
   if (common.count > 0) parameters.average_length = SumOfFractions(common);
-  std::copy(std::begin(weights), std::end(weights), std::begin(parameters.weights));
   parameters.rarity_codes = codes;
   const std::string bytes = EncodeParameters(parameters);
   return CallPg([&] {

@@ -10,8 +10,8 @@ extern "C" {
 namespace itemize::ranking {
 
 /// Parameters of itemize.rank for a query over `attribute` (a tsvector) of `relation`: a table, or an index on an
-/// expression. Where ANALYZE has left nothing, or `relation` is InvalidOid, all words count alike. `weights` are those
-/// of D, C, B and A. Who may not see all rows of the table must get no score made of its statistics: pass InvalidOid.
-bytea *RankingParameters(Oid relation, AttrNumber attribute, TSQuery query, const double (&weights)[4]);
+/// expression. Where ANALYZE has left nothing, or `relation` is InvalidOid, all words count alike. Who may not see all
+/// rows of the table must get no score made of its statistics: pass InvalidOid.
+bytea *RankingParameters(Oid relation, AttrNumber attribute, TSQuery query);
 
 } // namespace itemize::ranking
