@@ -163,7 +163,7 @@ Datum ReadBounds(const SearchDefinition &definition, const Facet &facet) {
   });
 }
 
-/// Writes the counts of one facet after the other: facet, place in it, value, low, high, count.
+/// Writes the counts of one facet after the other: facet, value, low, high, count. Each is a SELECT in its own order.
 class FacetWriter {
 public:
   FacetWriter(Statement &statement, const SearchDefinition &definition, int max_values)
@@ -192,8 +192,7 @@ private:
       from += ", LATERAL (SELECT DISTINCT e FROM unnest(scope." + name_ + ") AS u(e)) AS elements";
       value = "e";
     }
-    statement_ << head_ << "row_number() OVER (ORDER BY n DESC, " << order << ") AS place, "
-               << (facet.is_price ? "trim_scale(v)" : "v") << "::text AS value, "
+    statement_ << head_ << (facet.is_price ? "trim_scale(v)" : "v") << "::text AS value, "
                << "NULL AS low, NULL AS high, n FROM (SELECT v, count(*) AS n FROM (SELECT " << value << " AS v FROM "
                << from << ") AS a WHERE v IS NOT NULL GROUP BY v ORDER BY n DESC, " << order << " LIMIT "
                << statement_.BindInt64(max_values_) << ") AS g";
@@ -203,10 +202,11 @@ private:
   void AppendRanges(const Facet &facet) {
     const Oid array = CallPg([&] { return get_array_type(facet.type); });
     const std::string bounds = statement_.Bind(array, ReadBounds(definition_, facet));
-    statement_ << head_ << "b AS place, NULL AS value, (" << bounds << ")[b]::text AS low, (" << bounds
+    statement_ << head_ << "NULL AS value, (" << bounds << ")[b]::text AS low, (" << bounds
                << ")[b + 1]::text AS high, coalesce(n, 0) AS n FROM generate_series(0, cardinality(" << bounds
                << ")) AS b LEFT JOIN (SELECT width_bucket(" << name_ << ", " << bounds
-               << ") AS v, count(*) AS n FROM scope WHERE " << name_ << " IS NOT NULL GROUP BY 1) AS g ON v = b";
+               << ") AS v, count(*) AS n FROM scope WHERE " << name_
+               << " IS NOT NULL GROUP BY 1) AS g ON v = b ORDER BY b";
   }
 
   [[nodiscard]] Datum WidthOf(const Facet &facet) const {
@@ -233,7 +233,7 @@ private:
 
   /// Those with rows, in order.
   void AppendIntervals(const Facet &facet, const std::string &width) {
-    statement_ << head_ << "row_number() OVER (ORDER BY v) AS place, NULL AS value, trim_scale(v * w)::text AS low, "
+    statement_ << head_ << "NULL AS value, trim_scale(v * w)::text AS low, "
                << "trim_scale((v + 1) * w)::text AS high, n FROM (SELECT floor(v / w) AS v, w, count(*) AS n FROM "
                << "(SELECT " << width << " AS w OFFSET 0) AS width, " << Number(facet)
                << " GROUP BY 1, 2 ORDER BY 1 LIMIT " << std::to_string(kMaxIntervals + 1) << ") AS g";
@@ -249,9 +249,8 @@ private:
     if (facet.type == TIMESTAMPTZOID) local = name_ + " AT TIME ZONE " + statement_.BindText(facet.request.time_zone);
     const std::string unit = statement_.BindText(facet.request.interval);
     const std::string step = facet.request.interval == "quarter" ? "3 months" : "1 " + facet.request.interval;
-    statement_ << head_
-               << "row_number() OVER (ORDER BY v) AS place, NULL AS value, v::date::text AS low, (v + interval '"
-               << step << "')::date::text AS high, n FROM (SELECT date_trunc(" << unit << ", " << local
+    statement_ << head_ << "NULL AS value, v::date::text AS low, (v + interval '" << step
+               << "')::date::text AS high, n FROM (SELECT date_trunc(" << unit << ", " << local
                << ") AS v, count(*) AS n FROM scope WHERE " << InCalendar() << " GROUP BY 1 ORDER BY 1 LIMIT "
                << std::to_string(kMaxIntervals + 1) << ") AS g";
   }
@@ -280,17 +279,22 @@ void WriteStatement(Statement &statement, const FacetCall &call, Matching matchi
   statement << "WITH scope AS (";
   EngineOf(*call.definition).AppendColumns(statement, call.question, *call.definition, matching, columns);
   statement << ") ";
-  FacetWriter writer(statement, *call.definition, call.max_values);
-  for (std::size_t i = 0; i < facets.size(); ++i) {
-    statement << (i > 0 ? " UNION ALL (" : "(");
-    writer.Append(facets[i], i);
-    statement << ")";
-  }
+  // Rows come as they are written here: an Append runs its branches one after the other, and no two of them in
+  // parallel, as they read one CTE.
+  const char *separator = "(";
   // Whether anything was found, as no facet need have a value.
   if (CanRelax(call.question)) {
-    statement << " UNION ALL SELECT -1, 0, NULL, NULL, NULL, count(*) FROM (SELECT FROM scope LIMIT 1) AS s";
+    statement << "(SELECT -1 AS facet, NULL AS value, NULL AS low, NULL AS high, count(*) AS n "
+                 "FROM (SELECT FROM scope LIMIT 1) AS s)";
+    separator = " UNION ALL (";
   }
-  statement << " ORDER BY facet, place";
+  FacetWriter writer(statement, *call.definition, call.max_values);
+  for (std::size_t i = 0; i < facets.size(); ++i) {
+    statement << separator;
+    writer.Append(facets[i], i);
+    statement << ")";
+    separator = " UNION ALL (";
+  }
 }
 
 enum ResultColumn : uint8 { kFacet, kValue, kLow, kHigh, kCount, kResultColumns };
@@ -328,7 +332,7 @@ public:
   }
 
 private:
-  static constexpr int kCountColumn = 6;
+  static constexpr int kCountColumn = 5;
 
   static Datum Get(HeapTuple row, TupleDesc description, int column) {
     bool is_null = false;
@@ -340,7 +344,7 @@ private:
     bool nulls[kResultColumns] = {};
     values[kFacet] = CStringGetTextDatum(name);
     for (int i = kValue; i <= kCount; ++i)
-      values[i] = SPI_getbinval(row, description, i + 2, &nulls[i]);
+      values[i] = SPI_getbinval(row, description, i + 1, &nulls[i]);
     tuplestore_putvalues(result_->setResult, result_->setDesc, values, nulls);
   }
 
