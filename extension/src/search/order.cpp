@@ -143,7 +143,12 @@ std::string RowComparison(const Order &order, const std::vector<std::string> &ex
     left += (i > 0 ? ", " : "") + expressions[i];
     right += (i > 0 ? ", " : "") + values[i];
   }
-  std::string text = left + ") " + (order.items[0].descending ? "<" : ">") + " " + right + ")";
+  const bool descending = order.items[0].descending;
+  // Rows without a place are behind all others. To see which ones these are, no distance is computed a second time.
+  if (order.items[0].CanBeNull() && order.items[0].kind == SortItem::Kind::kDistance) {
+    return "((" + left + ") " + (descending ? ">=" : "<=") + " " + right + ")) IS NOT TRUE)";
+  }
+  std::string text = left + ") " + (descending ? "<" : ">") + " " + right + ")";
   if (order.items[0].CanBeNull()) text = "(" + text + " OR " + expressions[0] + " IS NULL)";
   return text;
 }
