@@ -314,10 +314,22 @@ SELECT itemize.define('many', 'owned.many', fields => '{id}', facets => '{kind}'
 SELECT * FROM itemize.search_count('many', filters => '{"kind": 1}');
 RESET enable_seqscan;
 
--- A NOTICE for what is missing.
-DROP INDEX stay_document_idx, stay_currency_price_idx;
+-- What has no order is refused as a wish, not as a fault of ours.
+ALTER TABLE owned.many ADD extra json;
+SELECT itemize.define('many', 'owned.many', fields => '{id,extra}', read => 'everyone', replace => true);
+\set VERBOSITY sqlstate
+SELECT key FROM itemize.search('many', order_by => 'extra');
+\set VERBOSITY default
+
+-- A NOTICE for what is missing, of conditions and orders, from every function.
+DROP INDEX stay_document_idx, stay_currency_price_idx, stay_place_idx;
 SET client_min_messages = notice;
 SELECT key FROM itemize.search('stay', 'sea view', near => ST_Point(4.40, 51.22), price_max => 100, currency => 'EUR');
+SELECT key FROM itemize.search('stay', order_by => 'changed.desc', max_rows => 1);
+SELECT key FROM itemize.search('stay', order_by => 'price', currency => 'EUR', max_rows => 1);
+SELECT total FROM itemize.search_count('stay', owner => '9');
+SELECT count(*) FROM itemize.facets('stay', '["kind"]', parent => 'A');
+SELECT count(*) FROM itemize.map_clusters('stay', 3, since => '2026-01-08 00:00Z', bbox => '{4,51,5,52}');
 SET client_min_messages = warning;
 
 SELECT bool_and(itemize.undefine(type)) FROM itemize.definitions WHERE source LIKE 'searching.%' OR source LIKE 'owned.%';

@@ -52,5 +52,19 @@ CREATE INDEX ranked_note_text ON public.ranked_note USING gin (itemize.document(
 ANALYZE public.ranked_note;
 SELECT bool_and(body LIKE 'rare %') AS rare_ones_first FROM
   (SELECT n.body FROM itemize.search('ranked_note', 'common OR rare', max_rows => 20) s JOIN public.ranked_note n ON n.id = s.key::int) r;
+-- So it is for whoever sees all rows: of a definition that lets nobody read, who may read the table.
+SELECT itemize.define('ranked_note', 'public.ranked_note', key => 'id', fields => '{body}', text => '{"body": "A"}', language => 'en',
+  read => 'nobody', replace => true);
+SELECT bool_and(body LIKE 'rare %') AS rare_ones_first FROM
+  (SELECT n.body FROM itemize.search('ranked_note', 'common OR rare', max_rows => 20) s JOIN public.ranked_note n ON n.id = s.key::int) r;
+-- And not for whom a policy shows some of them only: the rarities would tell of the others.
+CREATE ROLE search_rank_role;
+GRANT SELECT ON public.ranked_note TO search_rank_role;
+ALTER TABLE public.ranked_note ENABLE ROW LEVEL SECURITY;
+CREATE POLICY half ON public.ranked_note FOR SELECT TO search_rank_role USING (id <= 500);
+SET ROLE search_rank_role;
+SELECT count(DISTINCT score) = 1 AS all_alike, bool_and(key::int <= 500) AS permitted FROM itemize.search('ranked_note', 'common OR rare', max_rows => 500);
+RESET ROLE;
 SELECT itemize.undefine('ranked_note');
 DROP TABLE public.ranked_note;
+DROP ROLE search_rank_role;

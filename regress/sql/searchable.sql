@@ -194,6 +194,11 @@ SELECT purpose, state FROM itemize.search_indexes('stay');
 CREATE TABLE large (id int PRIMARY KEY, title text) WITH (fillfactor = 10, autovacuum_enabled = off);
 INSERT INTO large SELECT i, repeat('x', 700) FROM generate_series(1, 8300) i;
 SELECT itemize.define('large', 'large', fields => '{title}', text => '"title"', language => 'en', build => true);
+-- What is stored out of line counts.
+CREATE TABLE long_texts (id int PRIMARY KEY, title text);
+ALTER TABLE long_texts ALTER title SET STORAGE EXTERNAL;
+INSERT INTO long_texts SELECT i, repeat('x ', 3500000) FROM generate_series(1, 10) i;
+SELECT itemize.define('long_texts', 'long_texts', fields => '{id}', text => '"title"', language => 'en', build => true);
 
 -- Names of indexes fit, and do not meet.
 CREATE TABLE a_table_whose_name_is_as_long_as_a_name_may_be_in_this_server_x (id int PRIMARY KEY, a_column_whose_name_is_long_too_so_that_both_are_cut_in_joining text);

@@ -72,15 +72,21 @@ void ListAll(ReturnSetInfo *result) {
   }
 }
 
+uint64 BytesOf(Oid table) {
+  Relation const part = try_relation_open(table, AccessShareLock);
+  if (part == nullptr) return 0;
+  uint64 bytes = static_cast<uint64>(RelationGetNumberOfBlocks(part)) * BLCKSZ;
+  if (OidIsValid(part->rd_rel->reltoastrelid)) bytes += BytesOf(part->rd_rel->reltoastrelid);
+  relation_close(part, AccessShareLock);
+  return bytes;
+}
+
+/// With what is stored out of line: an index of words reads all of that, too.
 uint64 BytesOfTree(Oid table) {
   uint64 bytes = 0;
   ListCell *cell = nullptr;
   foreach (cell, TableTree(table, NoLock)) {
-    if (get_rel_relkind(lfirst_oid(cell)) != RELKIND_RELATION) continue;
-    Relation const part = try_relation_open(lfirst_oid(cell), AccessShareLock);
-    if (part == nullptr) continue;
-    bytes += static_cast<uint64>(RelationGetNumberOfBlocks(part)) * BLCKSZ;
-    relation_close(part, AccessShareLock);
+    if (get_rel_relkind(lfirst_oid(cell)) == RELKIND_RELATION) bytes += BytesOf(lfirst_oid(cell));
   }
   return bytes;
 }

@@ -152,7 +152,7 @@ void MapClusters(FunctionCallInfo fcinfo) {
   });
   auto *const result = reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo);
   const ClusterCall call = ReadCall(fcinfo);
-  NoticeMissingIndexes(*call.definition, call.question);
+  NoticeMissingIndexes(*call.definition, call.question, nullptr);
   const auto run = [&](Matching matching) {
     Statement statement;
     WriteStatement(statement, call, matching);

@@ -64,7 +64,7 @@ Total CountSearch(FunctionCallInfo fcinfo) {
   const SearchDefinition *const definition = ReadSearchDefinition(fcinfo);
   const Question question = ReadQuestion(fcinfo, kFirstOfQuestion, *definition);
   const bool exact = !PG_ARGISNULL(kExact) && PG_GETARG_BOOL(kExact);
-  NoticeMissingIndexes(*definition, question);
+  NoticeMissingIndexes(*definition, question, nullptr);
   const std::optional<int64> limit = exact ? std::nullopt : std::optional<int64>(kCountedExactly + 1);
   Matching matching = Matching::kStrict;
   int64 rows = Count(*definition, question, matching, limit);

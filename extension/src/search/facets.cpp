@@ -373,7 +373,7 @@ void CountFacets(FunctionCallInfo fcinfo) {
     compat::InitMaterializedSrf(fcinfo);
   });
   const FacetCall call = ReadCall(fcinfo);
-  NoticeMissingIndexes(*call.definition, call.question);
+  NoticeMissingIndexes(*call.definition, call.question, nullptr);
   const auto run = [&](Matching matching) {
     Statement statement;
     WriteStatement(statement, call, matching);

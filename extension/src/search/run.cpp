@@ -12,6 +12,7 @@
 extern "C" {
 #include "common/hashfn.h"
 #include "utils/guc.h"
+#include "utils/rls.h"
 }
 
 namespace itemize {
@@ -248,7 +249,16 @@ void ExplainQuestion(const SearchDefinition &definition, const Statement &statem
   Run(definition, statement, Purpose::kPlan, room, visit, state);
 }
 
-void NoticeMissingIndexes(const SearchDefinition &definition, const Question &question) {
+bool SeesAllRows(const SearchDefinition &definition) {
+  if (DecideReadAs(definition) == ReadAs::kOwner) return true;
+  const Oid table = definition.item.source;
+  return CallPg([&] {
+    return pg_class_aclcheck(table, GetUserId(), ACL_SELECT) == ACLCHECK_OK &&
+           check_enable_rls(table, InvalidOid, true) != RLS_ENABLED;
+  });
+}
+
+void NoticeMissingIndexes(const SearchDefinition &definition, const Question &question, const Order *order) {
   const auto notice = [&](bool asked, SearchPurpose purpose, const char *what) {
     if (!asked) return;
     CallPg([&] {
@@ -259,9 +269,18 @@ void NoticeMissingIndexes(const SearchDefinition &definition, const Question &qu
                                NameStr(definition.item.type))));
     });
   };
+  const SortItem *const first = order == nullptr ? nullptr : &order->items[0];
+  const auto begins_with = [&](const DefinitionColumn *column) {
+    return first != nullptr && column != nullptr && first->column == column->attnum;
+  };
+  const bool by_price = first != nullptr && first->kind == SortItem::Kind::kPrice;
   notice(question.compiled.has_value(), SearchPurpose::kText, "words");
   notice(question.near || question.bbox || question.area, SearchPurpose::kLocation, "places");
-  notice(question.price_min || question.price_max, SearchPurpose::kPrice, "prices");
+  notice(question.price_min || question.price_max || by_price, SearchPurpose::kPrice, "prices");
+  notice(question.since || question.until || begins_with(definition.changed), SearchPurpose::kChanged,
+         "times of change");
+  notice(question.owner.has_value() || begins_with(definition.owner), SearchPurpose::kOwner, "owners");
+  notice(question.parent.has_value() || begins_with(definition.parent), SearchPurpose::kParent, "parents");
 }
 
 } // namespace itemize

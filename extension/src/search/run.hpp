@@ -2,6 +2,7 @@
 #pragma once
 
 #include "boundary/owner_identity.hpp"
+#include "search/order.hpp"
 #include "search/question.hpp"
 #include "search/statement.hpp"
 
@@ -63,7 +64,10 @@ void ExplainQuestion(const SearchDefinition &definition, const Statement &statem
       [](void *state, const Rows &rows) { (*static_cast<Visit *>(state))(rows); }, &visit);
 }
 
-/// A NOTICE for each index that the question needs and the table has not.
-void NoticeMissingIndexes(const SearchDefinition &definition, const Question &question);
+/// Whether the rows are those of the whole table, for whoever is the current user.
+bool SeesAllRows(const SearchDefinition &definition);
+
+/// A NOTICE for each index that the question needs, or its order (null: there is none), and the table has not.
+void NoticeMissingIndexes(const SearchDefinition &definition, const Question &question, const Order *order);
 
 } // namespace itemize

@@ -59,9 +59,9 @@ int64 ReadMaxRows(FunctionCallInfo fcinfo) {
 }
 
 bytea *MakeScoreParameters(const Search &search) {
-  const bool all_rows = DecideReadAs(*search.definition) == ReadAs::kOwner;
+  const SearchDefinition &definition = *search.definition;
   bytea *const parameters =
-      EngineOf(*search.definition).ScoreParameters(*search.definition, *search.question.compiled, all_rows);
+      EngineOf(definition).ScoreParameters(definition, *search.question.compiled, SeesAllRows(definition));
   return parameters != nullptr && VARSIZE(parameters) - VARHDRSZ > kMaxScoreParameterBytes ? nullptr : parameters;
 }
 
@@ -299,7 +299,7 @@ void RunSearch(FunctionCallInfo fcinfo) {
     compat::InitMaterializedSrf(fcinfo);
   });
   const Search search = ReadSearch(fcinfo);
-  NoticeMissingIndexes(*search.definition, search.question);
+  NoticeMissingIndexes(*search.definition, search.question, &search.order);
   if (search.after) {
     (void)RunOnce(fcinfo, search, search.after->relaxed ? Matching::kRelaxed : Matching::kStrict);
   } else if (RunOnce(fcinfo, search, Matching::kStrict) == 0 && CanRelax(search.question)) {
@@ -334,7 +334,7 @@ void ExplainSearch(FunctionCallInfo fcinfo) {
   });
   auto *const result = reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo);
   const Search search = ReadSearch(fcinfo);
-  NoticeMissingIndexes(*search.definition, search.question);
+  NoticeMissingIndexes(*search.definition, search.question, &search.order);
   Statement statement;
   const bool relaxed = search.after && search.after->relaxed;
   Errand errand = FirstErrand(search);

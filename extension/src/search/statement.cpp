@@ -59,7 +59,7 @@ OrderOperators DefaultOrder(Oid type, const char *column) {
   return CallPg([&]() -> OrderOperators {
     const TypeCacheEntry *const entry = lookup_type_cache(type, TYPECACHE_EQ_OPR | TYPECACHE_LT_OPR | TYPECACHE_GT_OPR);
     if (!OidIsValid(entry->eq_opr) || !OidIsValid(entry->lt_opr) || !OidIsValid(entry->gt_opr)) {
-      ereport(ERROR, (errcode(ERRCODE_UNDEFINED_FUNCTION),
+      ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
                       errmsg("column \"%s\" cannot be ordered: type %s has no order", column, format_type_be(type)),
                       errhint("Order by another column.")));
     }
