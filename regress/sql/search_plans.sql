@@ -107,6 +107,13 @@ BEGIN
 END $$;
 SELECT visits('level.desc', 333) = array_agg(id::text ORDER BY level DESC NULLS LAST, id) AS level_desc, visits('at.desc', 1000) = array_agg(id::text ORDER BY at DESC NULLS LAST, id) AS at_desc,
   visits('note', 999) = array_agg(id::text ORDER BY note, id) AS note, visits('price.desc', 777) = array_agg(id::text ORDER BY price DESC NULLS LAST, id) AS price_desc FROM visit;
+-- Where there are no conditions the plan is kept, too: until an index goes, and for one number of rows.
+SELECT string_agg(key, ',') AS nearest FROM itemize.search('spot', near => ST_Point(0, 1), max_rows => 3);
+INSERT INTO spot VALUES (200, ST_SetSRID(ST_Point(0.5, 1), 4326));
+SELECT string_agg(key, ',') AS nearest FROM itemize.search('spot', near => ST_Point(9.4, 1), max_rows => 3);
+DROP INDEX spot_place_idx;
+SELECT string_agg(key, ',') AS nearest FROM itemize.search('spot', near => ST_Point(0, 1), max_rows => 3);
+SELECT string_agg(key, ',') AS nearest FROM itemize.search('spot', near => ST_Point(0, 1), max_rows => 2);
 -- A stored column takes the expression's place.
 ALTER TABLE doc ADD COLUMN words tsvector GENERATED ALWAYS AS (itemize.document('en', 'AB', name, about)) STORED;
 CREATE INDEX doc_words ON doc USING gin (words);

@@ -192,7 +192,10 @@ private:
       return;
     }
     AppendScope(statement, question, definition, top.matching, further);
-    const std::string limit = statement.BindInt64(top.max_rows);
+    // Of all rows an order and a number decide how the best are found. The number is written out to be seen by then.
+    const bool all_rows = further.empty() && FindsAllRows(question);
+    if (all_rows) statement.PlanOnce();
+    const std::string limit = all_rows ? std::to_string(top.max_rows) : statement.BindInt64(top.max_rows);
     if (shape == Shape::kScoredFirst) {
       statement << " OFFSET 0) AS m WHERE " << BehindCondition(statement, *top.order, names, *top.after);
     } else if (shape == Shape::kNearestFirst) {

@@ -19,8 +19,8 @@ namespace itemize {
 
 namespace {
 
-/// Parsed statements of a session; each call is planned for its own values. Plain data in TopMemoryContext; the one
-/// used longest ago makes room.
+/// Parsed statements of a session; each call is planned for its own values, unless these make no difference. Plain data
+/// in TopMemoryContext; the one used longest ago makes room.
 struct SavedStatement {
   uint64 hash; ///< of all by which it is known: text, types and the user it was parsed for
   uint64 used;
@@ -42,12 +42,14 @@ struct StatementView {
   int count;
   const Datum *values;
   const char *nulls;
+  bool planned_once;
 };
 
 StatementView ViewOf(const Statement &statement) {
   return {statement.text().c_str(),  statement.text().size(),
           statement.types().data(),  static_cast<int>(statement.types().size()),
-          statement.values().data(), statement.nulls().c_str()};
+          statement.values().data(), statement.nulls().c_str(),
+          statement.planned_once()};
 }
 
 uint64 HashOf(const StatementView &statement) {
@@ -59,9 +61,10 @@ uint64 HashOf(const StatementView &statement) {
 }
 
 SPIPlanPtr Prepare(const StatementView &statement, const char *text) {
-  // The values of the parameters (how rare a word is, how narrow a range) decide the plan, so it is never generic.
-  SPIPlanPtr const plan = SPI_prepare_cursor(text, statement.count, const_cast<Oid *>(statement.types),
-                                             CURSOR_OPT_CUSTOM_PLAN | CURSOR_OPT_PARALLEL_OK);
+  // The values of the parameters (how rare a word is, how narrow a range) decide the plan, where they are compared.
+  const int kind = statement.planned_once ? CURSOR_OPT_GENERIC_PLAN : CURSOR_OPT_CUSTOM_PLAN;
+  SPIPlanPtr const plan =
+      SPI_prepare_cursor(text, statement.count, const_cast<Oid *>(statement.types), kind | CURSOR_OPT_PARALLEL_OK);
   if (plan == nullptr) elog(ERROR, "could not prepare a search: %s", SPI_result_code_string(SPI_result));
   return plan;
 }

@@ -18,6 +18,9 @@ enum class Matching : uint8 { kStrict, kRelaxed };
 /// Not when that would be the same question.
 bool CanRelax(const Question &question);
 
+/// Whether there are no conditions in a question.
+bool FindsAllRows(const Question &question);
+
 /// The item type's table as FROM names it, without an alias.
 std::string TableText(const SearchDefinition &definition);
 

@@ -24,6 +24,10 @@ public:
   std::string BindDouble(double value);
   std::string BindInt64(int64 value);
 
+  /// The parameters' values make no difference to the plan: a session plans the statement once.
+  void PlanOnce() noexcept { planned_once_ = true; }
+  [[nodiscard]] bool planned_once() const noexcept { return planned_once_; }
+
   Statement &operator<<(std::string_view sql) {
     text_ += sql;
     return *this;
@@ -40,6 +44,7 @@ private:
   std::vector<Oid> types_;
   std::vector<Datum> values_;
   std::string nulls_;
+  bool planned_once_ = false;
 };
 
 /// An identifier, quoted where needed.
