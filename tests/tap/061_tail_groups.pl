@@ -32,7 +32,7 @@ sub member
 	return $member;
 }
 # Waits for so many records.
-sub wait_for_records { my ($member, $count) = @_; return grep { $_->{op} !~ /^(?:live|progress|resync)$/ } $member->wait_for("$count records", sub { (grep { $_->{op} !~ /^(?:live|progress|resync)$/ } @_) >= $count }) }
+sub wait_for_records { my ($member, $count) = @_; return grep { $_->{op} !~ /^(?:live|resync)$/ } $member->wait_for("$count records", sub { (grep { $_->{op} !~ /^(?:live|resync)$/ } @_) >= $count }) }
 sub partitions_of { my ($group) = @_; my %held = split /\n/, $redis->cli('HGETALL', "itemize:{$epoch}:group:$group"); my %count; $count{ $held{$_} }++ for grep { /^o\d+$/ } keys %held; return sort { $a <=> $b } values %count }
 sub count_up { my ($rounds) = @_; sql("UPDATE counter SET n = n + 1") for 1 .. $rounds; return }
 
@@ -159,6 +159,7 @@ subtest 'a group that begins with a snapshot' => sub {
 	is(scalar(grep { $_->{op} eq 'row' } @copied), 200, 'its first member has every row');
 	is(scalar(grep { $_->{op} eq 'row' } $second->records), 0, 'the second has none');
 	my $copied = $first->records;
+	poll_until(sub { join(',', partitions_of('copy')) eq '32,32' }, 'each half of the partitions');
 	sql('UPDATE counter SET n = n + 1');
 	poll_until(sub { $first->records - $copied + $second->records >= 200 }, 'all changes');
 	is($first->records - $copied + $second->records, 200, 'then both share the changes');
@@ -169,14 +170,14 @@ subtest 'a group that has missed something' => sub {
 	my $member = member('late');
 	is($member->stop, 0, 'a group is made, and left');
 	sql('UPDATE counter SET n = n + 1');
-	sql('UPDATE counter SET n = n + 1');
-	poll_until(sub { $redis->cli('XLEN', "itemize:{$epoch}:stream") >= 2 }, 'entries');
+	my ($committed) = sql("UPDATE counter SET n = n + 1;\nSELECT itemize.token()") =~ /:(\d+)-/;
+	poll_until(sub { $redis->cli('XREVRANGE', "itemize:{$epoch}:stream", '+', '-', 'COUNT', 1) =~ /^(\d+)-/ && $1 >= $committed }, 'both in the stream');
 	$redis->cli('XTRIM', "itemize:{$epoch}:stream", 'MAXLEN', 1);
 	my $late = member('late');
 	is($late->exit_status, 3, 'the stream was trimmed past it: status 3');
 	is_deeply([ map { "$_->{op} $_->{reason}" } $late->lines ], ['resync trimmed'], 'and a line that says so');
 	my $anew = member('late');
-	is_deeply([ map { "$_->{op} $_->{reason}" } $anew->lines ], ['resync group_made'], 'begun again, the group is made anew, and says so');
+	is_deeply([ map { "$_->{op} $_->{reason}" } $anew->wait_for('a line', sub { @_ >= 1 }) ], ['resync group_made'], 'begun again, the group is made anew, and says so');
 	sql('UPDATE counter SET n = n + 1 WHERE id = 1');
 	wait_for_records($anew, 1);
 	$anew->stop;

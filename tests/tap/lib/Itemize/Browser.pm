@@ -129,7 +129,14 @@ sub evaluate
 sub wait_for
 {
 	my ($self, $expression, $what, $timeout) = @_;
-	return poll_until(sub { $self->evaluate($expression) }, $what // $expression, $timeout);
+	return poll_until(
+		sub {
+			my $value = eval { $self->evaluate($expression) };
+			# A page that is just being left has no answer.
+			die $@ if $@ && $@ !~ /context was destroyed|navigated or closed|Cannot find (?:default execution )?context/;
+			return $value;
+		},
+		$what // $expression, $timeout);
 }
 
 # A click of the mouse in the middle of the first element that the CSS selector finds.

@@ -4,7 +4,7 @@ package Itemize::EventStream;
 use strict;
 use warnings;
 
-use Itemize::Process qw(poll_until slurp);
+use Itemize::Process qw(poll_until slurp slurp_new);
 use JSON::PP qw(decode_json);
 use PostgreSQL::Test::Utils;
 
@@ -34,8 +34,9 @@ sub head
 	my ($self) = @_;
 	return poll_until(
 		sub {
+			my $alive = $self->alive;    # asked first: what it wrote before its end is there then
 			my $text = slurp($self->{head});
-			return $text =~ /\r\n\r\n\z/ ? $text : !$self->alive ? "no answer\n" . $self->log_text : undef;
+			return $text =~ /\r\n\r\n\z/ ? $text : !$alive ? "no answer\n" . $self->log_text : undef;
 		},
 		'the head of the event stream');
 }
@@ -43,8 +44,13 @@ sub head
 # Everything received so far, as it came.
 sub raw { return slurp($_[0]{body}) }
 
-# All events received so far, see parse_events.
-sub events { return parse_events($_[0]->raw) }
+# All events received so far, see parse_events. What was taken apart once is not again.
+sub events
+{
+	my ($self) = @_;
+	push @{ $self->{events} }, parse_events(slurp_new($self->{body}, "\n\n", \$self->{seen}));
+	return @{ $self->{events} };
+}
 
 # The events of a text, comments left out: hashes with id, event, text, data (decoded where it is JSON) and retry.
 sub parse_events

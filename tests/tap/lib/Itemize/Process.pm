@@ -10,7 +10,7 @@ use IO::Socket::INET;
 use POSIX qw(WNOHANG);
 use Time::HiRes qw(time);
 
-our @EXPORT_OK = qw(poll_until free_port slurp);
+our @EXPORT_OK = qw(poll_until free_port slurp slurp_new);
 
 # Seconds until a wait gives up: what a loaded machine needs under the sanitizers, with room to spare.
 use constant DEFAULT_TIMEOUT => 180;
@@ -20,6 +20,9 @@ use constant END_TIMEOUT => 60;
 
 # Seconds between two looks at the condition.
 use constant POLL_INTERVAL => 0.02;
+
+# Ports that tests choose begin here.
+use constant { FIRST_PORT => 10_000, PORT_ATTEMPTS => 100 };
 
 my $owner = $$;
 my %running;
@@ -46,12 +49,21 @@ sub poll_until
 	}
 }
 
-# A TCP port that was free a moment ago. Somebody else may take it first: the caller tries again with another one.
+# A TCP port that was free a moment ago, and that the system gives to nobody by itself, so that a server which is away for a
+# while finds it free again. Somebody else may take it first: the caller tries again with another one.
 sub free_port
 {
-	my $socket = IO::Socket::INET->new(Listen => 1, LocalAddr => '127.0.0.1', LocalPort => 0)
-	  or die "no free port: $@\n";
-	return $socket->sockport;
+	my ($first_given) = slurp('/proc/sys/net/ipv4/ip_local_port_range') =~ /^(\d+)/;
+	my $ports = ($first_given // 32_768) - FIRST_PORT;
+	open(my $random, '<:raw', '/dev/urandom') or die "/dev/urandom: $!\n";    # perl's numbers are the test's, which repeats them
+	for (1 .. PORT_ATTEMPTS)
+	{
+		read($random, my $bytes, 4) == 4 or die "/dev/urandom: $!\n";
+		my $port = $ports > 0 ? FIRST_PORT + unpack('L', $bytes) % $ports : 0;
+		my $socket = IO::Socket::INET->new(Listen => 1, LocalAddr => '127.0.0.1', LocalPort => $port) or next;
+		return $socket->sockport;
+	}
+	die "no free port: $@\n";
 }
 
 sub slurp
@@ -60,6 +72,21 @@ sub slurp
 	open(my $in, '<:raw', $file) or return '';
 	local $/;
 	return scalar(<$in>) // '';
+}
+
+# What a file that only grows has in it since the last time, up to the last end of a unit (a line, say); what follows is left
+# for the next time. $seen is ours, undef at first.
+sub slurp_new
+{
+	my ($file, $end, $seen) = @_;
+	open(my $in, '<:raw', $file) or return '';
+	seek($in, $$seen //= 0, 0) or die "$file: $!\n";
+	local $/;
+	my $text = <$in> // '';
+	my $complete = rindex($text, $end) + 1 or return '';
+	$complete += length($end) - 1;
+	$$seen += $complete;
+	return substr($text, 0, $complete);
 }
 
 # Gives file handles the numbers that a program expects. Two steps, since a handle may have the number of another.
@@ -90,6 +117,7 @@ sub start
 		_place_descriptors($args{descriptors}) if $args{descriptors};
 		exec({ $args{command}[0] } @{ $args{command} }) or POSIX::_exit(127);
 	}
+	delete $args{descriptors};    # the process has them now
 	my $self = bless { %args, pid => $pid }, $class;
 	$running{$pid} = $self;
 	return $self;

@@ -18,17 +18,22 @@ use parent -norequire, 'Itemize::Process';
 sub launch
 {
 	my ($class, $target, @spoil) = @_;
-	return $class->_start_on(free_port(), $target, @spoil);
+	my $listener = poll_until(sub { _listen(free_port()) }, 'a port for the proxy');
+	return $class->_start_with($listener, $target, @spoil);
 }
 
-sub _start_on
+sub _listen { my ($port) = @_; return IO::Socket::INET->new(Listen => 16, LocalAddr => "127.0.0.1:$port", ReuseAddr => 1) }
+
+# It listens already: who connects before the process is there waits for it.
+sub _start_with
 {
-	my ($class, $port, @arguments) = @_;
+	my ($class, $listener, @arguments) = @_;
+	my $port = $listener->sockport;
 	my $self = $class->start(
-		command => [ $^X, '-MItemize::Proxy', '-e', 'Itemize::Proxy::forward(@ARGV)', $port, @arguments ],
+		command => [ $^X, '-MItemize::Proxy', '-e', 'Itemize::Proxy::forward(@ARGV)', @arguments ],
+		descriptors => { 3 => $listener },
 		log => "$PostgreSQL::Test::Utils::log_path/proxy_$port.log");
 	@$self{qw(port arguments)} = ($port, \@arguments);
-	poll_until(sub { IO::Socket::INET->new(PeerAddr => "127.0.0.1:$port") || !$self->alive }, 'the proxy');
 	return $self;
 }
 
@@ -36,7 +41,8 @@ sub _start_on
 sub restart
 {
 	my ($self) = @_;
-	my $fresh = ref($self)->_start_on($self->{port}, @{ $self->{arguments} });
+	my $listener = poll_until(sub { _listen($self->{port}) }, "port $self->{port} for the proxy");
+	my $fresh = ref($self)->_start_with($listener, @{ $self->{arguments} });
 	%$self = (%$self, %$fresh);
 	delete $self->{status};
 	return $self;
@@ -50,12 +56,12 @@ sub _connect
 	return $target =~ m{^/} ? IO::Socket::UNIX->new(Peer => $target) : IO::Socket::INET->new(PeerAddr => "127.0.0.1:$target");
 }
 
-# The process: never returns.
+# The process, which has the listening socket as its descriptor 3: never returns.
 sub forward
 {
-	my ($port, $target, $text, $from, $to) = @_;
+	my ($target, $text, $from, $to) = @_;
 	$SIG{PIPE} = 'IGNORE';
-	my $listener = IO::Socket::INET->new(Listen => 16, LocalAddr => "127.0.0.1:$port", ReuseAddr => 1) or die "port $port: $!\n";
+	my $listener = IO::Socket::INET->new_from_fd(3, '+<') or die "descriptor 3: $!\n";
 	my $select = IO::Select->new($listener);
 	my (%peer, %from_server);
 	while (1)
@@ -82,7 +88,7 @@ sub forward
 			}
 			next if $count;
 			$select->remove($ready, $other);
-			delete $peer{$_}, $_->close for $ready, $other;
+			delete $peer{$_}, delete $from_server{$_}, $_->close for $ready, $other;
 		}
 	}
 }

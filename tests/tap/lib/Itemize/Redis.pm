@@ -36,9 +36,10 @@ sub _start_on
 		log => "$PostgreSQL::Test::Utils::log_path/redis_$port.log");
 	@$self{qw(port flags)} = ($port, \@flags);
 
-	# Another server that already has the port would answer as well; ours would then have ended.
+	# Another server that already has the port would answer as well; ours would then have ended. It answers before it has read
+	# the data that it had.
 	my $answers = poll_until(
-		sub { $self->alive ? ($self->info('process_id') // 0) == $self->pid : -1 },
+		sub { $self->alive ? ($self->info('process_id') // 0) == $self->pid && $self->info('loading') eq '0' : -1 },
 		"redis-server on port $port");
 	return $answers == -1 ? undef : $self;
 }

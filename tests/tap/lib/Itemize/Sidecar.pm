@@ -4,7 +4,7 @@ package Itemize::Sidecar;
 use strict;
 use warnings;
 
-use Itemize::Process qw(poll_until);
+use Itemize::Process qw(poll_until slurp_new);
 use JSON::PP qw(decode_json);
 use PostgreSQL::Test::Utils;
 
@@ -23,17 +23,12 @@ sub launch
 	return $class->start(command => [ program(), $mode, @$flags ], log => $log, env => $env);
 }
 
-# The JSON lines of the log as they are now, decoded; an optional event name selects.
+# The JSON lines of the log as they are now, decoded; an optional event name selects. What was decoded once is not again.
 sub log_events
 {
 	my ($self, $event) = @_;
-	my @events;
-	for my $line (split /\n/, $self->log_text)
-	{
-		my $decoded = eval { decode_json($line) } or next;
-		push @events, $decoded if !defined $event || ($decoded->{event} // '') eq $event;
-	}
-	return @events;
+	push @{ $self->{log_events} }, map { eval { decode_json($_) } // () } split /\n/, slurp_new($self->{log}, "\n", \$self->{log_seen});
+	return grep { !defined $event || ($_->{event} // '') eq $event } @{ $self->{log_events} };
 }
 
 # Waits for a line of the log with this event, and returns it (the last one). $after skips as many earlier ones.
@@ -44,9 +39,10 @@ sub wait_for_log
 	my $found = eval {
 		poll_until(
 			sub {
+				my $alive = $self->alive;    # asked first: what it wrote before its end is there then
 				my @events = $self->log_events($event);
 				return $events[-1] if @events > $after;
-				die "the sidecar has ended\n" if !$self->alive;
+				die "the sidecar has ended\n" if !$alive;
 				return;
 			},
 			"log event $event",

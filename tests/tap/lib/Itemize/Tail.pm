@@ -5,7 +5,7 @@ use strict;
 use warnings;
 
 use IO::Handle;
-use Itemize::Process qw(poll_until slurp);
+use Itemize::Process qw(poll_until slurp slurp_new);
 use Itemize::Sidecar;
 use JSON::PP qw(decode_json);
 use PostgreSQL::Test::Utils;
@@ -38,17 +38,17 @@ sub launch
 	return $self;
 }
 
-# What was printed in whole lines, decoded.
+# What was printed in whole lines, decoded; without those of progress, which come when nothing else has for a while. What was
+# decoded once is not again.
 sub lines
 {
 	my ($self) = @_;
-	my $text = slurp($self->{output});
-	$text =~ s/[^\n]*\z//;
-	return map { decode_json($_) } split /\n/, $text;
+	push @{ $self->{lines} }, grep { $_->{op} ne 'progress' } map { decode_json($_) } split /\n/, slurp_new($self->{output}, "\n", \$self->{seen});
+	return @{ $self->{lines} };
 }
 
 # Those that tell of rows and changes.
-sub records { return grep { $_->{op} !~ /^(?:live|progress|resync)$/ } $_[0]->lines }
+sub records { return grep { $_->{op} !~ /^(?:live|resync)$/ } $_[0]->lines }
 
 # Waits until the lines fulfil the condition, which gets them as its arguments; returns them.
 sub wait_for
