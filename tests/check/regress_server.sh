@@ -14,6 +14,7 @@ listen_addresses = ''
 unix_socket_directories = '$directory'
 port = 5432
 fsync = off
+autovacuum = off
 wal_level = logical
 max_replication_slots = 20
 max_wal_senders = 20

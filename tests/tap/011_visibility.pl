@@ -47,6 +47,7 @@ my $walsender = ask("SELECT pid FROM pg_stat_activity WHERE backend_type = 'wals
 ask("SELECT pg_terminate_backend($walsender)");
 $receiver->finish;
 like($error, qr/terminating connection due to administrator command/, 'a walsender that waits can be terminated');
+wait_for_slot($node, 'slot');
 ($out, $error) = ('', '');
 $receiver = IPC::Run::start(
 	[ 'pg_recvlogical', '--dbname', $node->connstr('postgres') . ' application_name=receiver', '--slot', 'slot', '--start', '--no-loop', '--file', '-' ],
@@ -71,6 +72,7 @@ like($error, qr/cannot serve a synchronous standby \(application_name "receiver"
 like($error, qr/Take this application_name out of synchronous_standby_names/, 'and with what to do');
 ask('ALTER SYSTEM RESET synchronous_standby_names');
 $node->reload;
+wait_for_slot($node, 'slot');
 
 # The memory of a walsender does not grow with a transaction: pieces leave as they are made.
 ask("INSERT INTO item SELECT i, repeat('x', 300) FROM generate_series(1000, 401000) i");

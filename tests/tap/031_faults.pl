@@ -247,7 +247,8 @@ subtest 'stopping' => sub {
 
 subtest 'two publishers' => sub {
 	my $stream_redis = start_redis();
-	my @flags = ('--slot', 'pair');
+	# Nobody is evicted but by this test.
+	my @flags = ('--slot', 'pair', '--lease-seconds', 600);
 	my $network = Itemize::Proxy->launch($stream_redis->port);
 	my $first = launch_sidecar('global', postgres => $node, flags => [ @flags, '--global-redis', 'redis://127.0.0.1:' . $network->port ]);
 	$first->wait_ready;
@@ -298,7 +299,7 @@ subtest 'two publishers' => sub {
 	audit('after three changes of the holder', $stream_redis);
 	is(() = $third->log_events('epoch_begun'), 0, 'and no epoch was begun for it');
 	is($_->stop, 0, 'status 0') for $first, $third;
-	sql(q{SELECT pg_drop_replication_slot('pair')});
+	drop_slot($node, 'pair');
 };
 
 subtest 'a piece that cannot be read is set aside' => sub {
@@ -328,7 +329,7 @@ subtest 'a piece that cannot be read is set aside' => sub {
 	like(http_get($sidecar->url('/metrics'))->{body}, qr/^itemize_malformed_pieces_total\{part="local"\} 1$/m, 'an entry of the stream that is no piece is passed as well');
 	converges('behind both');
 	is($sidecar->stop, 0, 'status 0');
-	sql(q{SELECT pg_drop_replication_slot('poison')});
+	drop_slot($node, 'poison');
 };
 
 subtest 'the end of a transaction that cannot be read does not hold the log' => sub {
@@ -343,7 +344,8 @@ subtest 'the end of a transaction that cannot be read does not hold the log' => 
 	my $end = sql('SELECT pg_current_wal_lsn()');
 	ok(eval { poll_until(sub { sql("SELECT confirmed_flush_lsn >= '$end' FROM pg_replication_slots WHERE slot_name = 'unended'") eq 't' }, 'the slot') }, 'the slot moves on, though no item changes');
 	is($publisher->stop, 0, 'status 0');
-	sql(q{SELECT pg_drop_replication_slot('unended'); DROP TABLE unrelated; UPDATE item SET t = 'short' WHERE id BETWEEN 7 AND 10});
+	drop_slot($node, 'unended');
+	sql(q{DROP TABLE unrelated; UPDATE item SET t = 'short' WHERE id BETWEEN 7 AND 10});
 };
 
 subtest 'a local Redis that comes back from an older snapshot' => sub {
@@ -351,10 +353,12 @@ subtest 'a local Redis that comes back from an older snapshot' => sub {
 	my @flags = ('--slot', 'snapshot', '--global-redis', $stream_redis->url, '--local-redis', $local->url);
 	$sidecar = start_sidecar('absolute', postgres => $node, flags => \@flags);
 	sql("UPDATE item SET t = 'old' WHERE id = 7");
-	poll_until(sub { get('item/7')->{json}{t} eq 'old' }, 'the old row is held');
+	# A fill that the change outran is not kept.
+	my $held = sub { return $local->cli('KEYS', 'itemize:*:item:item:*:7') ne '' };
+	poll_until(sub { get('item/7')->{json}{t} eq 'old' && $held->() }, 'the old row is held');
 	$local->cli('SAVE');
 	sql("UPDATE item SET t = 'new' WHERE id = 7");
-	poll_until(sub { get('item/7')->{json}{t} eq 'new' }, 'the new row is held');
+	poll_until(sub { get('item/7')->{json}{t} eq 'new' && $held->() }, 'the new row is held');
 	$_->kill9 for $sidecar, $local;
 	$local->restart;
 	like($local->cli('KEYS', 'itemize:*:item:item:*:7') // '', qr/:7$/, 'the old row is in the local Redis again');

@@ -39,10 +39,11 @@ sub start_writer
 {
 	my ($writer) = @_;
 	my %one = (error => '');
-	my $base = $writer * 1_000_000;
+	my $base = $writer * 100_000_000;
+	my $large = 1_000_000_000 + $base;    # for rows of large transactions
 	my $loop = qq{
 SELECT setseed(} . sprintf('%.9f', rand()) . qq{);
-DO \$\$ DECLARE i int := 0; key int; BEGIN LOOP
+DO \$\$ DECLARE i int := 0; large int := $large; key int; BEGIN LOOP
 	EXIT WHEN EXISTS (SELECT FROM finish);
 	i := i + 1;
 	key := $base + i * 10;
@@ -65,7 +66,7 @@ DO \$\$ DECLARE i int := 0; key int; BEGIN LOOP
 		END;
 		UPDATE item SET n = n + 2 WHERE id = key;
 	WHEN 6 THEN
-		IF random() < 0.05 THEN INSERT INTO item SELECT $base * 100 + i * 1500 + g, g, repeat('large ', 100) FROM generate_series(1, 1500) g; i := i + 150; END IF;
+		IF random() < 0.05 THEN INSERT INTO item SELECT large + g, g, repeat('large ', 100) FROM generate_series(1, 1500) g; large := large + 1500; END IF;
 	ELSE
 		UPDATE item SET n = n + 1 WHERE id = (SELECT id FROM item WHERE id BETWEEN $base AND key LIMIT 1);
 	END CASE;
@@ -174,7 +175,7 @@ subtest 'publishers are killed at random moments' => sub {
 	ok(!defined $first, 'the same ones, each with the same changes, in the order of their commits')
 	  or diag(explain([ $first, $transactions->[$first], $expected[$first] ]));
 	is($_->stop, 0, 'status 0') for @publishers;
-	sql(q{SELECT pg_drop_replication_slot('itemize')});
+	drop_slot($node, 'itemize');
 };
 
 subtest 'what is sent again in other pieces is not doubled' => sub {
@@ -185,6 +186,7 @@ subtest 'what is sent again in other pieces is not doubled' => sub {
 	is($publisher->stop, 0, 'a publisher has begun an epoch, and ends');
 	sql(q{INSERT INTO item SELECT -1000 - g, g, repeat('large ', 100) FROM generate_series(1, 1500) g});
 
+	wait_for_slot($node, 'itemize');
 	# What a publisher would leave behind whose pieces were smaller: the stream ends inside what is now the first piece.
 	my ($piece) = split /\n(?=B\t)/, sql(q{SELECT data FROM pg_logical_slot_peek_changes('itemize', NULL, NULL, 'version', '1')});
 	my ($head, @changes) = split /\n/, $piece;
@@ -205,7 +207,7 @@ subtest 'what is sent again in other pieces is not doubled' => sub {
 	is_deeply([ map { (split / /, $_)[1] } @{ $transactions->[-1]{changes} } ], [ map { -1000 - $_ } 1 .. 1500 ], 'in their order');
 	is($pieces[1]{ordinals}[0], $kept + 1, 'the second piece begins where the first ended');
 	is($publisher->stop, 0, 'status 0');
-	sql(q{SELECT pg_drop_replication_slot('itemize')});
+	drop_slot($node, 'itemize');
 };
 
 done_testing();

@@ -132,7 +132,7 @@ subtest 'a commit that is in the log before it is visible' => sub {
 	$writer->finish;
 	$_->signal('CONT') for $applier;
 	poll_until(sub { body(30) eq '{"n":1}' }, 'is brought up to date by the event, which comes after it');
-	sql(q{SELECT pg_drop_replication_slot('naive')});
+	drop_slot($node, 'naive');
 	return;
 };
 

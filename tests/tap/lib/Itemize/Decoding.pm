@@ -5,7 +5,18 @@ package Itemize::Decoding;
 use strict;
 use warnings;
 
+use Exporter qw(import);
 use IPC::Run;
+use Itemize::Process qw(poll_until);
+
+our @EXPORT_OK = qw(wait_for_slot);
+
+# Waits until nobody reads the slot: its last reader has ended, but the server may not have seen to it yet.
+sub wait_for_slot
+{
+	my ($node, $slot) = @_;
+	return poll_until(sub { $node->safe_psql('postgres', "SELECT active FROM pg_replication_slots WHERE slot_name = '$slot'") eq 'f' }, "slot $slot to be free");
+}
 
 sub new
 {
@@ -32,7 +43,9 @@ sub refused
 	my ($self, @flags) = @_;
 	my ($out, $error) = ('', '');
 	IPC::Run::run([ $self->command('--start', '--no-loop', '--file', '-', @flags) ], '<', \undef, '>', \$out, '2>', \$error);
-	return ($? >> 8, $error);
+	my $status = $? >> 8;
+	wait_for_slot($self->{node}, $self->{slot});
+	return ($status, $error);
 }
 
 # Further options of the plugin, as NAME=VALUE, for what is read from now on.
@@ -52,6 +65,7 @@ sub messages
 	$node->safe_psql('postgres', "SELECT pg_logical_emit_message(true, 'end', '')");
 	my ($out, $error) = ('', '');
 	my $ran = IPC::Run::run([ $self->command('--start', '--no-loop', '--file', '-', '--endpos', $end, '--fsync-interval', '0', @{ $self->{options} // [] }) ], '<', \undef, '>', \$out, '2>', \$error);
+	wait_for_slot($node, $self->{slot});
 	die "pg_recvlogical: $error" if !$ran;
 
 	# pg_recvlogical ends each message with a newline of its own.

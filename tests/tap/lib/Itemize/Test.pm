@@ -11,6 +11,7 @@ use PostgreSQL::Test::Utils;
 use Exporter qw(import);
 use IPC::Run;
 use Itemize::Browser;
+use Itemize::Decoding qw(wait_for_slot);
 use Itemize::EventStream;
 use Itemize::Process qw(poll_until slurp);
 use Itemize::Redis;
@@ -18,11 +19,15 @@ use Itemize::Sidecar;
 use JSON::PP ();
 
 our @EXPORT = qw(
-  start_postgres configure_postgres database_url create_sidecar_roles
+  start_postgres configure_postgres database_url create_sidecar_roles drop_slot wait_for_slot
   start_redis start_sidecar launch_sidecar http_request http_get open_events open_browser poll_until slurp
 );
 
-# Settings of every server under test.
+# Seconds until an answer over HTTP must be there: longer than any of the sidecar's own waits, on a slow machine.
+use constant ANSWER_TIMEOUT => 120;
+
+# Settings of every server under test. What runs in the background would hold locks and renew statistics at moments that no
+# test knows.
 sub configure_postgres
 {
 	my ($node, $conf) = @_;
@@ -33,6 +38,7 @@ max_wal_senders = 20
 max_replication_slots = 20
 wal_level = logical
 log_statement = none
+autovacuum = off
 shared_preload_libraries = ''
 });
 
@@ -85,6 +91,15 @@ GRANT EXECUTE ON FUNCTION itemize.report_stream(text), itemize.report_clusters(j
 	return;
 }
 
+# A server has its slot in use for a moment after its reader has ended.
+sub drop_slot
+{
+	my ($node, $slot) = @_;
+	wait_for_slot($node, $slot);
+	$node->safe_psql('postgres', "SELECT pg_drop_replication_slot('$slot')");
+	return;
+}
+
 sub start_redis { return Itemize::Redis->launch(@_) }
 
 # launch_sidecar(MODE, postgres => NODE, redis => REDIS, [flags => [...]], [env => {...}]): a sidecar that has only been
@@ -121,7 +136,7 @@ sub http_request
 	my ($method, $url, %args) = @_;
 	my $base = "$PostgreSQL::Test::Utils::tmp_check/http_" . $$ . '_' . ++$requests;
 	my @command = (
-		'curl', '--silent', '--show-error', '--globoff', '--path-as-is', '--max-time', '30',
+		'curl', '--silent', '--show-error', '--globoff', '--path-as-is', '--max-time', ANSWER_TIMEOUT,
 		'--dump-header', "$base.head", '--output', "$base.body");
 	push @command, $method eq 'HEAD' ? '--head' : ('--request', $method);
 	push @command, '--header', $_ for @{ $args{headers} // [] };
