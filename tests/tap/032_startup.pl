@@ -27,7 +27,7 @@ sub run
 	my ($arguments, %env) = @_;
 	local @ENV{ keys %env } = values %env;
 	my ($out, $error) = ('', '');
-	IPC::Run::run([ Itemize::Sidecar::program(), @$arguments ], '<', \undef, '>', \$out, '2>', \$error, IPC::Run::timeout(60));
+	IPC::Run::run([ Itemize::Sidecar::program(), @$arguments ], '<', \undef, '>', \$out, '2>', \$error, IPC::Run::timeout(Itemize::Process::DEFAULT_TIMEOUT));
 	return ($? >> 8, $out, $error);
 }
 my $database = database_url($node, user => 'itemize_reader');

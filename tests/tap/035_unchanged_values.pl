@@ -35,6 +35,8 @@ UPDATE item SET n = n + 1, big = repeat(:id || ',', 2000 + n % 1000) WHERE id = 
 UPDATE item SET n = n + 1 WHERE id = :id;
 \endif
 });
+# Held before the first change.
+http_get($sidecar->url("/v1/items/item/$_")) for 1 .. ITEMS;
 my ($out, $err) = ('', '');
 my $writers = IPC::Run::start(
 	[ 'pgbench', '-n', '-c', '4', '-t', '400', '-f', $script, '-h', $node->host, '-p', $node->port, '-U', 'postgres', 'postgres' ],
@@ -69,6 +71,8 @@ is($back, 0, 'none of them went back in time');
 my $served = sub { return join "\n", map { http_get($sidecar->url("/v1/items/item/$_"))->{body} } 1 .. ITEMS };
 my $truth = $node->safe_psql('postgres', q{SELECT itemize.item_json('item', id::text) FROM item ORDER BY id});
 ok(poll_until(sub { $served->() eq $truth }, 'the state of the database'), 'in the end the copy is the database, to the byte');
+# What a change outran is served and not kept.
+poll_until(sub { $served->(); (my @held = split /\n/, $redis->cli('KEYS', "$room*")) == ITEMS }, 'every item to be held');
 cmp_ok(merges('merged'), '>', 100, merges('merged') . ' rows were completed from the held copy');
 
 # A copy that lacks the member: the item is given up, and the next read fills it, once.

@@ -391,6 +391,9 @@ sub check_connection_limit
 }
 
 get('/livez') for 1 .. 5;
+# The server closes a connection a little after its client.
+my $port = sprintf('%04X', $sidecar->port);
+poll_until(sub { slurp('/proc/' . $sidecar->pid . '/net/tcp') !~ /^ *\d+: \w+:$port \S+ (?:01|08) /m }, 'no connection to be open');
 my $before = descriptors($sidecar);
 check_one();
 check_keys();

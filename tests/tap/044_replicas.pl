@@ -14,7 +14,7 @@ create_sidecar_roles($node);
 $node->safe_psql('postgres', q{
 CREATE TABLE item (id int PRIMARY KEY, n int);
 SELECT itemize.define('item', 'item', fields => '{n}', read => 'everyone');
-INSERT INTO item SELECT i, 0 FROM generate_series(1, 1000) i;
+INSERT INTO item SELECT i, 0 FROM generate_series(1, 5000) i;
 });
 $node->backup('backup');
 my $standby = PostgreSQL::Test::Cluster->new('standby');

@@ -183,7 +183,7 @@ cmp_ok(metric('itemize_search_timeouts_total') - $timeouts, '>=', 1, 'it is coun
 my $busy = $sidecar->url('/v1/search/listing?q=view');
 my ($codes, $errors) = ('', '');
 IPC::Run::run(
-	[ 'curl', '--silent', '--parallel', '--parallel-max', 100, '--max-time', 60, '--write-out', "%{http_code}\n", (map { ('--output', '/dev/null', $busy) } 1 .. 90) ],
+	[ 'curl', '--silent', '--parallel', '--parallel-max', 100, '--max-time', 150, '--write-out', "%{http_code}\n", (map { ('--output', '/dev/null', $busy) } 1 .. 90) ],
 	'<', \undef, '>', \$codes, '2>', \$errors);
 my %count;
 $count{$_}++ for split /\n/, $codes;

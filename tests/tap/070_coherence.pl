@@ -25,7 +25,7 @@ sub sql { my ($text) = @_; return $node->safe_psql('postgres', $text) }
 my @database = ('--database', database_url($node, user => 'itemize_reader'));
 my @local = ('--local-redis', $redis->url);
 my $sidecar = start_sidecar('absolute', postgres => $node, redis => $redis,
-	flags => [ '--heartbeat-seconds', '1', '--coherence-interval-seconds', '0' ]);
+	flags => [ '--heartbeat-seconds', '1', '--coherence-interval-seconds', '0', '--missing-ttl-seconds', '3600' ]);
 sub get { my ($path) = @_; return http_get($sidecar->url("/v1/items/$path")) }
 
 sub metric
@@ -133,7 +133,8 @@ subtest 'on a schedule' => sub {
 	my $found = sub { my ($of) = @_; my $n = 0; $n += metric($_, "itemize_coherence_mismatches_total{type=\"$of\"}") for $first, $second; return $n };
 	poll_until(sub { $found->('item') && $found->('place') }, 'what was corrupted to be found');
 	is($found->($_), 1, "one $_ counted, by one of the two") for qw(item place);
-	my %told = map { ("$_->{type} $_->{key}" => $_) } map { $_->log_events('coherence_mismatch') } $first, $second;
+	my %told;
+	poll_until(sub { %told = map { ("$_->{type} $_->{key}" => $_) } map { $_->log_events('coherence_mismatch') } $first, $second; keys %told >= 2 }, 'the log');
 	is_deeply([ sort keys %told ], [ 'item 20', 'place p%2F3' ], 'and named in the log');
 	is($told{'item 20'}{level}, 'error', 'as an error');
 	is($told{'item 20'}{held}, 'another row', 'with how it was wrong');
@@ -212,6 +213,8 @@ END $$});
 	}
 	sql('INSERT INTO finish DEFAULT VALUES');
 	ok($_->finish, 'a writer came to its end') for @writers;
+	my ($last) = sql("UPDATE item SET n = n WHERE id = 1;\nSELECT itemize.token()") =~ /:(\d+)-/;
+	poll_until(sub { $redis->cli('HGET', 'itemize:local', 'complete') >= $last }, 'the copy to have all of it');
 	is("@alarms", '', 'no comparison by hand found anything wrong');
 	is(metric($reader, "itemize_coherence_mismatches_total{type=\"$_\"}"), 0, "nor did those on schedule: $_") for qw(item place);
 	cmp_ok($checked, '>=', 4000, 'thousands of items were compared meanwhile');
