@@ -17,7 +17,7 @@ sql() { # STATEMENT [DATABASE]
 get() { # PATH [CURL OPTIONS]
   local path=$1
   shift
-  in_engine_network curl -sS --max-time 10 "$@" "http://$(address)$path"
+  in_engine_network curl -sS --max-time 60 "$@" "http://$(address)$path"
 }
 
 # Reads all of the output: with pipefail, `| grep -q` would fail a command that still writes.
@@ -64,7 +64,7 @@ build_images() {
 
 start_all() {
   compose up -d || return 1
-  await 60 is_healthy "$(container sidecar)" || return 1
+  await 180 is_healthy "$(container sidecar)" || return 1
   echo "port: $(compose port sidecar 8080)"
   [ "$(compose port sidecar 8080)" = "$(address)" ] || return 1
   [ "$(get /livez --output /dev/null --write-out '%{http_code}')" = 200 ]
@@ -122,10 +122,10 @@ row_reaches_client() { # ID
   local id=$1 events=$work/events.$1 reader status=1 name="seen $1 at $RANDOM$RANDOM"
   in_engine_network curl -sN "http://$(address)/v1/live?items=listing/$id" > "$events" 2>&1 &
   reader=$!
-  if await 10 saw_event "$events" 'event: hello' &&
+  if await 180 saw_event "$events" 'event: hello' &&
     sql "INSERT INTO listing (id, name, price, currency, location) VALUES ($id, '$name', 95, 'EUR', 'POINT(4.4 51.2)')
          ON CONFLICT (id) DO UPDATE SET name = excluded.name" &&
-    await 10 saw_event "$events" "\"name\":\"$name\""; then
+    await 180 saw_event "$events" "\"name\":\"$name\""; then
     get "/v1/items/listing/$id" > "$work/item"
     if [ "$(cat "$work/item")" = "$(sql "SELECT item FROM itemize.fetch('listing', '{$id}')")" ] &&
       grep -q "\"name\":\"$name\"" "$work/item"; then
@@ -220,8 +220,8 @@ heals_after_kill() { # SERVICE
   restarts=$(docker inspect --format '{{.RestartCount}}' "$id")
   before=$(sql 'SELECT md5(string_agg(l::text, chr(10) ORDER BY id)) FROM listing l')
   kill_container_process "$id"
-  await 60 has_restarted "$id" "$restarts" || { echo "not restarted and healthy: $(health "$id")" && docker logs --tail 30 "$id" && return 1; }
-  await 60 answers_ready || { echo 'the sidecar is not ready again' && compose logs --tail 30 sidecar && return 1; }
+  await 180 has_restarted "$id" "$restarts" || { echo "not restarted and healthy: $(health "$id")" && docker logs --tail 30 "$id" && return 1; }
+  await 180 answers_ready || { echo 'the sidecar is not ready again' && compose logs --tail 30 sidecar && return 1; }
   say "ready again after $((SECONDS - started)) s"
   [ "$(sql 'SELECT md5(string_agg(l::text, chr(10) ORDER BY id)) FROM listing l')" = "$before" ] || return 1
   row_reaches_client 4712
@@ -233,7 +233,7 @@ restart_keeps_data() {
   compose down || return 1
   [ -z "$(docker ps -aq)" ] || return 1
   compose up -d || return 1
-  await 60 is_healthy "$(container sidecar)" || return 1
+  await 180 is_healthy "$(container sidecar)" || return 1
   after=$(sql 'SELECT count(*), max(id) FROM listing')
   echo "before: $before, after: $after"
   [ "$before" = "$after" ] || return 1
@@ -251,7 +251,7 @@ other_modes_are_healthy() {
       -e ITEMIZE_REPLICATION_DATABASE_PASSWORD_FILE=/run/secrets/database/global \
       -e ITEMIZE_REDIS=redis://itemize@redis -e ITEMIZE_REDIS_PASSWORD_FILE=/run/secrets/redis/password \
       itemize-sidecar "$mode" || return 1
-    await 40 is_healthy "itemize-$mode" || status=1
+    await 180 is_healthy "itemize-$mode" || status=1
     docker logs --tail 5 "itemize-$mode"
     docker rm -f "itemize-$mode"
   done
@@ -283,7 +283,7 @@ plain_database() {
   local ended status=1
   prepare_plain
   plain_run plain || return 1
-  if await 60 is_healthy plain &&
+  if await 180 is_healthy plain &&
     [ "$(plain_sql plain shop 'SELECT name FROM made_by_script')" = shop ] &&
     plain_sql plain postgres 'CREATE DATABASE other' &&
     plain_sql plain other 'CREATE EXTENSION itemize CASCADE' &&
@@ -313,10 +313,10 @@ first_start_is_safe() {
   echo 'if [ ! -e /var/lib/postgresql/began ]; then touch /var/lib/postgresql/began && exec tail -f /dev/null; fi' \
     > "$work/init/20_wait.sh"
   plain_run safe || return 1
-  if await 30 first_start_is_running; then
+  if await 180 first_start_is_running; then
     kill_container_process safe
     docker start safe
-    if await 60 is_healthy safe && [ "$(plain_sql safe shop 'SELECT name FROM made_by_script')" = shop ]; then
+    if await 180 is_healthy safe && [ "$(plain_sql safe shop 'SELECT name FROM made_by_script')" = shop ]; then
       docker stop --time 30 safe
       docker run --rm --volume safe:/var/lib/postgresql itemize-database sh -c 'mv /var/lib/postgresql/15 /var/lib/postgresql/14 && echo 14 > /var/lib/postgresql/14/main/PG_VERSION'
       docker start --attach safe > "$work/refusal" 2>&1

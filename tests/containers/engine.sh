@@ -49,10 +49,10 @@ try_engine() { # WORK DATA
   unshare --net --mount --pid --fork --kill-child=KILL --mount-proc \
     bash "$here/engine_init.sh" "$1" "$2" "$engine_cgroup" < /dev/null > "$1/engine.log" 2>&1 8>&- &
   engine_parent=$!
-  await 10 first_process_is_there || return 1
+  await 60 first_process_is_there || return 1
   slirp4netns --configure --mtu=65520 --disable-host-loopback "$engine_pid" tap0 < /dev/null > "$1/network.log" 2>&1 8>&- &
   engine_network=$!
-  await 60 engine_answers
+  await 180 engine_answers
 }
 
 first_process_is_there() {

@@ -5,7 +5,7 @@ set -u
 work=$1 data=$2 cgroup=$3
 
 ip link set lo up
-deadline=$((SECONDS + 10))
+deadline=$((SECONDS + 60))
 until ip route show default | grep -q tap0; do
   if [ "$SECONDS" -ge "$deadline" ]; then
     echo 'no network: slirp4netns has not made tap0'
