@@ -116,7 +116,7 @@ soak: all ## random faults for ten minutes under a history checker (SOAK_SECONDS
 	@$(run) soak
 
 sanitize: all ## unit tests and end to end tests under AddressSanitizer and UBSan
-	@$(run) sanitize
+	@$(run) sanitize $(TESTS)
 
 lint: all ## format, clang-tidy, shellcheck, perl -c, dependency directions
 	@$(run) lint rules
