@@ -7,7 +7,7 @@ use File::Spec;
 use TAP::Harness;
 
 # Seconds that one file may take; its own deadlines are shorter, so this ends only what hangs.
-use constant FILE_TIMEOUT => 420;
+use constant FILE_TIMEOUT => 1200;
 
 # How much of the log of a failed file is shown.
 use constant LOG_LINES => 40;
