@@ -18,7 +18,7 @@ CREATE TABLE offer (
 CREATE TABLE by_hand (LIKE offer INCLUDING ALL);
 
 SELECT itemize.set_rates('{"USD": 1.08, "GBP": 0.85, "JPY": 160}', source => 'bench');
-SELECT itemize.define('offer', 'public.offer', key => 'id', fields => '{name,beds}', read => 'everyone',
+SELECT itemize.define('offer', 'public.offer', key => 'id', fields => '{name,description,beds}', read => 'everyone',
   text => '{"name": "A", "description": "B"}', language => 'lang', location => 'location', price => 'price',
   currency => 'currency', facets => '{kind,beds}', changed => 'changed');
 -- The column that ranking reads is there before the rows: adding it later would write them twice.

@@ -30,7 +30,7 @@ INSERT INTO public.listing SELECT id::bigint, name, description, neighbourhood, 
   beds::numeric::int, ARRAY(SELECT jsonb_array_elements_text(amenities::jsonb)), price::numeric, currency, number_of_reviews::int,
   review_scores_rating::numeric, last_review::timestamptz, lang_guess, ST_Point(longitude::float8, latitude::float8, 4326)
 FROM scraped;
-SELECT itemize.define('listing', 'public.listing', key => 'id', fields => '{name,neighbourhood,price,reviews,rating,lang,amenities}',
+SELECT itemize.define('listing', 'public.listing', key => 'id', fields => '{name,description,neighbourhood,price,reviews,rating,lang,amenities}',
   text => '{"name": "A", "neighbourhood": "B", "description": "B"}', language => 'lang', location => 'location',
   price => 'price', currency => 'currency', facets => '{room_type,property_type,accommodates,beds}', changed => 'reviewed',
   read => 'everyone');

@@ -159,7 +159,7 @@ SELECT n, left(value, 200), (SELECT string_agg(left(value, 500), ' ') FROM input
   date '2026-01-01' + n % 300, ARRAY['a', left(value, 5)], n % 10, 'o' || n % 3, timestamptz '2026-01-01Z' + n * interval '1 hour',
   ST_Point(n % 360 - 180, n % 180 - 90, 4326)
 FROM input WHERE kind = 'query' ORDER BY n LIMIT 200;
-SELECT itemize.define('thing', 'public.thing', key => 'id', fields => '{name,tags,size,price}', text => '{"name": "A", "body": "B"}',
+SELECT itemize.define('thing', 'public.thing', key => 'id', fields => '{name,body,tags,size,price}', text => '{"name": "A", "body": "B"}',
   language => 'lang', location => 'place', price => 'price', currency => 'currency', facets => '{kind,born,size,tags}',
   owner => 'owned', changed => 'updated_at', read => 'everyone');
 SELECT itemize.set_rates('{"USD": 1.08}', source => 'test');

@@ -17,7 +17,7 @@ INSERT INTO listing VALUES
   (1, 'Loft with a view of the sea', 'Two rooms <b>above</b> the harbour', 'loft', 2, 95, 'EUR', 'en', ST_Point(4.40, 51.22), 'ann', '2026-01-01'),
   (2, 'Casa azul', 'Una casa con vistas al mar', 'house', 4, 2000, 'MXN', 'es', ST_Point(-99.16, 19.36), 'bob', '2026-02-01'),
   (3, 'Quiet room', 'No view at all', 'room', 1, 60, 'USD', 'en', ST_Point(4.42, 51.23), 'ann', '2026-03-01'),
-  (4, 'Houseboat', 'A view of both banks', 'boat', NULL, NULL, NULL, 'en', ST_Point(4.90, 52.37), NULL, '2026-04-01');
+  (4, 'Houseboat <b>above</b> all', 'A view of both banks', 'boat', NULL, NULL, NULL, 'en', ST_Point(4.90, 52.37), NULL, '2026-04-01');
 SELECT itemize.set_rates('{"USD": 1.25, "MXN": 20}');
 SELECT itemize.define('listing', 'listing', fields => '{id,name,price,currency,beds}', read => 'everyone',
   text => '{"name": "A", "about": "B"}', language => 'lang', location => 'location', price => 'price', currency => 'currency',
@@ -83,7 +83,8 @@ like($answer->{headers}{'content-type'}, qr{^application/json}, 'as JSON');
 is($answer->{headers}{'cache-control'}, 'no-cache', 'to be asked for again');
 like($answer->{headers}{'itemize-position'}, qr/^[\d.]+:\d+-\d+$/, 'with a position');
 is(index($answer->{body}, '"item":' . get('items/listing/1')->{body}) > 0 ? 1 : 0, 1, 'the item in the bytes that it always has');
-unlike(get('search/listing?q=harbour')->{json}{items}[0]{headline} // '', qr/<b>/, 'a headline is escaped');
+like(get('search/listing?q=houseboat')->{json}{items}[0]{headline}, qr{^<mark>Houseboat</mark> &lt;b&gt;above}, 'a headline is escaped');
+ok(exists $_->{headline} && !defined $_->{headline}, 'and has nothing of a column that clients do not see') for get('search/listing?q=harbour')->{json}{items}[0];
 ok(get('search/listing?q=sea+unicorn')->{json}{relaxed}, 'when not all words are found it says so');
 like(get('search/listing?total=estimated')->{body}, qr/"total":\d+/, 'an estimate');
 

@@ -126,6 +126,13 @@ Errand FirstErrand(const Search &search) {
   return errand;
 }
 
+/// Whether items have the column's values: only such texts are quoted in headlines. Others are searched, not shown.
+bool IsShown(const ItemDefinition &item, AttrNumber column) {
+  const auto is_it = [column](const DefinitionColumn &other) { return other.attnum == column; };
+  return std::any_of(item.keys, item.keys + item.key_count, is_it) ||
+         std::any_of(item.fields, item.fields + item.field_count, is_it);
+}
+
 /// The inner statement, and where it has what.
 Layout WriteStatement(Statement &statement, const Search &search, Matching matching, Errand &errand) {
   const SearchDefinition &definition = *search.definition;
@@ -160,8 +167,12 @@ Layout WriteStatement(Statement &statement, const Search &search, Matching match
   if (scored) {
     // No character is less than a byte.
     const std::string cut = "::pg_catalog.text, 1, " + std::to_string(kMaxHeadlineBytes) + ")";
-    for (int i = 0; i < definition.text_count; ++i)
-      top.wide.push_back("pg_catalog.substr(" + ColumnText(NameStr(definition.texts[i].name)) + cut);
+    for (int i = 0; i < definition.text_count; ++i) {
+      const SearchText &text = definition.texts[i];
+      top.wide.push_back(IsShown(definition.item, text.attnum)
+                             ? "pg_catalog.substr(" + ColumnText(NameStr(text.name)) + cut
+                             : "NULL::pg_catalog.text");
+    }
     top.wide.emplace_back(CallPg([&] { return LanguageExpression(definition, kRowAlias); }));
   }
   engine.AppendTopK(statement, question, definition, top);

@@ -29,9 +29,9 @@ struct CompiledQuery {
 /// above kMaxQueryTextBytes, and nothing else for any text in the server's encoding.
 CompiledQuery CompileQuery(const SearchDefinition &definition, const char *query, const char *lang);
 
-/// The best fragments of a row's texts, one for each text column of the definition, null where the row has none. HTML:
-/// the text escaped, what matched in <mark>. Null when no word of the query is in them. `row_language` as
-/// LanguageExpression gives it, or null. palloc'd.
+/// The best fragments of a row's texts, one for each text column of the definition, null where the row has none or none
+/// that may be shown. HTML: the text escaped, what matched in <mark>. Null when no word of the query is in them.
+/// `row_language` as LanguageExpression gives it, or null. palloc'd.
 char *Headline(const SearchDefinition &definition, const CompiledQuery &query, const char *const *texts,
                const char *row_language);
 
