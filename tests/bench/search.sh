@@ -4,7 +4,7 @@
 # Generated rows (tests/bench/search_rows.cpp), a tenth of them and all of them: text, text in a radius, text and a price
 # in another currency, the nearest, filters, facets and the 50th page. The questions rotate through forty words and as many
 # places; itemize.search and the statement by hand (GIN and ts_rank on a stored tsvector, GiST, B-tree) are asked one
-# after the other, by one client. SEARCH_ROWS and BENCH_ROUNDS make it smaller for a try. The result is build/bench/search.json.
+# after the other, by one client. Before that: both find as many rows, and no search reads the whole table. SEARCH_ROWS and BENCH_ROUNDS make it smaller for a try. The result is build/bench/search.json.
 set -Eeuo pipefail
 trap 'echo "bench: ${BASH_SOURCE[0]##*/}:$LINENO failed: $BASH_COMMAND" >&2' ERR
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -31,6 +31,44 @@ load() { # ROWS
   ask "bench_$1" --command "SELECT format('%s, %s', ST_X(location::geometry), ST_Y(location::geometry))
     FROM offer WHERE id <= 1000 AND id % 25 = 0 ORDER BY id"
   mapfile -t places <<< "$answer"
+}
+
+# With the planner's own settings, each question is answered from an index.
+check_plans() { # ROWS
+  local kind number
+  for kind in "${kinds[@]}"; do
+    for ((number = 0; number < ${#words[@]}; number++)); do
+      printf "SELECT '%s %d: ' || line FROM itemize.explain_search('offer', %s" "$kind" "$number" "$(arguments "$kind" "$number")"
+      if [[ $kind == deep_* ]]; then
+        printf ", after => (SELECT (array_agg(cursor))[%d] FROM itemize.search('offer', %s, max_rows => %d))" \
+          "$skipped" "$(arguments "$kind" "$number")" "$skipped"
+      fi
+      printf ") AS line WHERE line LIKE '%%Seq Scan on offer%%';\n"
+    done
+  done > "$work/script"
+  ask "bench_$1" --file "$work/script"
+  [ -z "$answer" ] || fail_bench "searches of $1 rows read the whole table: $answer"
+}
+
+# Of every kind, both methods find as many rows, on all pages together.
+check_counts() { # ROWS
+  local kind given number found page_rows=ALL skipped=0
+  for kind in text text_radius text_price nearest filters facets; do
+    found=0
+    for number in 0 1 2 3 4; do
+      given=$(arguments "$kind" "$number")
+      if [ "$kind" = facets ]; then
+        ask "bench_$1" --command "SELECT sum(count), (SELECT sum(count) FROM ($(by_hand_question "$kind" "$number")) h)
+          FROM ($(itemize_question "$kind" "$number")) f"
+      else
+        ask "bench_$1" --command "SELECT total, (SELECT count(*) FROM ($(by_hand_question "$kind" "$number")) h)
+          FROM itemize.search_count('offer', ${given%, order_by*}, exact => true)"
+      fi
+      [ "${answer%|*}" = "${answer#*|}" ] || fail_bench "$kind $number of $1 rows, found by itemize and by hand: $answer"
+      found=$((found + ${answer%|*}))
+    done
+    [ "$found" -gt 0 ] || fail_bench "$kind of $1 rows: nothing was found"
+  done
 }
 
 # A statement of the script, with a line before that says what is measured.
@@ -88,6 +126,9 @@ start_bench_server '' checkpoint_timeout=1h max_wal_size=16GB autovacuum=off syn
 : > "$work/measurements"
 for size in "${sizes[@]}"; do
   load "$size"
+  check_counts "$size"
+  # Of few rows the whole table is read sooner than an index.
+  if [ "$size" -ge 50000 ]; then check_plans "$size"; fi
   measure "$size"
 done
 

@@ -10,7 +10,7 @@ use Itemize::Test;
 use PostgreSQL::Test::Utils ();
 use Test::More;
 
-my $directory = ($ENV{ITEMIZE_DATA} // '') . '/udhr-multilang';
+my $directory = collection('udhr-multilang');
 plan skip_all => "the Universal Declaration in many languages is not there: $directory" if !-d $directory;
 my %tag_of = (
 	arabic => 'ar', armenian => 'hy', basque => 'eu', catalan => 'ca', chinese_hans => 'zh-Hans', czech => 'cs', danish => 'da',
@@ -141,6 +141,28 @@ is( ask("SELECT count(*) FILTER (WHERE article = 4) FROM declaration WHERE $expr
 	'11', 'one query finds the article in eleven languages');
 is(ask("SELECT string_agg(article::text, ',' ORDER BY article) FROM declaration WHERE $expression @@ itemize.query('no one shall be held in slaveries')"),
 	'4', 'without a language, words that English leaves out are asked for in other languages only');
+
+# The same through a definition whose language is a column: searches ask the index of that expression, in the language
+# given and in those of the rows.
+my $definition = q{SELECT itemize.define('declaration', 'declaration', fields => '{words}', text => '["words"]', language => 'lang', read => 'everyone')};
+is(ask("$definition; SELECT state FROM itemize.search_indexes('declaration') WHERE purpose = 'text' AND state <> 'recommended'") =~ s/^\n//r, 'present', 'the index serves the definition');
+my (@asked, @explained);
+for my $case (@cases) {
+	my ($tag, $query) = @$case;
+	push @asked, "SELECT '<' || coalesce(string_agg(split_part(key, ',', 2), ',' ORDER BY split_part(key, ',', 2)::int), '') || '>'"
+	  . " || count(*) FILTER (WHERE headline IS NULL OR strpos(headline, '<mark>') = 0)"
+	  . qq{ FROM itemize.search('declaration', '$query', lang => '$tag', filters => '{"lang": "$tag"}') WHERE NOT relaxed};
+	push @explained, "SELECT '<' || string_agg(line, E'\\n') || '>' FROM itemize.explain_search('declaration', '$query', lang => '$tag') AS line";
+	push @explained, "SELECT '<' || string_agg(line, E'\\n') || '>' FROM itemize.explain_search('declaration', '$query') AS line";
+}
+my $asked = ask(join ';', @asked);
+is_deeply([ $asked =~ /<([\d,]*)>/g ], \@found, 'searches find the same articles');
+is_deeply([ grep { $_ != 0 } $asked =~ />(\d+)$/mg ], [], 'and show what matched in each');
+my @unserved = grep { !/Index Scan on declaration_text/ } split /^(?=<)/m, ask(join ';', @explained);
+is(scalar @unserved, 0, 'all of them by the index') or diag($unserved[0]);
+is(ask(q{SELECT string_agg(key, ' ' ORDER BY key) FROM itemize.search('declaration', 'slavery servitude') WHERE NOT relaxed}), 'en,4',
+	'words are read in the languages of the rows');
+ask(q{SELECT itemize.undefine('declaration')});
 
 # What it costs beside to_tsvector.
 sub milliseconds_of

@@ -9,8 +9,8 @@ use lib "$FindBin::RealBin/lib";
 use Itemize::Test;
 use Test::More;
 
-my $listings = ($ENV{ITEMIZE_DATA} // "$FindBin::RealBin/../../../shared/data") . '/listings-antwerp/listings.csv';
-plan skip_all => 'the listings of Antwerp are not here (../shared/data/listings-antwerp)' if !-r $listings;
+my $listings = collection('listings-antwerp/listings.csv');
+plan skip_all => "the listings of Antwerp are not there: $listings" if !-r $listings;
 
 my $node = start_postgres('listings');
 
@@ -117,14 +117,11 @@ finds('a word of one of two columns of the same weight', "'neighbourhood:zuid'",
 finds('a word without its accent', "'name:prive'", q{p.name ~ '\mprive?\M'});
 finds('a word with an accent that the row may not have', "'name:privé'", q{p.name ~ '\mprive?\M'});
 finds('another script', "'комната'", q{l.name ~ 'Комната'});
-finds('capitals and signs make no difference', q{'  ¡STUDIO!! & ((name:HABITACIÓN', lang => 'es'},
-	q{p.name ~ '\mhabitacion\M' AND words ~ '\mstudios?\M'})
-  if sql(q{SELECT count(*) FROM plain WHERE name ~ '\mhabitacion\M' AND words ~ '\mstudios?\M'});
+finds('capitals and signs make no difference', q{'  ¡CENTRO!! & ((name:HABITACIÓN'}, q{p.name ~ '\mhabitacion\M' AND words ~ '\mcentro\M'});
+finds('Dutch words in another form', q{'wandelafstanden', lang => 'nl', filters => '{"lang": "nl"}'}, q{l.lang = 'nl' AND words ~ '\mwandelafstand\M'});
 
 # What comes first.
 first_are('Dutch words', 5, "'gezellig appartement'", q{p.words ~ '\mgezellig' AND p.words ~ '\mappartement'});
-first_are('a Dutch word in another form', 3, "'gezellige appartementen', lang => 'nl'", q{p.words ~ '\mgezellig' AND p.words ~ '\mapp?artement'})
-  if sql(q{SELECT count(*) FROM listing WHERE lang = 'nl' AND name ~* 'gezellig'});
 first_are('a word of the name before one of the description', 10, "'penthouse'", q{p.name ~ '\mpenthouse'});
 first_are('a house of its own', 2, "'stadswoning'", q{p.name ~ '\mstadswoning'});
 first_are('a view', 5, "'cathedral view', lang => 'en'", q{p.words ~ '\mcathedral' AND p.words ~ '\mviews?\M'});
@@ -161,8 +158,7 @@ FROM (SELECT *, lag(price) OVER (ORDER BY place) AS before FROM found($$price_mi
 	't|t', 'the cheapest first, with their prices in dollars');
 
 # Filters and orders.
-finds('an amenity', q{filters => '{"amenities": {"cs": ["Pool"]}}'}, q{amenities @> '{Pool}'})
-  if sql(q{SELECT count(*) FROM listing WHERE amenities @> '{Pool}'});
+finds('an amenity', q{filters => '{"amenities": {"cs": ["Pool"]}}'}, q{amenities @> '{Pool}'});
 finds('a kind of room, with beds', q{filters => '{"room_type": "Private room", "beds": {"gte": 2}}'}, q{room_type = 'Private room' AND beds >= 2});
 finds('one of two kinds', q{filters => '{"room_type": {"in": ["Hotel room", "Shared room"]}}'}, q{room_type IN ('Hotel room', 'Shared room')});
 finds('reviewed in a month', q{since => '2024-05-01Z', until => '2024-06-01Z'}, q{reviewed >= '2024-05-01Z' AND reviewed < '2024-06-01Z'});

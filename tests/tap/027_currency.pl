@@ -10,7 +10,6 @@ use Math::BigFloat;
 use Math::BigRat;
 use Test::More;
 
-my $data = $ENV{ITEMIZE_DATA} // '';
 my $node = start_postgres('currency');
 
 sub query { return $node->safe_psql('postgres', $_[0]) }
@@ -19,7 +18,7 @@ sub query { return $node->safe_psql('postgres', $_[0]) }
 sub table
 {
 	my ($file, $separator) = @_;
-	my ($head, @lines) = split /\r?\n/, slurp("$data/$file");
+	my ($head, @lines) = split /\r?\n/, slurp(collection($file));
 	my @names = split /$separator/, $head;
 	return map { my %row; @row{@names} = split /$separator/, $_, -1; \%row } grep { $_ ne '' } @lines;
 }
@@ -27,7 +26,7 @@ sub table
 SKIP:
 {
 	my $file = 'iso-countries-currencies/currencies.tsv';
-	skip "no $file", 2 if !-e "$data/$file";
+	skip "no $file", 2 if !-e collection($file);
 	my @wanted = map { "$_->{code}|" . (0 + $_->{numeric}) . "|$_->{minor_unit}" } table($file, "\t");
 	my %there = map { $_ => 1 } split /\n/, query('SELECT code, number, minor_units FROM itemize.currency');
 	cmp_ok(scalar @wanted, '>', 150, 'a list to compare with');
@@ -37,7 +36,7 @@ SKIP:
 SKIP:
 {
 	my $file = 'ecb-fx/eurofxref-hist.csv';
-	skip "no $file", 6 if !-e "$data/$file";
+	skip "no $file", 6 if !-e collection($file);
 	my @days = table($file, ',');
 	my %rates = map { my $day = $_; $day->{Date} => { map { $_ => $day->{$_} } grep { /^[A-Z]{3}$/ && $day->{$_} =~ /^[0-9.]+$/ } keys %$day } } @days;
 	cmp_ok(scalar keys %rates, '>', 5000, 'days of published rates');

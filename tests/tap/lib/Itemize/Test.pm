@@ -20,11 +20,19 @@ use JSON::PP ();
 
 our @EXPORT = qw(
   start_postgres configure_postgres database_url create_sidecar_roles drop_slot wait_for_slot
-  start_redis start_sidecar launch_sidecar http_request http_get open_events open_browser poll_until slurp
+  start_redis start_sidecar launch_sidecar http_request http_get open_events open_browser poll_until slurp collection
 );
 
 # Seconds until an answer over HTTP must be there: longer than any of the sidecar's own waits, on a slow machine.
 use constant ANSWER_TIMEOUT => 120;
+
+# Where a collection of others' data is, if it is anywhere: beside the repository, or where a run of the tests has its copy.
+sub collection
+{
+	my ($name) = @_;
+	my $source = $ENV{ITEMIZE_SOURCE} // '.';
+	return ($ENV{ITEMIZE_DATA} // "$source/../shared/data") . "/$name";
+}
 
 # Settings of every server under test. What runs in the background would hold locks and renew statistics at moments that no
 # test knows.
