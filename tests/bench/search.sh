@@ -126,9 +126,11 @@ start_bench_server '' checkpoint_timeout=1h max_wal_size=16GB autovacuum=off syn
 : > "$work/measurements"
 for size in "${sizes[@]}"; do
   load "$size"
-  check_counts "$size"
-  # Of few rows the whole table is read sooner than an index.
-  if [ "$size" -ge 50000 ]; then check_plans "$size"; fi
+  # Few rows are read sooner without an index, and may have none of the words.
+  if [ "$size" -ge 5000 ]; then
+    check_plans "$size"
+    check_counts "$size"
+  fi
   measure "$size"
 done
 
