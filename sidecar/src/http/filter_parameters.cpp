@@ -55,8 +55,6 @@ std::string OperatorNames() {
 
 std::string Shown(std::string_view text) { return '\'' + std::string(text.substr(0, 100)) + '\''; }
 
-Problem Bad(std::string detail) { return {ProblemKind::kBadRequest, std::move(detail), {}}; }
-
 /// Takes `not.` and the operator off the front of `text`.
 struct Spoken {
   bool negated = false;
@@ -133,19 +131,19 @@ std::variant<std::string, Problem> ValueJson(const std::string &field, const Ope
   case Form::kList: {
     auto json = ListJson(value, '(', ')');
     if (!json || *json == "[]") {
-      return Bad(name + " needs a list in parentheses, of " + elements + ": " + name + "(a,\"b,c\")");
+      return BadRequest(name + " needs a list in parentheses, of " + elements + ": " + name + "(a,\"b,c\")");
     }
     return *std::move(json);
   }
   case Form::kArray: {
     auto json = ListJson(value, '{', '}');
-    if (!json) return Bad(name + " needs a list in braces, of " + elements + ": " + name + "{a,\"b,c\"}");
+    if (!json) return BadRequest(name + " needs a list in braces, of " + elements + ": " + name + "{a,\"b,c\"}");
     return *std::move(json);
   }
   case Form::kWord: break;
   }
   auto json = WordJson(value);
-  if (!json) return Bad(name + " needs one of null, not_null, true and false, not " + Shown(value));
+  if (!json) return BadRequest(name + " needs one of null, not_null, true and false, not " + Shown(value));
   return *std::move(json);
 }
 
@@ -156,11 +154,12 @@ struct Parsed {
 };
 
 std::variant<Parsed, Problem> Parse(const std::string &field, std::string_view text) {
-  if (!IsDatabaseText(field) || !IsDatabaseText(text)) return Bad("the filter " + Shown(field) + " is no UTF-8 text");
+  if (!IsDatabaseText(field) || !IsDatabaseText(text))
+    return BadRequest("the filter " + Shown(field) + " is no UTF-8 text");
   const Spoken spoken = Speak(text);
   if (spoken.op == nullptr) {
-    return Bad("the filter " + Shown(field) + " must have the form " + field.substr(0, 100) +
-               "=OPERATOR.VALUE or =not.OPERATOR.VALUE, with one of the operators " + OperatorNames());
+    return BadRequest("the filter " + Shown(field) + " must have the form " + field.substr(0, 100) +
+                      "=OPERATOR.VALUE or =not.OPERATOR.VALUE, with one of the operators " + OperatorNames());
   }
   auto value = ValueJson(field.substr(0, 100), *spoken.op, spoken.value);
   if (auto *problem = std::get_if<Problem>(&value)) return std::move(*problem);
@@ -203,22 +202,23 @@ std::optional<std::vector<std::string>> SplitOutside(std::string_view list) {
 bool FilterParameters::LooksLikeFilter(std::string_view value) { return Speak(value).op != nullptr; }
 
 std::optional<Problem> FilterParameters::Add(const std::string &name, const std::string &value) {
-  if (conditions_.size() == kMaxFilters) return Bad("at most " + std::to_string(kMaxFilters) + " filters are allowed");
+  if (conditions_.size() == kMaxFilters)
+    return BadRequest("at most " + std::to_string(kMaxFilters) + " filters are allowed");
   if (name == kAlternatives) return AddAlternatives(value);
   auto parsed = Parse(name, value);
   if (auto *problem = std::get_if<Problem>(&parsed)) return std::move(*problem);
   auto &condition = std::get<struct Parsed>(parsed);
   const auto same = [&](const Condition &other) { return other.field == name && other.op == condition.op; };
   if (std::any_of(conditions_.begin(), conditions_.end(), same)) {
-    return Bad("the filter " + Shown(name) + " is given twice with " + condition.op);
+    return BadRequest("the filter " + Shown(name) + " is given twice with " + condition.op);
   }
   conditions_.push_back({name, std::move(condition.op), std::move(condition.json)});
   return std::nullopt;
 }
 
 std::optional<Problem> FilterParameters::AddAlternatives(const std::string &value) {
-  const auto bad = [] { return Bad("or must have the form (field.op.value,field.op.value)"); };
-  if (!alternatives_.empty()) return Bad("the parameter 'or' is given twice");
+  const auto bad = [] { return BadRequest("or must have the form (field.op.value,field.op.value)"); };
+  if (!alternatives_.empty()) return BadRequest("the parameter 'or' is given twice");
   if (value.size() < 2 || value.front() != '(' || value.back() != ')') return bad();
   const auto parts = SplitOutside(std::string_view(value).substr(1, value.size() - 2));
   if (!parts || parts->size() > kMaxFilters) return bad();

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <stdexcept>
+#include <utility>
 
 namespace itemize::sidecar::http {
 
@@ -45,6 +46,8 @@ const ProblemText &TextOf(ProblemKind kind) {
 std::string JsonString(std::string_view text) {
   return nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
+
+Problem BadRequest(std::string detail) { return {ProblemKind::kBadRequest, std::move(detail), {}}; }
 
 std::string ProblemBody(const Problem &problem) {
   const ProblemText &text = TextOf(problem.kind);

@@ -52,6 +52,9 @@ struct Problem {
   std::string allow;
 };
 
+/// The request is wrong: `detail` says in what.
+[[nodiscard]] Problem BadRequest(std::string detail);
+
 inline constexpr std::string_view kProblemContentType = "application/problem+json";
 
 /// The body `{"type":…,"title":…,"status":…,"detail":…}`.

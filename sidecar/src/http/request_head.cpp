@@ -37,8 +37,6 @@ bool IsDigits(std::string_view text) {
   return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
 }
 
-Problem BadRequest(std::string detail) { return {ProblemKind::kBadRequest, std::move(detail), {}}; }
-
 /// Calls `visit` for each element of a comma separated list.
 template <typename Visit>
 void ForEachElement(std::string_view list, Visit visit) {

@@ -25,8 +25,6 @@ constexpr std::string_view kPriceForm = "price must have the form gte.20, lte.12
 bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 bool IsLetter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 
-Problem Bad(std::string detail) { return {ProblemKind::kBadRequest, std::move(detail), {}}; }
-
 /// `value` at the end of a sentence about what it is not.
 std::string Not(std::string_view value) { return ", not '" + std::string(value.substr(0, 100)) + '\''; }
 
@@ -172,8 +170,9 @@ private:
         std::find_if(kParameters.begin(), kParameters.end(), [&](const Parameter &one) { return one.name == name; });
     if (known != kParameters.end() && Has(*known)) {
       // A range of prices has two ends.
-      if (name != "price" && !seen_.insert(name).second) return Bad("the parameter '" + name + "' is given twice");
-      if (!IsDatabaseText(value)) return Bad("the parameter '" + name + "' is no UTF-8 text, or holds a NUL");
+      if (name != "price" && !seen_.insert(name).second)
+        return BadRequest("the parameter '" + name + "' is given twice");
+      if (!IsDatabaseText(value)) return BadRequest("the parameter '" + name + "' is no UTF-8 text, or holds a NUL");
       return (this->*known->read)(value);
     }
     // A word of another path is no field's name here.
@@ -187,39 +186,40 @@ private:
   }
 
   Result Together() {
-    if (lat_.empty() != lon_.empty()) return Bad("lat and lon are given together or not at all");
+    if (lat_.empty() != lon_.empty()) return BadRequest("lat and lon are given together or not at all");
     if (!lat_.empty()) ask_.question.near = "SRID=4326;POINT(" + lon_ + ' ' + lat_ + ')';
-    if (ask_.question.within && !ask_.question.near) return Bad("radius needs lat and lon");
+    if (ask_.question.within && !ask_.question.near) return BadRequest("radius needs lat and lon");
     if (ask_.kind == Kind::kFacets && ask_.facet_names.empty())
-      return Bad("facets is needed: room_type,price.ranges(0,50,100)");
+      return BadRequest("facets is needed: room_type,price.ranges(0,50,100)");
     if (ask_.kind == Kind::kClusters && seen_.count("zoom") == 0)
-      return Bad("zoom is needed: a whole number from 0 to " + std::to_string(search::kMaxZoom));
+      return BadRequest("zoom is needed: a whole number from 0 to " + std::to_string(search::kMaxZoom));
     return std::nullopt;
   }
 
   Result Query(const std::string &value) {
     if (value.size() > kMaxQueryBytes)
-      return Bad("q must not be longer than " + std::to_string(kMaxQueryBytes) + " bytes");
+      return BadRequest("q must not be longer than " + std::to_string(kMaxQueryBytes) + " bytes");
     if (!value.empty()) ask_.question.query = value;
     return std::nullopt;
   }
 
   Result Lang(const std::string &value) {
-    if (!IsLanguageTag(value)) return Bad("lang must be a BCP 47 language tag, for example nl or pt-BR" + Not(value));
+    if (!IsLanguageTag(value))
+      return BadRequest("lang must be a BCP 47 language tag, for example nl or pt-BR" + Not(value));
     ask_.question.lang = value;
     return std::nullopt;
   }
 
   Result Lat(const std::string &value) {
     const auto degrees = ParseWithin(value, -90, 90);
-    if (!degrees) return Bad("lat must be a number of degrees from -90 to 90" + Not(value));
+    if (!degrees) return BadRequest("lat must be a number of degrees from -90 to 90" + Not(value));
     lat_ = NumberText(*degrees); // not every form of a number is one in WKT
     return std::nullopt;
   }
 
   Result Lon(const std::string &value) {
     const auto degrees = ParseWithin(value, -180, 180);
-    if (!degrees) return Bad("lon must be a number of degrees from -180 to 180" + Not(value));
+    if (!degrees) return BadRequest("lon must be a number of degrees from -180 to 180" + Not(value));
     lon_ = NumberText(*degrees);
     return std::nullopt;
   }
@@ -227,8 +227,8 @@ private:
   Result Radius(const std::string &value) {
     const auto metres = ParseDistance(value);
     if (!metres) {
-      return Bad("radius must be a distance such as 500m, 5km or 3mi (a bare number means metres), from 0 to " +
-                 std::to_string(static_cast<int>(kMaxRadiusMetres / 1000)) + " km" + Not(value));
+      return BadRequest("radius must be a distance such as 500m, 5km or 3mi (a bare number means metres), from 0 to " +
+                        std::to_string(static_cast<int>(kMaxRadiusMetres / 1000)) + " km" + Not(value));
     }
     ask_.question.within = NumberText(*metres);
     return std::nullopt;
@@ -236,9 +236,10 @@ private:
 
   Result Bbox(const std::string &value) {
     const auto bad = [&] {
-      return Bad("bbox must be west,south,east,north in degrees, south not above north; west above east crosses the "
-                 "antimeridian" +
-                 Not(value));
+      return BadRequest(
+          "bbox must be west,south,east,north in degrees, south not above north; west above east crosses the "
+          "antimeridian" +
+          Not(value));
     };
     std::array<double, 4> edges{};
     std::string_view rest = value;
@@ -261,11 +262,11 @@ private:
     const std::string op = value.substr(0, dot);
     const bool low = op == "gte" || op == "eq";
     const bool high = op == "lte" || op == "eq";
-    if (dot == std::string::npos || !(low || high)) return Bad(std::string(kPriceForm) + Not(value));
+    if (dot == std::string::npos || !(low || high)) return BadRequest(std::string(kPriceForm) + Not(value));
     const std::string amount = value.substr(dot + 1);
-    if (!IsDecimal(amount)) return Bad(std::string(kPriceForm) + Not(value));
+    if (!IsDecimal(amount)) return BadRequest(std::string(kPriceForm) + Not(value));
     if ((low && ask_.question.price_min) || (high && ask_.question.price_max))
-      return Bad("the parameter 'price' is given twice with one end of the range");
+      return BadRequest("the parameter 'price' is given twice with one end of the range");
     if (low) ask_.question.price_min = amount;
     if (high) ask_.question.price_max = amount;
     return std::nullopt;
@@ -273,7 +274,7 @@ private:
 
   Result Currency(const std::string &value) {
     if (value.size() != 3 || !std::all_of(value.begin(), value.end(), IsLetter))
-      return Bad("currency must be a code of ISO 4217 such as EUR" + Not(value));
+      return BadRequest("currency must be a code of ISO 4217 such as EUR" + Not(value));
     std::string code;
     for (const char c : value)
       code.push_back(c >= 'a' ? static_cast<char>(c - 'a' + 'A') : c);
@@ -284,8 +285,9 @@ private:
   Result Moment(const std::string &value, const char *name, std::optional<std::string> &to) {
     to = ParseMoment(value);
     if (to) return std::nullopt;
-    return Bad(std::string(name) +
-               " must be a date or a time of RFC 3339, for example 2026-07-01 or 2026-07-01T12:00:00Z" + Not(value));
+    return BadRequest(std::string(name) +
+                      " must be a date or a time of RFC 3339, for example 2026-07-01 or 2026-07-01T12:00:00Z" +
+                      Not(value));
   }
   Result Since(const std::string &value) { return Moment(value, "since", ask_.question.since); }
   Result Until(const std::string &value) { return Moment(value, "until", ask_.question.until); }
@@ -302,9 +304,10 @@ private:
 
   Result Order(const std::string &value) {
     if (!IsOrder(value)) {
-      return Bad("order must be relevance, distance, price, changed, key or a field, each with .asc or .desc and "
-                 ".nullsfirst or .nullslast if need be, separated by commas" +
-                 Not(value));
+      return BadRequest(
+          "order must be relevance, distance, price, changed, key or a field, each with .asc or .desc and "
+          ".nullsfirst or .nullslast if need be, separated by commas" +
+          Not(value));
     }
     ask_.order = value;
     return std::nullopt;
@@ -313,13 +316,13 @@ private:
   Result Limit(const std::string &value) {
     const auto limit = ParseUint64(value);
     if (!limit || *limit < 1 || *limit > search::kMaxResults)
-      return Bad("limit must be a number from 1 to " + std::to_string(search::kMaxResults));
+      return BadRequest("limit must be a number from 1 to " + std::to_string(search::kMaxResults));
     ask_.limit = static_cast<std::size_t>(*limit);
     return std::nullopt;
   }
 
   Result After(const std::string &value) {
-    if (!IsCursor(value)) return Bad("after must be what the page before has as next");
+    if (!IsCursor(value)) return BadRequest("after must be what the page before has as next");
     ask_.after = value;
     return std::nullopt;
   }
@@ -332,7 +335,7 @@ private:
     else if (value == "exact")
       ask_.total = Ask::Total::kExact;
     else
-      return Bad("total must be none, estimated or exact" + Not(value));
+      return BadRequest("total must be none, estimated or exact" + Not(value));
     return std::nullopt;
   }
 
@@ -348,7 +351,7 @@ private:
   Result MaxValues(const std::string &value) {
     const auto count = ParseUint64(value);
     if (!count || *count < 1 || *count > kMostFacetValues)
-      return Bad("max_values must be a number from 1 to " + std::to_string(kMostFacetValues));
+      return BadRequest("max_values must be a number from 1 to " + std::to_string(kMostFacetValues));
     ask_.max_values = value;
     return std::nullopt;
   }
@@ -356,7 +359,7 @@ private:
   Result Zoom(const std::string &value) {
     const auto zoom = ParseUint64(value);
     if (!zoom || *zoom > search::kMaxZoom)
-      return Bad("zoom must be a whole number from 0 to " + std::to_string(search::kMaxZoom) + Not(value));
+      return BadRequest("zoom must be a whole number from 0 to " + std::to_string(search::kMaxZoom) + Not(value));
     ask_.zoom = static_cast<unsigned>(*zoom);
     return std::nullopt;
   }
@@ -458,8 +461,9 @@ std::optional<std::string> ParseMoment(std::string_view text) {
 
 std::variant<FacetList, Problem> ParseFacets(std::string_view text) {
   const auto bad = [&] {
-    return Bad("facets must have the form room_type,price.ranges(0,50,100),created.interval(month), with at most " +
-               std::to_string(kMaxFacets) + " facets" + Not(text));
+    return BadRequest(
+        "facets must have the form room_type,price.ranges(0,50,100),created.interval(month), with at most " +
+        std::to_string(kMaxFacets) + " facets" + Not(text));
   };
   const auto parts = SplitOutside(text);
   if (!parts || parts->size() > kMaxFacets) return bad();
@@ -485,7 +489,7 @@ std::variant<FacetList, Problem> ParseFacets(std::string_view text) {
     }
     if (name.empty()) return bad();
     if (std::find(list.names.begin(), list.names.end(), name) != list.names.end())
-      return Bad("the facet '" + name.substr(0, 100) + "' is given twice");
+      return BadRequest("the facet '" + name.substr(0, 100) + "' is given twice");
     list.json += (list.json.empty() ? '{' : ',') + JsonString(name) + ':' + json;
     list.names.push_back(name);
   }

@@ -67,13 +67,22 @@ std::string Subject(std::string_view type, std::string_view key) {
 
 std::string WholeTypeSubject(std::string_view type) { return Subject(type, "*"); }
 
+std::string_view OperationName(LineKind kind) {
+  switch (kind) {
+  case LineKind::kInsert: return "insert";
+  case LineKind::kUpdate: return "update";
+  default: return "delete";
+  }
+}
+
 SharedEvent ItemEvent(const Position &position, std::string_view operation, std::string_view type, std::string_view key,
                       std::optional<std::string_view> row, std::int64_t commit_time) {
   return OfStream(Make(Subject(type, key), position, "item", ItemData(operation, type, key, row)), commit_time);
 }
 
-SharedEvent HealedEvent(const Position &position, std::string_view operation, std::string_view type,
-                        std::string_view key, std::optional<std::string_view> row) {
+SharedEvent HealedEvent(const Position &position, std::string_view type, std::string_view key, bool missing,
+                        std::optional<std::string_view> row) {
+  const std::string_view operation = OperationName(missing ? LineKind::kDelete : LineKind::kUpdate);
   return Make(Subject(type, key), position, "item", ItemData(operation, type, key, row));
 }
 

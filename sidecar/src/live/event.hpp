@@ -1,6 +1,7 @@
 // Server-Sent Events (WHATWG HTML, section 9.2): one change becomes text once, whoever receives it.
 #pragma once
 
+#include "itemize/change_event.hpp"
 #include "itemize/lsn.hpp"
 
 #include <chrono>
@@ -34,6 +35,9 @@ inline constexpr std::chrono::milliseconds kReconnectDelay{2000};
 [[nodiscard]] std::string Subject(std::string_view type, std::string_view key);
 [[nodiscard]] std::string WholeTypeSubject(std::string_view type);
 
+/// `insert`, `update` or `delete`, the last for every other kind.
+[[nodiscard]] std::string_view OperationName(LineKind kind);
+
 // `commit_time` below: Event::commit_time.
 
 /// A changed item. `operation` is insert, update or delete. Without a row the client is to ask for it.
@@ -43,8 +47,9 @@ inline constexpr std::chrono::milliseconds kReconnectDelay{2000};
 
 /// An item of which something else may have been shown here than what is now known: no change, so it is told to a
 /// client that has had everything up to its position as well.
-[[nodiscard]] SharedEvent HealedEvent(const Position &position, std::string_view operation, std::string_view type,
-                                      std::string_view key, std::optional<std::string_view> row);
+/// `missing`: it is known to be gone.
+[[nodiscard]] SharedEvent HealedEvent(const Position &position, std::string_view type, std::string_view key,
+                                      bool missing, std::optional<std::string_view> row);
 
 /// Every item of the type is gone.
 [[nodiscard]] SharedEvent TruncateEvent(const Position &position, std::string_view type, std::int64_t commit_time = 0);

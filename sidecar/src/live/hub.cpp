@@ -15,14 +15,6 @@ namespace {
 
 constexpr std::string_view kHealedReason = "healed";
 
-std::string_view OperationName(LineKind kind) {
-  switch (kind) {
-  case LineKind::kInsert: return "insert";
-  case LineKind::kUpdate: return "update";
-  default: return "delete";
-  }
-}
-
 } // namespace
 
 LiveMetrics::LiveMetrics(Metrics &metrics)
@@ -102,8 +94,7 @@ void Hub::TellHealed(const HealedItem &item, const HealedRowSource &row_source) 
   if (!IsReadable(item.type)) return;
   auto receivers = Alive(index_.Find(item.type, item.key));
   if (receivers.empty()) return;
-  const std::string_view operation = OperationName(healed.missing ? LineKind::kDelete : LineKind::kUpdate);
-  Send(std::move(receivers), HealedEvent(position, operation, item.type, item.key, healed.row), position);
+  Send(std::move(receivers), HealedEvent(position, item.type, item.key, healed.missing, healed.row), position);
 }
 
 /// Rows of changes with absent members that somebody waits for. Asked for without the mutex: a

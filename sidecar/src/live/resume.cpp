@@ -12,11 +12,6 @@ namespace {
 /// Chunks of the stream read for one client. One that missed more is better off asking for everything.
 constexpr int kMaxRounds = 200;
 
-std::string_view OperationName(LineKind kind) {
-  if (kind == LineKind::kInsert) return "insert";
-  return kind == LineKind::kUpdate ? "update" : "delete";
-}
-
 } // namespace
 
 Replay::Replay(const std::vector<Interest> &interests, const Position &last, std::size_t limit_bytes)
@@ -88,8 +83,7 @@ bool Replay::SetHealed(const std::vector<HealedItem> &items, const Position &sta
     }
     if (!Wants(item.type, item.key)) continue;
     const HealedRow healed = row_source(item.type, item.key);
-    const std::string_view operation = OperationName(healed.missing ? LineKind::kDelete : LineKind::kUpdate);
-    SharedEvent event = HealedEvent(standing, operation, item.type, item.key, healed.row);
+    SharedEvent event = HealedEvent(standing, item.type, item.key, healed.missing, healed.row);
     if (event->text.size() > bytes_left) {
       failure_ = "window";
       return false;
