@@ -3,6 +3,7 @@
 
 #include "http/filter_parameters.hpp"
 #include "http/search_body.hpp"
+#include "http/search_values.hpp"
 #include "postgres/connection.hpp"
 #include "search/verdict.hpp"
 

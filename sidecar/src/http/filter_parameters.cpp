@@ -53,8 +53,6 @@ std::string OperatorNames() {
   return names;
 }
 
-std::string Shown(std::string_view text) { return '\'' + std::string(text.substr(0, 100)) + '\''; }
-
 /// Takes `not.` and the operator off the front of `text`.
 struct Spoken {
   bool negated = false;
@@ -143,7 +141,7 @@ std::variant<std::string, Problem> ValueJson(const std::string &field, const Ope
   case Form::kWord: break;
   }
   auto json = WordJson(value);
-  if (!json) return BadRequest(name + " needs one of null, not_null, true and false, not " + Shown(value));
+  if (!json) return BadRequest(name + " needs one of null, not_null, true and false, not " + Quoted(value));
   return *std::move(json);
 }
 
@@ -155,10 +153,10 @@ struct Parsed {
 
 std::variant<Parsed, Problem> Parse(const std::string &field, std::string_view text) {
   if (!IsDatabaseText(field) || !IsDatabaseText(text))
-    return BadRequest("the filter " + Shown(field) + " is no UTF-8 text");
+    return BadRequest("the filter " + Quoted(field) + " is no UTF-8 text");
   const Spoken spoken = Speak(text);
   if (spoken.op == nullptr) {
-    return BadRequest("the filter " + Shown(field) + " must have the form " + field.substr(0, 100) +
+    return BadRequest("the filter " + Quoted(field) + " must have the form " + field.substr(0, 100) +
                       "=OPERATOR.VALUE or =not.OPERATOR.VALUE, with one of the operators " + OperatorNames());
   }
   auto value = ValueJson(field.substr(0, 100), *spoken.op, spoken.value);
@@ -210,7 +208,7 @@ std::optional<Problem> FilterParameters::Add(const std::string &name, const std:
   auto &condition = std::get<struct Parsed>(parsed);
   const auto same = [&](const Condition &other) { return other.field == name && other.op == condition.op; };
   if (std::any_of(conditions_.begin(), conditions_.end(), same)) {
-    return BadRequest("the filter " + Shown(name) + " is given twice with " + condition.op);
+    return BadRequest("the filter " + Quoted(name) + " is given twice with " + condition.op);
   }
   conditions_.push_back({name, std::move(condition.op), std::move(condition.json)});
   return std::nullopt;

@@ -24,13 +24,13 @@ std::optional<std::size_t> ParseLimit(const std::string &text) {
 
 std::optional<Problem> CheckParameters(const Parameters &parameters, std::initializer_list<std::string_view> known) {
   for (auto at = parameters.begin(); at != parameters.end(); ++at) {
-    const std::string shown = at->first.substr(0, 100);
+    const std::string shown = Quoted(at->first);
     if (std::find(known.begin(), known.end(), at->first) == known.end()) {
-      return Problem{ProblemKind::kUnknownParameter, "there is no parameter '" + shown + "' here", {}};
+      return Problem{ProblemKind::kUnknownParameter, "there is no parameter " + shown + " here", {}};
     }
     const auto same = [&](const auto &other) { return other.first == at->first; };
     if (std::any_of(parameters.begin(), at, same)) {
-      return Problem{ProblemKind::kBadRequest, "the parameter '" + shown + "' is given twice", {}};
+      return Problem{ProblemKind::kBadRequest, "the parameter " + shown + " is given twice", {}};
     }
   }
   return std::nullopt;

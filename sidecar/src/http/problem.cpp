@@ -49,6 +49,11 @@ std::string JsonString(std::string_view text) {
 
 Problem BadRequest(std::string detail) { return {ProblemKind::kBadRequest, std::move(detail), {}}; }
 
+std::string Quoted(std::string_view text) {
+  constexpr std::size_t kShown = 100;
+  return '\'' + std::string(text.substr(0, kShown)) + '\'';
+}
+
 std::string ProblemBody(const Problem &problem) {
   const ProblemText &text = TextOf(problem.kind);
   std::string body = R"({"type":"urn:itemize:problem:)";

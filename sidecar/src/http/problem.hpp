@@ -55,6 +55,9 @@ struct Problem {
 /// The request is wrong: `detail` says in what.
 [[nodiscard]] Problem BadRequest(std::string detail);
 
+/// The beginning of what a client wrote, in quotes, for a detail.
+[[nodiscard]] std::string Quoted(std::string_view text);
+
 inline constexpr std::string_view kProblemContentType = "application/problem+json";
 
 /// The body `{"type":…,"title":…,"status":…,"detail":…}`.

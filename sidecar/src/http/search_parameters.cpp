@@ -1,12 +1,11 @@
 #include "http/search_parameters.hpp"
 
 #include "http/filter_parameters.hpp"
+#include "http/search_values.hpp"
 #include "itemize/lsn.hpp"
 
 #include <algorithm>
 #include <array>
-#include <charconv>
-#include <cmath>
 #include <set>
 
 namespace itemize::sidecar::http {
@@ -17,119 +16,13 @@ using search::Ask;
 using search::Kind;
 
 constexpr std::size_t kMaxQueryBytes = 4096; // of a target of 8000
-constexpr std::size_t kMaxFacets = 20;
 constexpr std::uint64_t kMostFacetValues = 1000;
-constexpr std::size_t kMaxDecimalDigits = 40;
 constexpr std::string_view kPriceForm = "price must have the form gte.20, lte.120 or eq.99, with a decimal number";
 
-bool IsDigit(char c) { return c >= '0' && c <= '9'; }
-bool IsLetter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
-
-/// `value` at the end of a sentence about what it is not.
-std::string Not(std::string_view value) { return ", not '" + std::string(value.substr(0, 100)) + '\''; }
-
-/// A finite decimal number, whatever the locale; nothing else, no sign but a minus.
-std::optional<double> ParseNumber(std::string_view text) {
-  if (text.empty() || text.find_first_not_of("0123456789.eE+-") != std::string_view::npos) return std::nullopt;
-  double number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc() || end != text.data() + text.size() || !std::isfinite(number)) return std::nullopt;
-  return number;
-}
-
-std::optional<double> ParseWithin(std::string_view text, double low, double high) {
-  const auto number = ParseNumber(text);
-  return number && *number >= low && *number <= high ? number : std::nullopt;
-}
-
-std::string NumberText(double number) {
-  std::array<char, 64> text{};
-  const auto [end, error] = std::to_chars(text.data(), text.data() + text.size(), number);
-  return error == std::errc() ? std::string(text.data(), end) : "0";
-}
-
-/// Digits with at most one point between them: a numeric, to be taken as it is.
-bool IsDecimal(std::string_view text) {
-  if (!text.empty() && text.front() == '-') text.remove_prefix(1);
-  const std::size_t point = text.find('.');
-  const std::string_view whole = text.substr(0, point);
-  const std::string_view fraction = point == std::string_view::npos ? "0" : text.substr(point + 1);
-  const auto digits = [](std::string_view part) {
-    return !part.empty() && std::all_of(part.begin(), part.end(), IsDigit);
-  };
-  return digits(whole) && digits(fraction) && text.size() <= kMaxDecimalDigits;
-}
-
-/// The form of BCP 47: letters, then parts of letters and digits.
-bool IsLanguageTag(std::string_view text) {
-  std::size_t part = 0;
-  bool first = true;
-  for (const char c : text) {
-    if (c == '-') {
-      if (part == 0) return false;
-      part = 0;
-      first = false;
-    } else if (!(IsLetter(c) || (!first && IsDigit(c))) || ++part > 8) {
-      return false;
-    }
-  }
-  return part > 0 && text.size() <= 64;
-}
-
-/// `name`, `name.desc`, `name.asc.nullslast`, … separated by commas.
-bool IsOrder(std::string_view text) {
-  while (true) {
-    const std::size_t comma = text.find(',');
-    std::string_view term = text.substr(0, comma);
-    const std::size_t dot = term.find('.');
-    if (term.substr(0, dot).empty()) return false;
-    if (term.front() == '"') return true; // a name with any signs: the database reads it
-    std::string_view rest = dot == std::string_view::npos ? std::string_view() : term.substr(dot);
-    for (const std::string_view word : {".asc", ".desc", ".nullsfirst", ".nullslast"}) {
-      if (rest.substr(0, word.size()) == word && (rest.size() == word.size() || rest[word.size()] == '.'))
-        rest.remove_prefix(word.size());
-    }
-    if (!rest.empty()) return false;
-    if (comma == std::string_view::npos) return true;
-    text.remove_prefix(comma + 1);
-  }
-}
-
-bool IsCursor(std::string_view text) {
-  return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
-    return IsLetter(c) || IsDigit(c) || c == '-' || c == '_' || c == '=';
-  });
-}
-
-/// The digits of `text` from `at` on, `count` of them, as a number; nothing when there are others.
-std::optional<int> DigitsAt(std::string_view text, std::size_t at, std::size_t count) {
-  if (text.size() < at + count) return std::nullopt;
-  int number = 0;
-  for (const char c : text.substr(at, count)) {
-    if (!IsDigit(c)) return std::nullopt;
-    number = number * 10 + (c - '0');
-  }
-  return number;
-}
-
-bool IsBetween(const std::optional<int> &number, int low, int high) {
-  return number && *number >= low && *number <= high;
-}
-
-/// Takes `hh:mm` off the front of `text`.
-bool TakeClock(std::string_view &text, int most_hours) {
-  if (!IsBetween(DigitsAt(text, 0, 2), 0, most_hours) || text.substr(2, 1) != ":" ||
-      !IsBetween(DigitsAt(text, 3, 2), 0, 59)) {
-    return false;
-  }
-  text.remove_prefix(5);
-  return true;
-}
-
 /// Reads one kind of request; the first problem ends it.
-class Reader {
+class SearchReader {
 public:
-  Reader(Kind kind, std::string_view type) {
+  SearchReader(Kind kind, std::string_view type) {
     ask_.kind = kind;
     ask_.type = type;
   }
@@ -145,7 +38,7 @@ public:
 
 private:
   using Result = std::optional<Problem>;
-  using ReadValue = Result (Reader::*)(const std::string &);
+  using ReadValue = Result (SearchReader::*)(const std::string &);
 
   struct Parameter {
     std::string_view name;
@@ -171,8 +64,9 @@ private:
     if (known != kParameters.end() && Has(*known)) {
       // A range of prices has two ends.
       if (name != "price" && !seen_.insert(name).second)
-        return BadRequest("the parameter '" + name + "' is given twice");
-      if (!IsDatabaseText(value)) return BadRequest("the parameter '" + name + "' is no UTF-8 text, or holds a NUL");
+        return BadRequest("the parameter " + Quoted(name) + " is given twice");
+      if (!IsDatabaseText(value))
+        return BadRequest("the parameter " + Quoted(name) + " is no UTF-8 text, or holds a NUL");
       return (this->*known->read)(value);
     }
     // A word of another path is no field's name here.
@@ -180,7 +74,7 @@ private:
       return filters_.Add(name, value);
     }
     return Problem{ProblemKind::kUnknownParameter,
-                   "there is no parameter '" + name.substr(0, 100) + "' here; a filter on a field has the form " +
+                   "there is no parameter " + Quoted(name) + " here; a filter on a field has the form " +
                        name.substr(0, 100) + "=eq.VALUE",
                    {}};
   }
@@ -205,21 +99,21 @@ private:
 
   Result Lang(const std::string &value) {
     if (!IsLanguageTag(value))
-      return BadRequest("lang must be a BCP 47 language tag, for example nl or pt-BR" + Not(value));
+      return BadRequest("lang must be a BCP 47 language tag, for example nl or pt-BR, not " + Quoted(value));
     ask_.question.lang = value;
     return std::nullopt;
   }
 
   Result Lat(const std::string &value) {
     const auto degrees = ParseWithin(value, -90, 90);
-    if (!degrees) return BadRequest("lat must be a number of degrees from -90 to 90" + Not(value));
+    if (!degrees) return BadRequest("lat must be a number of degrees from -90 to 90, not " + Quoted(value));
     lat_ = NumberText(*degrees); // not every form of a number is one in WKT
     return std::nullopt;
   }
 
   Result Lon(const std::string &value) {
     const auto degrees = ParseWithin(value, -180, 180);
-    if (!degrees) return BadRequest("lon must be a number of degrees from -180 to 180" + Not(value));
+    if (!degrees) return BadRequest("lon must be a number of degrees from -180 to 180, not " + Quoted(value));
     lon_ = NumberText(*degrees);
     return std::nullopt;
   }
@@ -228,7 +122,7 @@ private:
     const auto metres = ParseDistance(value);
     if (!metres) {
       return BadRequest("radius must be a distance such as 500m, 5km or 3mi (a bare number means metres), from 0 to " +
-                        std::to_string(static_cast<int>(kMaxRadiusMetres / 1000)) + " km" + Not(value));
+                        std::to_string(static_cast<int>(kMaxRadiusMetres / 1000)) + " km, not " + Quoted(value));
     }
     ask_.question.within = NumberText(*metres);
     return std::nullopt;
@@ -238,8 +132,8 @@ private:
     const auto bad = [&] {
       return BadRequest(
           "bbox must be west,south,east,north in degrees, south not above north; west above east crosses the "
-          "antimeridian" +
-          Not(value));
+          "antimeridian, not " +
+          Quoted(value));
     };
     std::array<double, 4> edges{};
     std::string_view rest = value;
@@ -262,9 +156,10 @@ private:
     const std::string op = value.substr(0, dot);
     const bool low = op == "gte" || op == "eq";
     const bool high = op == "lte" || op == "eq";
-    if (dot == std::string::npos || !(low || high)) return BadRequest(std::string(kPriceForm) + Not(value));
+    if (dot == std::string::npos || !(low || high))
+      return BadRequest(std::string(kPriceForm) + ", not " + Quoted(value));
     const std::string amount = value.substr(dot + 1);
-    if (!IsDecimal(amount)) return BadRequest(std::string(kPriceForm) + Not(value));
+    if (!IsDecimal(amount)) return BadRequest(std::string(kPriceForm) + ", not " + Quoted(value));
     if ((low && ask_.question.price_min) || (high && ask_.question.price_max))
       return BadRequest("the parameter 'price' is given twice with one end of the range");
     if (low) ask_.question.price_min = amount;
@@ -274,7 +169,7 @@ private:
 
   Result Currency(const std::string &value) {
     if (value.size() != 3 || !std::all_of(value.begin(), value.end(), IsLetter))
-      return BadRequest("currency must be a code of ISO 4217 such as EUR" + Not(value));
+      return BadRequest("currency must be a code of ISO 4217 such as EUR, not " + Quoted(value));
     std::string code;
     for (const char c : value)
       code.push_back(c >= 'a' ? static_cast<char>(c - 'a' + 'A') : c);
@@ -286,8 +181,8 @@ private:
     to = ParseMoment(value);
     if (to) return std::nullopt;
     return BadRequest(std::string(name) +
-                      " must be a date or a time of RFC 3339, for example 2026-07-01 or 2026-07-01T12:00:00Z" +
-                      Not(value));
+                      " must be a date or a time of RFC 3339, for example 2026-07-01 or 2026-07-01T12:00:00Z, not " +
+                      Quoted(value));
   }
   Result Since(const std::string &value) { return Moment(value, "since", ask_.question.since); }
   Result Until(const std::string &value) { return Moment(value, "until", ask_.question.until); }
@@ -306,8 +201,8 @@ private:
     if (!IsOrder(value)) {
       return BadRequest(
           "order must be relevance, distance, price, changed, key or a field, each with .asc or .desc and "
-          ".nullsfirst or .nullslast if need be, separated by commas" +
-          Not(value));
+          ".nullsfirst or .nullslast if need be, separated by commas, not " +
+          Quoted(value));
     }
     ask_.order = value;
     return std::nullopt;
@@ -335,7 +230,7 @@ private:
     else if (value == "exact")
       ask_.total = Ask::Total::kExact;
     else
-      return BadRequest("total must be none, estimated or exact" + Not(value));
+      return BadRequest("total must be none, estimated or exact, not " + Quoted(value));
     return std::nullopt;
   }
 
@@ -359,7 +254,8 @@ private:
   Result Zoom(const std::string &value) {
     const auto zoom = ParseUint64(value);
     if (!zoom || *zoom > search::kMaxZoom)
-      return BadRequest("zoom must be a whole number from 0 to " + std::to_string(search::kMaxZoom) + Not(value));
+      return BadRequest("zoom must be a whole number from 0 to " + std::to_string(search::kMaxZoom) + ", not " +
+                        Quoted(value));
     ask_.zoom = static_cast<unsigned>(*zoom);
     return std::nullopt;
   }
@@ -371,134 +267,23 @@ private:
   std::string lon_;
 };
 
-const std::array<Reader::Parameter, 19> Reader::kParameters{{
-    {"q", &Reader::Query, true, true, true},         {"lang", &Reader::Lang, true, true, true},
-    {"lat", &Reader::Lat, true, true, true},         {"lon", &Reader::Lon, true, true, true},
-    {"radius", &Reader::Radius, true, true, true},   {"bbox", &Reader::Bbox, true, true, true},
-    {"price", &Reader::Price, true, true, true},     {"currency", &Reader::Currency, true, true, true},
-    {"since", &Reader::Since, true, true, true},     {"until", &Reader::Until, true, true, true},
-    {"owner", &Reader::Owner, true, true, true},     {"parent", &Reader::Parent, true, true, true},
-    {"order", &Reader::Order, true, false, false},   {"limit", &Reader::Limit, true, false, false},
-    {"after", &Reader::After, true, false, false},   {"total", &Reader::Total, true, false, false},
-    {"facets", &Reader::Facets, false, true, false}, {"max_values", &Reader::MaxValues, false, true, false},
-    {"zoom", &Reader::Zoom, false, false, true},
+const std::array<SearchReader::Parameter, 19> SearchReader::kParameters{{
+    {"q", &SearchReader::Query, true, true, true},         {"lang", &SearchReader::Lang, true, true, true},
+    {"lat", &SearchReader::Lat, true, true, true},         {"lon", &SearchReader::Lon, true, true, true},
+    {"radius", &SearchReader::Radius, true, true, true},   {"bbox", &SearchReader::Bbox, true, true, true},
+    {"price", &SearchReader::Price, true, true, true},     {"currency", &SearchReader::Currency, true, true, true},
+    {"since", &SearchReader::Since, true, true, true},     {"until", &SearchReader::Until, true, true, true},
+    {"owner", &SearchReader::Owner, true, true, true},     {"parent", &SearchReader::Parent, true, true, true},
+    {"order", &SearchReader::Order, true, false, false},   {"limit", &SearchReader::Limit, true, false, false},
+    {"after", &SearchReader::After, true, false, false},   {"total", &SearchReader::Total, true, false, false},
+    {"facets", &SearchReader::Facets, false, true, false}, {"max_values", &SearchReader::MaxValues, false, true, false},
+    {"zoom", &SearchReader::Zoom, false, false, true},
 }};
-
-/// A decimal as JSON writes it, anything else as text: `007` is no number there.
-std::string NumberOrText(const std::string &text) {
-  const std::size_t first = text.find_first_not_of('-');
-  const bool padded =
-      first != std::string::npos && text.size() > first + 1 && text[first] == '0' && text[first + 1] != '.';
-  return IsDecimal(text) && !padded ? text : JsonString(text);
-}
-
-/// `0,50,100` as a JSON array: decimals as numbers, everything else, such as dates, as text.
-std::optional<std::string> RangesJson(std::string_view inside) {
-  const auto bounds = SplitOutside(inside);
-  if (!bounds) return std::nullopt;
-  std::string json;
-  for (const std::string &bound : *bounds) {
-    if (bound.empty()) return std::nullopt;
-    if (!json.empty()) json.push_back(',');
-    json += NumberOrText(bound);
-  }
-  return R"({"ranges":[)" + json + "]}";
-}
 
 } // namespace
 
-std::optional<double> ParseDistance(std::string_view text) {
-  struct Unit {
-    std::string_view name;
-    double metres;
-  };
-  constexpr std::array<Unit, 3> kUnits{{{"km", 1000}, {"mi", 1609.344}, {"m", 1}}};
-  double factor = 1;
-  for (const Unit &unit : kUnits) {
-    if (text.size() <= unit.name.size() || text.substr(text.size() - unit.name.size()) != unit.name) continue;
-    factor = unit.metres;
-    text.remove_suffix(unit.name.size());
-    break;
-  }
-  const auto number = ParseNumber(text);
-  if (!number || *number < 0 || *number * factor > kMaxRadiusMetres) return std::nullopt;
-  return *number * factor;
-}
-
-std::optional<std::string> ParseMoment(std::string_view text) {
-  std::string_view rest = text;
-  if (!IsBetween(DigitsAt(rest, 0, 4), 1, 9999) || rest.substr(4, 1) != "-" ||
-      !IsBetween(DigitsAt(rest, 5, 2), 1, 12) || rest.substr(7, 1) != "-" || !IsBetween(DigitsAt(rest, 8, 2), 1, 31)) {
-    return std::nullopt;
-  }
-  const std::string day(rest.substr(0, 10));
-  rest.remove_prefix(10);
-  if (rest.empty()) return day + "T00:00:00Z";
-  if (rest.front() != 'T' && rest.front() != 't' && rest.front() != ' ') return std::nullopt;
-  rest.remove_prefix(1);
-  const std::string_view clock = rest;
-  if (!TakeClock(rest, 23)) return std::nullopt;
-  if (rest.substr(0, 1) == ":") {
-    if (!IsBetween(DigitsAt(rest, 1, 2), 0, 60)) return std::nullopt;
-    rest.remove_prefix(3);
-    if (rest.substr(0, 1) == ".") {
-      std::size_t end = 1;
-      while (end < rest.size() && IsDigit(rest[end]))
-        ++end;
-      if (end == 1 || end > 7) return std::nullopt;
-      rest.remove_prefix(end);
-    }
-  }
-  const std::string moment = day + 'T' + std::string(clock.substr(0, clock.size() - rest.size()));
-  if (rest.empty() || rest == "Z" || rest == "z") return moment + 'Z';
-  const char sign = rest.front() == ' ' ? '+' : rest.front();
-  if (sign != '+' && sign != '-') return std::nullopt;
-  std::string_view offset = rest.substr(1);
-  const std::string_view whole = offset;
-  if (!TakeClock(offset, 15) || !offset.empty()) return std::nullopt;
-  return moment + sign + std::string(whole);
-}
-
-std::variant<FacetList, Problem> ParseFacets(std::string_view text) {
-  const auto bad = [&] {
-    return BadRequest(
-        "facets must have the form room_type,price.ranges(0,50,100),created.interval(month), with at most " +
-        std::to_string(kMaxFacets) + " facets" + Not(text));
-  };
-  const auto parts = SplitOutside(text);
-  if (!parts || parts->size() > kMaxFacets) return bad();
-  FacetList list;
-  for (const std::string &part : *parts) {
-    const std::size_t open = part.find('(');
-    const std::size_t dot = part.substr(0, open).rfind('.');
-    const std::string name = part.substr(0, dot);
-    std::string json = "{}";
-    if (dot != std::string::npos || open != std::string::npos) {
-      if (open == std::string::npos || dot == std::string::npos || part.back() != ')') return bad();
-      const std::string form = part.substr(dot + 1, open - dot - 1);
-      const std::string inside = part.substr(open + 1, part.size() - open - 2);
-      if (form == "ranges") {
-        auto ranges = RangesJson(inside);
-        if (!ranges) return bad();
-        json = *std::move(ranges);
-      } else if (form == "interval" && !inside.empty()) {
-        json = R"({"interval":)" + NumberOrText(inside) + '}';
-      } else {
-        return bad();
-      }
-    }
-    if (name.empty()) return bad();
-    if (std::find(list.names.begin(), list.names.end(), name) != list.names.end())
-      return BadRequest("the facet '" + name.substr(0, 100) + "' is given twice");
-    list.json += (list.json.empty() ? '{' : ',') + JsonString(name) + ':' + json;
-    list.names.push_back(name);
-  }
-  list.json.push_back('}');
-  return list;
-}
-
 std::variant<Ask, Problem> ParseSearch(Kind kind, std::string_view type, const Parameters &parameters) {
-  return Reader(kind, type).Read(parameters);
+  return SearchReader(kind, type).Read(parameters);
 }
 
 } // namespace itemize::sidecar::http

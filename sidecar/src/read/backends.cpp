@@ -1,5 +1,7 @@
 #include "read/backends.hpp"
 
+#include "postgres/connection.hpp"
+
 namespace itemize::sidecar::read {
 
 ReadBackends::ReadBackends(const Options &run_options, Services &run_services, StopToken stop_token)
@@ -25,6 +27,24 @@ ReadBackends::ReadBackends(const Options &run_options, Services &run_services, S
           "Items read from the primary because the copy had not reached an Itemize-Min-Position")) {
   for (const std::string &url : run_options.replicas)
     replicas.push_back(std::make_unique<Replica>(url));
+}
+
+void ReadBackends::NoteDatabase(std::string_view part, const char *error) {
+  if (error == nullptr) {
+    if (database_outage.Works()) services.log.Info("database_back", {{"part", part}});
+  } else if (database_outage.Failed()) {
+    services.log.Warning("database_gone", {{"part", part}, {"error", error}});
+  }
+}
+
+void ReadBackends::NoteReplica(Replica &replica, std::string_view part, const char *error) {
+  if (error == nullptr) {
+    if (replica.outage.Works())
+      services.log.Info("replica_back", {{"part", part}, {"database", DescribeDatabase(replica.url)}});
+  } else if (replica.outage.Failed()) {
+    services.log.Warning("replica_gone",
+                         {{"part", part}, {"database", DescribeDatabase(replica.url)}, {"error", error}});
+  }
 }
 
 } // namespace itemize::sidecar::read

@@ -7,12 +7,6 @@ namespace itemize::sidecar::read {
 
 namespace {
 
-/// A standby's rows wait this long for the stream to come as far as the standby has replayed.
-constexpr std::chrono::milliseconds kEarlyWait{3};
-constexpr int kEarlyTries = 10;
-/// Before a standby is asked again that was behind, or ahead of the stream.
-constexpr std::chrono::milliseconds kReplicaPause{250};
-
 HeldItem HeldFrom(FetchedItem item) {
   return {item.found ? HeldItem::State::kFound : HeldItem::State::kMissing, std::move(item.row)};
 }
@@ -119,7 +113,7 @@ bool ItemReader::FillFromReplicas(const std::string &type, const FillLease &leas
     const auto fetched = FetchFromReplica(i, type, lease, granted.keys);
     if (!fetched) continue;
     StoredFill stored;
-    for (int tries = 0; tries < kEarlyTries; ++tries) {
+    for (int tries = 0; tries < Replica::kWaits; ++tries) {
       // Without Redis, or without memory there, the primary's way finds out what to do.
       try {
         if (!WithRedis([&](RedisConnection &redis) {
@@ -131,7 +125,7 @@ bool ItemReader::FillFromReplicas(const std::string &type, const FillLease &leas
       } catch (const RedisReplyError &) {
         return false;
       }
-      if (stored.outcome != StoredFill::Outcome::kEarly || backends_.stop.WaitFor(kEarlyWait)) break;
+      if (stored.outcome != StoredFill::Outcome::kEarly || backends_.stop.WaitFor(Replica::kWait)) break;
     }
     if (stored.outcome == StoredFill::Outcome::kDone) {
       backends_.replica_fills.Increment(static_cast<double>(granted.keys.size()));
@@ -139,7 +133,7 @@ bool ItemReader::FillFromReplicas(const std::string &type, const FillLease &leas
       return true;
     }
     backends_.replica_misses.Increment();
-    replica.pause.Begin(kReplicaPause);
+    replica.pause.Begin(Replica::kPause);
   }
   return false;
 }
@@ -147,33 +141,27 @@ bool ItemReader::FillFromReplicas(const std::string &type, const FillLease &leas
 std::optional<Fetched> ItemReader::FetchFromReplica(std::size_t index, const std::string &type, const FillLease &lease,
                                                     const std::vector<std::string> &keys) {
   Replica &replica = *backends_.replicas[index];
-  LazyConnection<PostgresConnection> &connection = replicas_[index];
   if (!replica.outage.MayTry()) return std::nullopt;
-  while (true) {
-    const SecondChance chance(connection.connected());
-    try {
-      Fetched fetched = ItemSource::FetchReplayed(connection.Get(), type, keys);
-      backends_.fill_queries.Increment();
-      NoteReplica(replica, nullptr);
-      // Its LSNs are of another history when it follows another server, or a promoted one that the stream does not.
-      if (lease.epoch.compare(0, fetched.history.size() + 1, fetched.history + '.') == 0) return fetched;
-      backends_.replica_misses.Increment();
-      replica.pause.Begin(kReplicaPause);
-      return std::nullopt;
-    } catch (const UnknownType &) {
-      replica.pause.Begin(kReplicaPause); // it has not replayed the definition
-      return std::nullopt;
-    } catch (const PostgresError &error) {
-      if (IsAboutTheQuestion(error)) return std::nullopt;
-      if (connection.connected() && error.sqlstate().empty()) connection.Drop();
-      if (!connection.connected() && chance.given()) continue;
-      NoteReplica(replica, error.what());
-      return std::nullopt;
-    } catch (const Stopped &) {
-      connection.Drop();
-      return std::nullopt;
-    }
+  Fetched fetched;
+  try {
+    UseDatabase(replicas_[index],
+                [&](PostgresConnection &standby) { fetched = ItemSource::FetchReplayed(standby, type, keys); });
+  } catch (const UnknownType &) {
+    replica.pause.Begin(Replica::kPause); // it has not replayed the definition
+    return std::nullopt;
+  } catch (const PostgresError &error) {
+    if (!IsAboutTheQuestion(error)) backends_.NoteReplica(replica, kPart, error.what());
+    return std::nullopt;
+  } catch (const Stopped &) {
+    return std::nullopt;
   }
+  backends_.fill_queries.Increment();
+  backends_.NoteReplica(replica, kPart, nullptr);
+  // Its LSNs are of another history when it follows another server, or a promoted one that the stream does not.
+  if (lease.epoch.compare(0, fetched.history.size() + 1, fetched.history + '.') == 0) return fetched;
+  backends_.replica_misses.Increment();
+  replica.pause.Begin(Replica::kPause);
+  return std::nullopt;
 }
 
 bool ItemReader::FetchUncached(const std::string &type, const std::vector<std::string> &keys,
@@ -203,6 +191,7 @@ bool ItemReader::FetchUncached(const std::string &type, const std::vector<std::s
 
 void ItemReader::LogUnencodable(const std::string &type, const std::string &key, const PostgresError &error) {
   // A key that is none of the type's is no error: itemize.fetch answers that there is no such item.
+  if (!backends_.unencodable.MaySay(type + '/' + key)) return;
   backends_.services.log.Error(
       "item_unencodable", {{"type", type},
                            {"key", key},

@@ -3,11 +3,13 @@
 #pragma once
 
 #include "read/backends.hpp"
+#include "read/database_access.hpp"
 #include "read/item_source.hpp"
 #include "read/min_position.hpp"
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace itemize::sidecar::read {
@@ -93,6 +95,9 @@ public:
 private:
   using Status = ReadResult::Status;
 
+  /// In the log.
+  static constexpr std::string_view kPart = "extended";
+
   /// An item that the database refuses to give, though it has it. Without the server's words, which may show the row.
   void LogUnencodable(const std::string &type, const std::string &key, const PostgresError &error);
 
@@ -106,38 +111,26 @@ private:
   template <typename Use>
   bool WithDatabase(Use use) {
     if (!backends_.database_outage.MayTry()) return false;
-    while (true) {
-      const SecondChance chance(database_.connected());
-      try {
-        use(database_.Get());
-        NoteDatabase(nullptr);
-        return true;
-      } catch (const PostgresError &error) {
-        if (IsAboutTheQuestion(error)) throw;
-        if (database_.connected() && IsRefusal(error)) {
-          NoteRefusal(error);
-          throw DatabaseRefused(error.what());
-        }
-        if (database_.connected() && !IsOutage(error)) throw; // this question's misfortune, not everybody's
-        database_.Drop();
-        if (chance.given()) continue;
-        NoteDatabase(error.what());
-        return false;
-      } catch (const Stopped &) {
-        database_.Drop();
+    try {
+      UseDatabase(database_, use);
+    } catch (const PostgresError &error) {
+      if (IsAboutTheQuestion(error)) throw;
+      if (!database_.connected()) {
+        backends_.NoteDatabase(kPart, error.what());
         return false;
       }
+      if (!IsRefusal(error)) throw; // this question's misfortune, not everybody's
+      NoteRefusal(error);
+      throw DatabaseRefused(error.what());
+    } catch (const Stopped &) {
+      return false;
     }
+    backends_.NoteDatabase(kPart, nullptr);
+    return true;
   }
-  static bool IsAboutTheQuestion(const PostgresError &error);
-  static bool IsRefusal(const PostgresError &error);
-  /// Whether the server is gone, going, or out of resources.
-  static bool IsOutage(const PostgresError &error);
   void NoteRefusal(const PostgresError &error);
   void NoteRedis(const char *error);
   void NoteRedisFull(const char *error);
-  void NoteDatabase(const char *error);
-  void NoteReplica(Replica &replica, const char *error);
 
   /// After this the copy shows nothing older of `due`.
   void Forget(RedisConnection &redis, const ShownUncached::Due &due);

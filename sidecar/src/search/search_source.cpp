@@ -1,5 +1,6 @@
 #include "search/search_source.hpp"
 
+#include "read/database_access.hpp"
 #include "search/search_statements.hpp"
 #include "search/verdict.hpp"
 
@@ -11,10 +12,8 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-/// A standby may come as far as the copy is in this time; then it is left alone for a moment.
-constexpr std::chrono::milliseconds kReplayWait{3};
-constexpr int kReplayTries = 10;
-constexpr std::chrono::milliseconds kReplicaPause{250};
+/// In the log.
+constexpr std::string_view kPart = "search";
 /// Before another search tries to begin where none could.
 constexpr std::chrono::milliseconds kBeginPause{500};
 /// What the server gets above its statement timeout, to say that it has ended a search.
@@ -94,7 +93,7 @@ bool SearchSource::WaitForReplay(PostgresConnection &standby, const Position &fl
     if (replayed.rows() == 0 || replayed.Text(0, 1) != history) return false;
     const auto lsn = ParsePgLsn(replayed.Text(0, 0));
     if (lsn && *lsn >= floor.version.commit_lsn) return true;
-    if (tries == kReplayTries || backends_.stop.WaitFor(kReplayWait)) return false;
+    if (tries == read::Replica::kWaits || backends_.stop.WaitFor(read::Replica::kWait)) return false;
   }
 }
 
@@ -107,14 +106,12 @@ std::optional<Found> SearchSource::RunOnReplica(std::size_t index, const Ask &as
       replica.outage.TriedInVain();
       replica.search_pause.Begin(kBeginPause);
       LogReplicaRefusal(replica, *error);
-    } else if (replica.outage.Failed()) {
-      backends_.services.log.Warning(
-          "replica_gone", {{"part", "search"}, {"database", DescribeDatabase(replica.url)}, {"error", error->what()}});
+    } else {
+      backends_.NoteReplica(replica, kPart, error->what());
     }
     return std::nullopt;
   }
-  if (replica.outage.Works())
-    backends_.services.log.Info("replica_back", {{"part", "search"}, {"database", DescribeDatabase(replica.url)}});
+  backends_.NoteReplica(replica, kPart, nullptr);
   bool asked = false;
   try {
     if (WaitForReplay(connection.Get(), floor)) {
@@ -134,7 +131,7 @@ std::optional<Found> SearchSource::RunOnReplica(std::size_t index, const Ask &as
     // What a client asks for does not take the standby from the others.
     if (asked && outcome != Outcome::kBusy && outcome != Outcome::kUnavailable) return std::nullopt;
   }
-  replica.search_pause.Begin(kReplicaPause);
+  replica.search_pause.Begin(read::Replica::kPause);
   return std::nullopt;
 }
 
@@ -143,7 +140,7 @@ void SearchSource::LogRefusal(const PostgresError &error) {
   const bool missing = error.sqlstate().compare(0, 2, "42") == 0 || error.sqlstate().compare(0, 2, "3F") == 0;
   backends_.services.log.Error(
       "database_refuses",
-      {{"part", "search"},
+      {{"part", kPart},
        {"error", error.what()},
        {"sqlstate", error.sqlstate()},
        {"hint", missing ? "in that database: ALTER EXTENSION itemize UPDATE; GRANT USAGE ON SCHEMA itemize TO …; and "
@@ -154,7 +151,7 @@ void SearchSource::LogRefusal(const PostgresError &error) {
 
 void SearchSource::LogReplicaRefusal(read::Replica &replica, const PostgresError &error) {
   if (!replica.search_refusal.Failed()) return;
-  backends_.services.log.Warning("replica_refuses", {{"part", "search"},
+  backends_.services.log.Warning("replica_refuses", {{"part", kPart},
                                                      {"database", DescribeDatabase(replica.url)},
                                                      {"error", error.what()},
                                                      {"sqlstate", error.sqlstate()}});
@@ -166,8 +163,7 @@ Found SearchSource::RunOnPrimary(const Ask &ask) {
   if (!outage.MayTry()) return Without(Outcome::kUnavailable);
   if (const auto error = Begin(primary_)) {
     if (VerdictOf(error->sqlstate()) == Outcome::kUnavailable) {
-      if (outage.Failed())
-        backends_.services.log.Warning("database_gone", {{"part", "search"}, {"error", error->what()}});
+      backends_.NoteDatabase(kPart, error->what());
       return Without(Outcome::kUnavailable);
     }
     // As many connections as the role may have, say: those that items are read with may well work.
@@ -178,7 +174,7 @@ Found SearchSource::RunOnPrimary(const Ask &ask) {
     metrics_.pause.Begin(kBeginPause);
     return Without(metrics_.paused_for);
   }
-  if (outage.Works()) backends_.services.log.Info("database_back", {{"part", "search"}});
+  backends_.NoteDatabase(kPart, nullptr);
   try {
     return RunBegun(primary_.Get(), ask, false);
   } catch (const PostgresError &error) {
@@ -188,15 +184,12 @@ Found SearchSource::RunOnPrimary(const Ask &ask) {
 }
 
 std::optional<PostgresError> SearchSource::Begin(Connection &connection) {
-  while (true) {
-    const read::SecondChance chance(connection.connected());
-    try {
-      connection.Get().Execute(begin_);
-      return std::nullopt;
-    } catch (const PostgresError &error) {
-      connection.Drop();
-      if (!chance.given()) return error;
-    }
+  try {
+    read::UseDatabase(connection, [&](PostgresConnection &database) { database.Execute(begin_); });
+    return std::nullopt;
+  } catch (const PostgresError &error) {
+    connection.Drop();
+    return error;
   }
 }
 
