@@ -42,8 +42,8 @@ TEST_F(ApplyStreamTest, TheStreamIsHeldWithinItsEntriesAndItsBytes) {
     apply_row(lsn, 9'000);
   EXPECT_LE(held_bytes(), kMostBytes);
   EXPECT_GE(held_bytes(), kMostBytes - std::size_t{2} * 9'100);
-  EXPECT_EQ(Get({"HGET", names.name() + ":local:size", "b"}), std::to_string(held_bytes()));
-  EXPECT_EQ(Get({"HGET", names.name() + ":local:size", "n"}), std::to_string(Count({"XLEN", names.Stream()})));
+  EXPECT_EQ(Get({"HGET", names.name() + std::string(LocalNamespace::kSize), "b"}), std::to_string(held_bytes()));
+  EXPECT_EQ(Get({"HGET", names.name() + std::string(LocalNamespace::kSize), "n"}), std::to_string(Count({"XLEN", names.Stream()})));
   EXPECT_EQ(first(), redis_->Command({"XRANGE", names.Stream(), "-", "+", "COUNT", "1"})[0][0].Text());
   apply_row(1101, 10 * kMostBytes);
   EXPECT_EQ(Count({"XLEN", names.Stream()}), 1) << "one that is longer than all stays alone";

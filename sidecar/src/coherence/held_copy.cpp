@@ -28,13 +28,13 @@ end
 }
 
 const RedisScript &EndWatchScript() {
-  static const RedisScript script(R"lua(
+  static const RedisScript script("local healed_room = '" + std::string(LocalNamespace::kHealed) + "'" + R"lua(
 -- KEYS: P:local. ARGV: namespace, token, then type, GEN, key and '1' (drop) or '0' of each item.
 local answer, gens = {}, {}
 local state = redis.call('HMGET', KEYS[1], 'namespace', 'applied')
 local current = state[1] == ARGV[1]
 -- Live clients are told. Of very many, that everything is to be loaded again.
-local healed, most_healed = ARGV[1] .. ':local:healed', 1000
+local healed, most_healed = ARGV[1] .. healed_room, 1000
 local function tell(type, key)
   if redis.call('XLEN', healed) < most_healed then
     redis.call('XADD', healed, '*', 'p', state[2], 't', type, 'k', key)

@@ -7,7 +7,7 @@ namespace itemize::sidecar {
 
 // redis.call costs more than what is computed between two of them: an item that is held takes two.
 const RedisScript &ApplyScript() {
-  static const RedisScript script(std::string(kLuaPrelude) + kHealedLua + kLocalStreamSizeLua + R"lua(
+  static const RedisScript script(std::string(kLuaPrelude) + kCallOrDropLua + LocalStreamSizeLua() + R"lua(
 local namespace, after, complete, item_ttl, missing_ttl = ARGV[1], ARGV[2], ARGV[3], ARGV[6], ARGV[7]
 local most_entries, most_bytes = tonumber(ARGV[4]), tonumber(ARGV[5])
 local most_events, changes, subjects = tonumber(ARGV[8]), ARGV[9], tonumber(ARGV[10])
@@ -98,7 +98,7 @@ local function collect_for_fill(fill, kind, piece, key_end, row_end, lengths_end
   if kind ~= 'D' then row, lengths = sub(piece, key_end + 2, row_end), sub(piece, row_end + 2, lengths_end) end
   local letter = kind == 'D' and 'D' or 'U'
   local event = xid_of(piece) .. '\t' .. letter .. '\t' .. row .. '\t' .. lengths
-  local collected = healed('RPUSHX', fill, event)
+  local collected = call_or_drop('RPUSHX', fill, event)
   if collected and collected > most_events then call('DEL', fill) end
 end
 
@@ -107,7 +107,7 @@ local function apply_row(kind, subject, piece, key_start, key_end, row_end, leng
   if not item_rooms[subject] then return end
   local key = sub(piece, key_start, key_end)
   local item, fill = item_rooms[subject] .. key, fill_rooms[subject] .. key
-  local held = healed('HMGET', item, 'l', 'd', 's', 'w') or {}
+  local held = call_or_drop('HMGET', item, 'l', 'd', 's', 'w') or {}
   local is_held, is_filled = held[1] or held[2], call('EXISTS', fill) == 1
   if is_held then update_item(item, held, kind, piece, key_end, row_end, lengths_end) end
   if is_filled then collect_for_fill(fill, kind, piece, key_end, row_end, lengths_end) end
@@ -125,12 +125,12 @@ local function apply_truncate(name, generation)
   if known[1] == generation then set_type_state(name, generation, known[2], tostring(tonumber(known[3]) + 1)) end
 end
 
-local stream = namespace .. ':local:stream'
+local stream = namespace .. stream_room
 -- The front goes in steps of a sixty-fourth of what may be held.
 local size = read_stream_size(namespace)
 local segment_entries, segment_bytes = math.max(1, math.floor(most_entries / 64)), math.max(1, math.floor(most_bytes / 64))
 -- What an older version has left uncounted is told apart from what is counted from here on.
-if not size.known then call('SET', namespace .. ':local:base', applied) end
+if not size.known then call('SET', namespace .. base_room, applied) end
 local reached_lsn, reached_ordinal = string.match(reached, '^(%d+)-(%d+)$')
 reached_ordinal = tonumber(reached_ordinal)
 local may_be_applied = true

@@ -10,11 +10,11 @@ namespace {
 
 const RedisScript &ResetScript() {
   static const RedisScript script(R"lua(
--- KEYS: P:local; ARGV: what stands around epoch.reset in a namespace's name, epoch, last id, suffixes of stream, base
--- and types, complete LSN, then type, state, type, state, ...  Returns the new namespace and the one before.
-local rooms = {ARGV[5], ARGV[6], ARGV[7], ':local:size', ':local:segments', ':local:healed'}
+-- KEYS: P:local; ARGV: what stands around epoch.reset in a namespace's name, epoch, last id, complete LSN, suffixes of
+-- base and types, of stream, size, segments and healed, then type, state, type, state, ...  Returns the new namespace
+-- and the one before.
 local function unlink(namespace)
-  for _, room in ipairs(rooms) do redis.call('UNLINK', namespace .. room) end
+  for i = 6, 11 do redis.call('UNLINK', namespace .. ARGV[i]) end
 end
 local before = redis.call('HGET', KEYS[1], 'namespace')
 if before then unlink(before) end
@@ -27,9 +27,9 @@ redis.call('HSET', KEYS[1], 'reset', reset)
 local namespace = ARGV[1] .. ARGV[3] .. '.' .. reset .. ARGV[2]
 unlink(namespace)
 redis.call('HDEL', KEYS[1], 'step', 'erases', 'erased', 'erased_at', 'erased_next', 'erased_next_at')
-redis.call('HSET', KEYS[1], 'epoch', ARGV[3], 'namespace', namespace, 'applied', ARGV[4], 'complete', ARGV[8])
+redis.call('HSET', KEYS[1], 'epoch', ARGV[3], 'namespace', namespace, 'applied', ARGV[4], 'complete', ARGV[5])
 redis.call('SET', namespace .. ARGV[6], ARGV[4])
-for i = 9, #ARGV, 2 do redis.call('HSET', namespace .. ARGV[7], ARGV[i], ARGV[i + 1] .. ' 0') end
+for i = 12, #ARGV, 2 do redis.call('HSET', namespace .. ARGV[7], ARGV[i], ARGV[i + 1] .. ' 0') end
 return {namespace, before}
 )lua");
   return script;
@@ -87,8 +87,10 @@ LocalStore::State LocalStore::Reset(const StreamTip &tip) {
   const std::string last = FormatVersion(tip.last);
   const std::string complete = std::to_string(tip.complete);
   const std::string opening = prefix_ + ":{"; // as LocalNamespace spells it
-  RedisArguments arguments = {
-      opening, "}", epoch, last, LocalNamespace::kStream, LocalNamespace::kBase, LocalNamespace::kTypes, complete};
+  using Rooms = LocalNamespace;
+  RedisArguments arguments = {opening,       "}",           epoch,          last,         complete,
+                              Rooms::kBase,  Rooms::kTypes, Rooms::kStream, Rooms::kSize, Rooms::kSegments,
+                              Rooms::kHealed};
   for (const auto &[type, state] : tip.types) {
     arguments.emplace_back(type);
     arguments.emplace_back(state);

@@ -23,8 +23,6 @@ namespace {
 /// Between two looks while scrubbing, and how long in all: longer than a heartbeat, which lets a stream go on.
 constexpr std::chrono::milliseconds kScrubInterval{250};
 constexpr std::chrono::seconds kScrubTime{60};
-/// A reader of the global stream that has not reported for this long is gone.
-constexpr std::uint64_t kReaderAliveMilliseconds = 60'000;
 
 struct Hop {
   const char *name;
@@ -46,7 +44,7 @@ std::vector<Hop> OpenHops(const Options &options) {
 }
 
 const RedisScript &ForgetScript() {
-  static const RedisScript script(std::string(kLuaPrelude) + kLocalStreamSizeLua + R"lua(
+  static const RedisScript script(std::string(kLuaPrelude) + LocalStreamSizeLua() + R"lua(
 -- ARGV: namespace, id of an entry. Who resumes from before it is told to resync.
 local size = read_stream_size(ARGV[1])
 forget_up_to(ARGV[1], size, ARGV[2])
@@ -70,7 +68,7 @@ std::optional<Version> LowestReader(RedisConnection &global, const std::string &
     const Reply readers = global.Command({"HGETALL", key});
     for (std::size_t i = 0; i + 1 < readers.size(); i += 2) {
       const auto report = ParseConsumerReport(readers[i + 1].Text());
-      if (!report || report->reported + kReaderAliveMilliseconds < now) continue;
+      if (!report || report->SilentFor(kReaderSilence, now)) continue;
       if (!lowest || report->position < *lowest) lowest = report->position;
     }
   }

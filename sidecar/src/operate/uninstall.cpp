@@ -16,8 +16,6 @@
 namespace itemize::sidecar {
 namespace {
 
-/// A cluster whose applier has reported within this time has a sidecar that runs. It reports about once a second.
-constexpr std::int64_t kClusterAliveMilliseconds = 10'000;
 /// How often, and for how long in all, the end of a terminated walsender is waited for.
 constexpr std::chrono::milliseconds kSlotPollInterval{100};
 constexpr int kSlotPolls = 100;
@@ -33,12 +31,11 @@ std::vector<std::string> RunningClusters(RedisConnection &redis, const std::stri
   std::vector<std::string> running;
   if (epoch.IsNil()) return running;
   const Reply time = redis.Command({"TIME"});
-  const auto now = static_cast<std::int64_t>(ParseUint64(time[0].Text()).value_or(0) * 1000);
+  const std::uint64_t now = ParseUint64(time[0].Text()).value_or(0) * 1000;
   const Reply clusters = redis.Command({"HGETALL", keys.Clusters(epoch.Text())});
   for (std::size_t i = 0; i + 1 < clusters.size(); i += 2) {
     const auto report = ParseConsumerReport(clusters[i + 1].Text());
-    if (report && now - static_cast<std::int64_t>(report->reported) < kClusterAliveMilliseconds)
-      running.emplace_back(clusters[i].Text());
+    if (report && !report->SilentFor(kRunningSilence, now)) running.emplace_back(clusters[i].Text());
   }
   return running;
 }

@@ -34,7 +34,7 @@ if read ~= 'everyone' then return answer end
 local room = namespace .. ':item:' .. type .. ':' .. gen .. ':'
 for i = 3, #ARGV do
   local item = room .. ARGV[i]
-  local held = healed('HMGET', item, 'r', 'd') or {}
+  local held = call_or_drop('HMGET', item, 'r', 'd') or {}
   if held[1] then
     redis.call('EXPIRE', item, ARGV[2])
     answer[i + 4] = held[1]
@@ -63,7 +63,7 @@ local room = namespace .. ':fill:' .. type .. ':' .. gen .. ':'
 for i = 5, #ARGV do
   local marker = room .. ARGV[i]
   local grant = false
-  local first = healed('LINDEX', marker, 0)
+  local first = call_or_drop('LINDEX', marker, 0)
   local since, granted, owner = string.match(first or '', '^(%S+) (%d+) (%S+)$')
   if not owner then
     -- Only then: once a script has written, Redis does not tell it any more that there is no memory.
@@ -136,7 +136,7 @@ end
 if replayed ~= '' and current then
   if not ahead_lsn or less(replayed, ahead_lsn) then return 'old' end
   for i = first_key, #ARGV, per_key do
-    local since = string.match(healed('LINDEX', marker_of(ARGV[i]), 0) or '', '^(%d+)-')
+    local since = string.match(call_or_drop('LINDEX', marker_of(ARGV[i]), 0) or '', '^(%d+)-')
     if since and less(replayed, since) then return 'old' end
     if ARGV[i + 2] ~= '' and ARGV[i + 4] ~= generation then return 'old' end
   end
@@ -149,7 +149,7 @@ for i = first_key, #ARGV, per_key do
   local key, token, row, lengths = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]
   local n = (i - first_key) / per_key + 1
   local marker = marker_of(key)
-  local events = healed('LRANGE', marker, 0, -1) or {}
+  local events = call_or_drop('LRANGE', marker, 0, -1) or {}
   answer[n] = false
   if owns(events[1], token) then
     redis.call('DEL', marker)
@@ -216,18 +216,18 @@ const std::string kFillAbandonBody = R"lua(
 local room = ARGV[2] .. ':fill:' .. ARGV[1] .. ':' .. ARGV[3] .. ':'
 for i = 5, #ARGV do
   local marker = room .. ARGV[i]
-  if owns(healed('LINDEX', marker, 0), ARGV[4]) then redis.call('DEL', marker) end
+  if owns(call_or_drop('LINDEX', marker, 0), ARGV[4]) then redis.call('DEL', marker) end
 end
 return redis.status_reply('OK')
 )lua";
 
 } // namespace
 
-const RedisScript kReadScript(std::string(kHealedLua) + kPrelude + kReadBody);
-const RedisScript kFillBeginScript(std::string(kLuaPrelude) + kHealedLua + kPrelude + kFillBeginBody);
-const RedisScript kFillStoreScript(std::string(kLuaPrelude) + kHealedLua + kPrelude + kOwnMarker + kFillStoreBody);
+const RedisScript kReadScript(std::string(kCallOrDropLua) + kPrelude + kReadBody);
+const RedisScript kFillBeginScript(std::string(kLuaPrelude) + kCallOrDropLua + kPrelude + kFillBeginBody);
+const RedisScript kFillStoreScript(std::string(kLuaPrelude) + kCallOrDropLua + kPrelude + kOwnMarker + kFillStoreBody);
 const RedisScript kForgetScript(kPrelude + kForgetBody);
 const RedisScript kForgetTypeScript(kPrelude + kForgetTypeBody);
-const RedisScript kFillAbandonScript(kHealedLua + kOwnMarker + kFillAbandonBody);
+const RedisScript kFillAbandonScript(kCallOrDropLua + kOwnMarker + kFillAbandonBody);
 
 } // namespace itemize::sidecar::read

@@ -6,9 +6,8 @@
 //   P:holder       string: "<token> <pid>", the active publisher's walsender
 //   P:{E}:stream   stream: field p = piece, id `<commit LSN>-<ordinal>`
 //   P:{E}:types    hash: type, or topic with its mark (kTopicMark) -> "<generation> <read>"
-//   P:{E}:size     hash: b bytes and n entries published so far; mb, mn, mt: b, n and the time of the last mark; e id
-//   of
-//                  the newest entry with an erasure
+//   P:{E}:size     hash: b bytes and n entries published so far; mb, mn, mt: b, n and the time of the last mark; e
+//                  id of the newest entry with an erasure
 //   P:{E}:marks    stream: under ids of the stream, how much had been published by then: b bytes, n entries, t Unix
 //                  milliseconds; by them the stream is trimmed
 //   P:{E}:clusters hash: cluster -> "<applied id> <Unix ms of the report> <complete LSN> <namespace of the copy>"
@@ -115,8 +114,8 @@ public:
 
   /// Copy of the global stream under the same ids.
   [[nodiscard]] std::string Stream() const { return name_ + std::string(kStream); }
-  /// String: every entry after this id is in the local stream. See local_stream_size.hpp for the keys N:local:size and
-  /// N:local:segments beside it.
+  /// String: every entry after this id is in the local stream. See local_stream_size.hpp for kSize and kSegments
+  /// beside it.
   [[nodiscard]] std::string Base() const { return name_ + std::string(kBase); }
   /// Stream: what a comparison with the database has found wrong and dropped; p the version applied then, and t type
   /// and k key, or neither: more than are worth a word each.
@@ -136,6 +135,8 @@ public:
 
   static constexpr std::string_view kStream = ":local:stream";
   static constexpr std::string_view kBase = ":local:base";
+  static constexpr std::string_view kSize = ":local:size";
+  static constexpr std::string_view kSegments = ":local:segments";
   static constexpr std::string_view kTypes = ":local:types";
   static constexpr std::string_view kHealed = ":local:healed";
   static constexpr std::string_view kItem = ":item:";

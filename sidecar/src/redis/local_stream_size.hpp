@@ -2,6 +2,10 @@
 // it.
 #pragma once
 
+#include "redis/keys.hpp"
+
+#include <string>
+
 namespace itemize::sidecar {
 
 /// Source of these Lua functions, to be put before a script's own text. Entries are counted in segments, so that the
@@ -14,9 +18,14 @@ namespace itemize::sidecar {
 ///   forget_up_to(namespace, size, id)  takes everything up to this entry, inclusive, off the front
 ///   keep_stream_size(namespace, size)  to be called last
 /// Needs id_less of kLuaPrelude.
-inline constexpr char kLocalStreamSizeLua[] = R"lua(
+inline std::string LocalStreamSizeLua() {
+  const auto name = [](const char *variable, std::string_view room) {
+    return std::string("local ") + variable + " = '" + std::string(room) + "'\n";
+  };
+  return name("size_room", LocalNamespace::kSize) + name("segments_room", LocalNamespace::kSegments) +
+         name("base_room", LocalNamespace::kBase) + name("stream_room", LocalNamespace::kStream) + R"lua(
 local function read_stream_size(namespace)
-  local held = redis.call('HMGET', namespace .. ':local:size', 'b', 'n', 'oi', 'ob', 'on')
+  local held = redis.call('HMGET', namespace .. size_room, 'b', 'n', 'oi', 'ob', 'on')
   return {known = held[1] and true or false, bytes = tonumber(held[1] or '0'), entries = tonumber(held[2] or '0'),
           open_id = held[3] or '', open_bytes = tonumber(held[4] or '0'), open_entries = tonumber(held[5] or '0')}
 end
@@ -26,13 +35,13 @@ local function count_entry(namespace, size, id, bytes, segment_entries, segment_
   if size.open_id == '' then size.open_id = id end
   size.open_bytes, size.open_entries = size.open_bytes + bytes, size.open_entries + 1
   if size.open_bytes < segment_bytes and size.open_entries < segment_entries then return end
-  redis.call('RPUSH', namespace .. ':local:segments',
+  redis.call('RPUSH', namespace .. segments_room,
     string.format('%s %.0f %.0f', size.open_id, size.open_bytes, size.open_entries))
   size.open_id, size.open_bytes, size.open_entries = '', 0, 0
 end
 
 local function cut_stream(namespace, size, goes)
-  local segments, base = namespace .. ':local:segments', nil
+  local segments, base = namespace .. segments_room, nil
   while true do
     local two = redis.call('LRANGE', segments, 0, 1)
     if not two[1] then break end
@@ -44,26 +53,27 @@ local function cut_stream(namespace, size, goes)
     base = left
   end
   if not base then return end
-  redis.call('SET', namespace .. ':local:base', base)
-  redis.call('XTRIM', namespace .. ':local:stream', 'MINID', base)
+  redis.call('SET', namespace .. base_room, base)
+  redis.call('XTRIM', namespace .. stream_room, 'MINID', base)
 end
 
 local function forget_up_to(namespace, size, id)
   local lsn, ordinal = string.match(id, '^(%d+)-(%d+)$')
   local first = string.format('%s-%.0f', lsn, tonumber(ordinal) + 1)
   cut_stream(namespace, size, function(left) return not id_less(id, left) end)
-  local base = redis.call('GET', namespace .. ':local:base')
+  local base = redis.call('GET', namespace .. base_room)
   if base and id_less(id, base) then return end
-  redis.call('SET', namespace .. ':local:base', id)
+  redis.call('SET', namespace .. base_room, id)
   -- Of a segment that has entries behind it, those up to here go, and are counted until it goes.
-  redis.call('XTRIM', namespace .. ':local:stream', 'MINID', first)
+  redis.call('XTRIM', namespace .. stream_room, 'MINID', first)
 end
 
 local function keep_stream_size(namespace, size)
-  redis.call('HSET', namespace .. ':local:size', 'b', string.format('%.0f', size.bytes), 'n',
+  redis.call('HSET', namespace .. size_room, 'b', string.format('%.0f', size.bytes), 'n',
     string.format('%.0f', size.entries), 'oi', size.open_id, 'ob', string.format('%.0f', size.open_bytes), 'on',
     string.format('%.0f', size.open_entries))
 end
 )lua";
+}
 
 } // namespace itemize::sidecar

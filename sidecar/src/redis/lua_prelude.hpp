@@ -69,11 +69,11 @@ local function merge(row, lengths, held_row, held_lengths)
 end
 )lua";
 
-/// Source of healed(command, key, …), which is redis.call, but false where the key is of another type than ours: it was
-/// put there by nobody of ours, and goes. So nothing is held of it, and the next fill mends it. To be put before any
-/// `local type`.
-inline constexpr char kHealedLua[] = R"lua(
-local function healed(command, key, ...)
+/// Source of call_or_drop(command, key, …), which is redis.call, but false where the key is of another type than ours:
+/// it was put there by nobody of ours, and goes. So nothing is held of it, and the next fill mends it. To be put before
+/// any `local type`.
+inline constexpr char kCallOrDropLua[] = R"lua(
+local function call_or_drop(command, key, ...)
   local answer = redis.pcall(command, key, ...)
   if type(answer) ~= 'table' or not answer.err then return answer end
   if not string.find(answer.err, '^%-?WRONGTYPE') then return redis.call(command, key, ...) end
