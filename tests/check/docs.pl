@@ -320,6 +320,7 @@ my @limits = (
 	[ 'sidecar/src/http/key_list.hpp', 'kMaxKeysPerRequest', 'docs/reference/http-api.md', 'in.(…)` | #' ],
 	[ 'sidecar/src/http/key_list.hpp', 'kMaxItemsPerSubscription', 'docs/reference/http-api.md', '`topics=` | #' ],
 	[ 'sidecar/src/http/items.hpp', 'kMaxPageItems', 'docs/reference/http-api.md', 'in one page | #' ],
+	[ 'sidecar/src/read/item_reader.hpp', 'kMaxAnswerMegabytes', 'docs/reference/http-api.md', 'several items in one answer | # MB' ],
 	[ 'sidecar/src/http/items.hpp', 'kDefaultPageItems', 'docs/reference/http-api.md', '1 to 1000 | #' ],
 	[ 'sidecar/src/search/ask.hpp', 'kMaxResults', 'docs/reference/http-api.md', 'results of one search | #' ],
 	[ 'sidecar/src/search/ask.hpp', 'kDefaultResults', 'docs/reference/http-api.md', 'results, 1 to 100 | #' ],

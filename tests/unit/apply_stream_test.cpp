@@ -3,6 +3,9 @@
 #include "live/local_stream.hpp"
 #include "local_copy_fixture.hpp"
 #include "read/local_copy.hpp"
+#include "redis/local_stream_size.hpp"
+#include "redis/lua_prelude.hpp"
+#include "redis/script.hpp"
 
 namespace {
 
@@ -43,7 +46,8 @@ TEST_F(ApplyStreamTest, TheStreamIsHeldWithinItsEntriesAndItsBytes) {
   EXPECT_LE(held_bytes(), kMostBytes);
   EXPECT_GE(held_bytes(), kMostBytes - std::size_t{2} * 9'100);
   EXPECT_EQ(Get({"HGET", names.name() + std::string(LocalNamespace::kSize), "b"}), std::to_string(held_bytes()));
-  EXPECT_EQ(Get({"HGET", names.name() + std::string(LocalNamespace::kSize), "n"}), std::to_string(Count({"XLEN", names.Stream()})));
+  EXPECT_EQ(Get({"HGET", names.name() + std::string(LocalNamespace::kSize), "n"}),
+            std::to_string(Count({"XLEN", names.Stream()})));
   EXPECT_EQ(first(), redis_->Command({"XRANGE", names.Stream(), "-", "+", "COUNT", "1"})[0][0].Text());
   apply_row(1101, 10 * kMostBytes);
   EXPECT_EQ(Count({"XLEN", names.Stream()}), 1) << "one that is longer than all stays alone";
@@ -144,6 +148,23 @@ TEST_F(ApplyStreamTest, AnErasureInAPieceOfManyStepsIsKept) {
   Apply(400, 9, "D\t1\tt\t5\tb\n");
   EXPECT_EQ(Get({"GET", names.Base()}), "300-1200");
   EXPECT_EQ(Count({"XLEN", names.Stream()}), 1);
+}
+
+TEST_F(ApplyStreamTest, AGapIsSeenWhenNothingIsLeftOfTheStream) {
+  const RedisScript forget(std::string(kLuaPrelude) + LocalStreamSizeLua() + R"lua(
+local size = read_stream_size(ARGV[1])
+forget_up_to(ARGV[1], size, ARGV[2])
+keep_stream_size(ARGV[1], size)
+)lua");
+  Apply(201, 7, "D\t1\tt\t5\ta\n");
+  Apply(202, 7, "D\t1\tt\t5\ta\n");
+  forget.Run(*redis_, {}, {state_.name, "202-1"});
+  ASSERT_EQ(Count({"XLEN", LocalNamespace(state_.name).Stream()}), 0);
+  const auto gap_after = [&](const Version &after) {
+    return live::LocalStream::Await(*redis_, state_.name, after, "0-0", std::chrono::milliseconds(1)).gap;
+  };
+  EXPECT_TRUE(gap_after({201, 1}));
+  EXPECT_FALSE(gap_after({202, 1}));
 }
 
 /// One transaction at LSN 200 in one piece: updates of the keys 1 to `count`, each row with its ordinal.

@@ -223,6 +223,19 @@ TEST_F(ReplayTest, CompletesARowOrSendsNone) {
   EXPECT_EQ(replay.events()[1]->text.find("\"item\":"), std::string::npos);
 }
 
+TEST_F(ReplayTest, WhatWasHealedStandsWhereItWasRead) {
+  Replay replay(interests_, At(1, 0), 10000);
+  const auto healed_row = [](const std::string &, const std::string &) { return HealedRow{false, "{\"a\":1}"}; };
+  EXPECT_TRUE(replay.Add(Entry("I\t1\tt\t3\t1\t{\"a\":1}\t5\n"), NoRow));
+  EXPECT_TRUE(replay.AddHealed({{"1-0", {16, 4}, "t", "1"}, {"2-0", {16, 4}, "t", "2"}}, At(16, 4), healed_row));
+  EXPECT_TRUE(replay.Add({{0x11, 1}, "B\t1\t0/11\t5\t0\t\nU\t1\tt\t3\t1\t{\"a\":2}\t5\nC\t0/11\t1\n"}, NoRow));
+  ASSERT_EQ(replay.events().size(), 3U) << "of an item that nobody asked for nothing is said";
+  EXPECT_EQ(replay.events()[1]->version, (Version{16, 4}));
+  EXPECT_NE(replay.events()[2]->text.find("{\"a\":2}"), std::string::npos) << "what came later is said later";
+  EXPECT_FALSE(replay.AddHealed({{"3-0", {17, 1}, "", ""}}, At(17, 1), healed_row));
+  EXPECT_EQ(replay.failure(), "healed") << "more than are worth a word each";
+}
+
 TEST_F(ReplayTest, EndsAtANewDefinitionAndAtItsLimit) {
   Replay redefined(interests_, At(1, 0), 10000);
   EXPECT_FALSE(redefined.Add(Entry("Y\t1\tu\t4\teveryone\n"), NoRow));

@@ -273,9 +273,9 @@ TEST(SearchParameters, NoTextBreaksThem) {
 TEST(SearchBody, HitsWithoutARowAreLeftOut) {
   Ask ask;
   search::Found found;
-  found.hits.push_back({"1", "0.5", std::nullopt, "95.00", "a <mark>b</mark> \"c\"", R"({"id":1})"});
-  found.hits.push_back({"2", "0.4", "12.5", std::nullopt, std::nullopt, std::nullopt});
-  found.hits.push_back({"a%2Cb", "NaN", "1e+06", "NaN", std::nullopt, R"({"id":3})"});
+  found.hits.push_back({"1", "0.5", std::nullopt, "95.00", "a <mark>b</mark> \"c\"", "c1", R"({"id":1})"});
+  found.hits.push_back({"2", "0.4", "12.5", std::nullopt, std::nullopt, "c2", std::nullopt});
+  found.hits.push_back({"a%2Cb", "NaN", "1e+06", "NaN", std::nullopt, "c3", R"({"id":3})"});
   found.next = "cursor";
   EXPECT_EQ(
       SearchBody(ask, found),
@@ -287,6 +287,16 @@ TEST(SearchBody, HitsWithoutARowAreLeftOut) {
   found.relaxed = true;
   found.total = "12";
   EXPECT_EQ(SearchBody(ask, found), R"({"items":[],"next":null,"relaxed":true,"total":12,"total_is_exact":false})");
+}
+
+TEST(SearchBody, AnItemThatCannotBeGivenIsAProblemOfItsOwn) {
+  search::Found found;
+  found.hits.push_back({"1", "0.5", std::nullopt, std::nullopt, std::nullopt, "c1", std::nullopt, true});
+  const std::string body = SearchBody({}, found);
+  EXPECT_NE(body.find(R"("key":"1","score":0.5,)"), std::string::npos) << body;
+  EXPECT_NE(body.find(R"("item":null,"problem":{"type":"urn:itemize:problem:item-unencodable")"), std::string::npos)
+      << body;
+  EXPECT_EQ(body.find('\n'), std::string::npos);
 }
 
 TEST(SearchBody, EveryFacetAskedForIsThere) {

@@ -105,7 +105,8 @@ export class Search {
     else parameters.set("total", "exact");
     const page = await this.get_("search", parameters);
     if (!page) return;
-    this.hits_ = after ? this.hits_.concat(page.items) : page.items;
+    const hits = page.items.filter(({ item }) => item); // all but those that the database cannot give
+    this.hits_ = after ? this.hits_.concat(hits) : hits;
     if (!after) this.total_ = page.total;
     this.next_ = page.next;
     this.call_.onResults({ hits: this.hits_, total: this.total_, next: page.next, relaxed: page.relaxed });

@@ -65,6 +65,13 @@ Reply WithoutRows(Status status, const std::optional<Position> &position) {
   return reply;
 }
 
+std::string UnencodableItem() {
+  std::string body = ProblemBody(ProblemOf(Status::kUnencodable));
+  while (!body.empty() && body.back() == '\n')
+    body.pop_back();
+  return body;
+}
+
 Reply WithPreferenceApplied(const RequestHead &head, const read::ReadDemand &demand, Reply reply) {
   if (!demand.at_least || reply.park) return reply;
   if (const auto wait = PreferredWait(head)) {

@@ -14,6 +14,9 @@ namespace itemize::sidecar::http {
 /// running one, for kOtherEpoch.
 [[nodiscard]] Reply WithoutRows(read::ReadResult::Status status, const std::optional<Position> &position);
 
+/// The problem of one item, kUnencodable, in an answer that has others.
+[[nodiscard]] std::string UnencodableItem();
+
 /// RFC 7240 section 3: tells that the wait was the one preferred.
 [[nodiscard]] Reply WithPreferenceApplied(const RequestHead &head, const read::ReadDemand &demand, Reply reply);
 

@@ -115,18 +115,15 @@ Reply Items::Many(const RequestHead &head, const read::ReadDemand &demand, const
   auto parsed = ParseKeyList(list);
   if (auto *problem = std::get_if<Problem>(&parsed)) return ProblemReply(*problem);
   const auto &keys = std::get<std::vector<std::string>>(parsed);
-  const auto read = reader_.Read(type, keys, demand);
+  const auto read = reader_.ReadSome(type, keys, demand);
   if (read.status != Status::kOk) return WithoutContent(read.status, read.position, demand);
   std::string items;
   std::string missing;
   std::string problems;
-  for (const std::size_t place : read.unencodable) {
-    std::string body = WithoutRows(Status::kUnencodable, std::nullopt).body;
-    body.pop_back(); // the line end
-    problems += (problems.empty() ? R"(,"problems":{")" : R"(,")") + keys[place] + R"(":)" + body;
-  }
+  for (const std::size_t place : read.unencodable)
+    problems += (problems.empty() ? R"(,"problems":{")" : R"(,")") + keys[place] + R"(":)" + UnencodableItem();
   if (!problems.empty()) problems.push_back('}');
-  for (std::size_t i = 0; i < keys.size(); ++i) {
+  for (std::size_t i = 0; i < read.rows.size(); ++i) {
     if (std::binary_search(read.unencodable.begin(), read.unencodable.end(), i)) continue;
     // Canonical key texts hold nothing that JSON escapes.
     std::string &to = read.rows[i] ? items : missing;
@@ -134,7 +131,11 @@ Reply Items::Many(const RequestHead &head, const read::ReadDemand &demand, const
     to += '"' + keys[i] + '"';
     if (read.rows[i]) to += ':' + *read.rows[i];
   }
-  Reply reply = Content(head, R"({"items":{)" + items + R"(},"missing":[)" + missing + ']' + problems + '}');
+  std::string rest;
+  for (std::size_t i = read.rows.size(); i < keys.size(); ++i)
+    rest += (rest.empty() ? R"(,"rest":[")" : R"(",")") + keys[i];
+  if (!rest.empty()) rest += R"("])";
+  Reply reply = Content(head, R"({"items":{)" + items + R"(},"missing":[)" + missing + ']' + problems + rest + '}');
   Describe(reply, read.position, read.without_redis, read.stale);
   return reply;
 }

@@ -1,5 +1,6 @@
 #include "http/search_body.hpp"
 
+#include "http/content.hpp"
 #include "http/problem.hpp"
 
 #include <string_view>
@@ -22,7 +23,7 @@ std::string ItemsBody(const search::Found &found) {
   std::string body = R"({"items":[)";
   bool first = true;
   for (const search::Hit &hit : found.hits) {
-    if (!hit.row) continue; // gone since it was found
+    if (!hit.row && !hit.unencodable) continue; // gone since it was found
     if (!first) body.push_back(',');
     first = false;
     body += R"({"key":)" + JsonString(hit.key) + R"(,"score":)";
@@ -31,7 +32,12 @@ std::string ItemsBody(const search::Found &found) {
     body += Number(hit.distance);
     body += R"(,"price":)";
     body += Number(hit.price);
-    body += R"(,"headline":)" + String(hit.headline) + R"(,"item":)" + *hit.row + '}';
+    body += R"(,"headline":)" + String(hit.headline) + R"(,"item":)";
+    if (hit.row)
+      body += *hit.row;
+    else
+      body += R"(null,"problem":)" + UnencodableItem();
+    body.push_back('}');
   }
   body += R"(],"next":)" + String(found.next) + R"(,"relaxed":)" + (found.relaxed ? "true" : "false");
   if (found.total) {

@@ -22,7 +22,10 @@ Problem ProblemOf(const search::Found &found, bool position_wanted) {
   case Outcome::kNotDefined: return {ProblemKind::kNotFound, found.detail, {}};
   case Outcome::kTimeout:
     return {ProblemKind::kSearchTimeout, "the search took too long: ask for less, in a smaller area, or later", {}};
-  case Outcome::kBusy: return {ProblemKind::kOverloaded, "too many searches wait for an answer", {}};
+  case Outcome::kBusy:
+    return {ProblemKind::kOverloaded,
+            "too many searches wait for an answer, or the database has no room for another now",
+            {}};
   case Outcome::kUnavailable:
     if (position_wanted) {
       return {

@@ -100,7 +100,6 @@ LocalStream::Arrived LocalStream::Await(RedisConnection &redis, const std::strin
   if (arrived.entries.empty()) {
     const Reply reply = redis.Command({"XREAD", "COUNT", "1", "BLOCK", std::to_string(block.count()), "STREAMS", stream,
                                        names.Healed(), FormatVersion(after), healed_after});
-    if (reply.size() == 0) return arrived;
     for (std::size_t i = 0; i < reply.size(); ++i) {
       if (reply[i][0].Text() == stream) arrived.entries = EntriesOf(reply[i][1]);
     }
@@ -112,13 +111,16 @@ LocalStream::Arrived LocalStream::Await(RedisConnection &redis, const std::strin
   base.ThrowIfError();
   healed.ThrowIfError();
   // Looked at after reading: what is still there now was there while it was read.
-  arrived.gap = !arrived.entries.empty() && (base.IsNil() || after < VersionOf(base.Text()));
+  // Also when nothing is left of it: who waits for the next entry would hear of the gap only then.
+  arrived.gap = base.IsNil() ? !arrived.entries.empty() : after < VersionOf(base.Text());
   arrived.healed = HealedOf(healed);
   return arrived;
 }
 
-std::vector<HealedItem> LocalStream::Healed(RedisConnection &redis, const std::string &name_space) {
-  return HealedOf(redis.Command({"XRANGE", LocalNamespace(name_space).Healed(), "-", "+"}));
+std::vector<HealedItem> LocalStream::Healed(RedisConnection &redis, const std::string &name_space,
+                                            const std::string &after) {
+  return HealedOf(
+      redis.Command({"XRANGE", LocalNamespace(name_space).Healed(), after.empty() ? "-" : '(' + after, "+"}));
 }
 
 std::string LocalStream::LastHealed(RedisConnection &redis, const std::string &name_space) {

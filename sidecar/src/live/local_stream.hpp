@@ -68,8 +68,9 @@ public:
   /// came.
   static Arrived Await(RedisConnection &redis, const std::string &name_space, const Version &after,
                        const std::string &healed_after, std::chrono::milliseconds block);
-  /// All that is known to have been healed.
-  static std::vector<HealedItem> Healed(RedisConnection &redis, const std::string &name_space);
+  /// What is known to have been healed, behind the id `after` if it is not empty.
+  static std::vector<HealedItem> Healed(RedisConnection &redis, const std::string &name_space,
+                                        const std::string &after = {});
   /// For Await: what is healed from now on.
   static std::string LastHealed(RedisConnection &redis, const std::string &name_space);
   /// Entries after `after` up to `last`, as many as StreamPiecesScript() gives; empty when there are none.

@@ -60,20 +60,23 @@ bool Replay::Add(const StreamEntry &entry, const RowSource &row_source) {
     } else {
       continue;
     }
-    if (event->text.size() > bytes_left_) {
-      failure_ = "window";
-      return false;
-    }
-    bytes_left_ -= event->text.size();
-    events_.push_back(std::move(event));
+    if (!Take(std::move(event))) return false;
   }
   return true;
 }
 
-bool Replay::SetHealed(const std::vector<HealedItem> &items, const Position &standing,
+bool Replay::Take(SharedEvent event) {
+  if (event->text.size() > bytes_left_) {
+    failure_ = "window";
+    return false;
+  }
+  bytes_left_ -= event->text.size();
+  events_.push_back(std::move(event));
+  return true;
+}
+
+bool Replay::AddHealed(const std::vector<HealedItem> &items, const Position &standing,
                        const HealedRowSource &row_source) {
-  healed_.clear();
-  std::size_t bytes_left = bytes_left_;
   for (const HealedItem &item : items) {
     // At the same position it may have been told before or after.
     if (item.applied < last_.version) continue;
@@ -83,21 +86,9 @@ bool Replay::SetHealed(const std::vector<HealedItem> &items, const Position &sta
     }
     if (!Wants(item.type, item.key)) continue;
     const HealedRow healed = row_source(item.type, item.key);
-    SharedEvent event = HealedEvent(standing, item.type, item.key, healed.missing, healed.row);
-    if (event->text.size() > bytes_left) {
-      failure_ = "window";
-      return false;
-    }
-    bytes_left -= event->text.size();
-    healed_.push_back(std::move(event));
+    if (!Take(HealedEvent(standing, item.type, item.key, healed.missing, healed.row))) return false;
   }
   return true;
-}
-
-std::vector<SharedEvent> Replay::events() const {
-  std::vector<SharedEvent> all = events_;
-  all.insert(all.end(), healed_.begin(), healed_.end());
-  return all;
 }
 
 Subscription Subscribe::Run(std::vector<Interest> interests, const std::optional<std::string> &last_event_id) {
@@ -132,6 +123,9 @@ std::optional<std::string_view> Subscribe::Resume(const std::shared_ptr<Subscrib
   Replay replay(subscriber->interests(), last, hub_.options().buffer_bytes);
   Version reached = last.version;
   std::string name_space;
+  // Of what was healed: up to where it has been read, and how much of it the hub had told by then.
+  std::string healed_read;
+  std::optional<std::string> healed_told;
   for (int round = 0; round < kMaxRounds; ++round) {
     const auto standing = hub_.standing();
     if (!standing) {
@@ -142,17 +136,22 @@ std::optional<std::string_view> Subscribe::Resume(const std::shared_ptr<Subscrib
     if (name_space.empty()) name_space = standing->name_space;
     if (name_space != standing->name_space) return "reset";
     if (reached >= standing->position.version) {
-      std::vector<HealedItem> healed;
-      if (!reader_.WithRedis([&](RedisConnection &redis) { healed = LocalStream::Healed(redis, name_space); })) {
-        not_ready = true;
-        return std::nullopt;
+      // Only when there is more than was read: under steady changes the hub moves on while it is read.
+      if (healed_told != standing->healed) {
+        std::vector<HealedItem> healed;
+        if (!reader_.WithRedis(
+                [&](RedisConnection &redis) { healed = LocalStream::Healed(redis, name_space, healed_read); })) {
+          not_ready = true;
+          return std::nullopt;
+        }
+        if (!replay.AddHealed(healed, standing->position, HealedRows(reader_))) return replay.failure();
+        if (!healed.empty()) healed_read = healed.back().id;
+        healed_told = standing->healed;
       }
-      if (!replay.SetHealed(healed, standing->position, HealedRows(reader_))) return replay.failure();
       // A client that another sidecar has served may be ahead of this one.
       subscriber->SkipUpTo(last);
       std::vector<SharedEvent> first{HelloEvent(last, standing->position)};
-      const std::vector<SharedEvent> missed = replay.events();
-      first.insert(first.end(), missed.begin(), missed.end());
+      first.insert(first.end(), replay.events().begin(), replay.events().end());
       if (hub_.Register(subscriber, *standing, first)) return std::nullopt;
       continue;
     }

@@ -46,22 +46,22 @@ public:
   /// False when the client has to resync: too much, or a definition has changed on the way.
   bool Add(const StreamEntry &entry, const RowSource &row_source);
 
-  /// The same of what was healed meanwhile, in place of what an earlier call has added.
-  bool SetHealed(const std::vector<HealedItem> &items, const Position &standing, const HealedRowSource &row_source);
+  /// The same of what was healed, once everything up to `standing` has been added.
+  bool AddHealed(const std::vector<HealedItem> &items, const Position &standing, const HealedRowSource &row_source);
 
   /// What the client is to be sent.
-  [[nodiscard]] std::vector<SharedEvent> events() const;
+  [[nodiscard]] const std::vector<SharedEvent> &events() const { return events_; }
   [[nodiscard]] std::string_view failure() const { return failure_; }
 
 private:
   [[nodiscard]] bool Wants(std::string_view type, std::string_view key) const;
   [[nodiscard]] bool WantsType(std::string_view type) const;
+  bool Take(SharedEvent event);
 
   const std::vector<Interest> &interests_;
   Position last_;
   std::size_t bytes_left_;
   std::vector<SharedEvent> events_;
-  std::vector<SharedEvent> healed_;
   std::string_view failure_;
 };
 

@@ -30,6 +30,18 @@ void PutRows(std::vector<HeldItem> items, ReadResult &result) {
   }
 }
 
+/// Leaves as many as there is room for; what is cut off is behind `next`.
+void CutToFit(PageResult &page) {
+  std::size_t bytes = 0;
+  for (std::size_t i = 0; i < page.items.size(); ++i) {
+    bytes += page.items[i].row.size();
+    if (i == 0 || bytes <= kMaxAnswerBytes) continue;
+    page.items.resize(i);
+    page.next = page.items.back().key;
+    return;
+  }
+}
+
 std::vector<std::string> KeysOf(const std::vector<PageItem> &items) {
   std::vector<std::string> keys;
   keys.reserve(items.size());
@@ -96,6 +108,37 @@ ReadResult ItemReader::Read(const std::string &type, const std::vector<std::stri
     result.status = Status::kRefused;
     return result;
   }
+}
+
+ReadResult ItemReader::ReadSome(const std::string &type, const std::vector<std::string> &keys,
+                                const ReadDemand &demand) {
+  // Of rows that are large few are asked for in vain, and of small ones, which most are, all in two or three questions.
+  constexpr std::size_t kFirst = 16;
+  constexpr std::size_t kGrowth = 8;
+  ReadResult result;
+  std::size_t bytes = 0;
+  std::size_t step = kFirst;
+  do {
+    const std::size_t from = result.rows.size();
+    const std::size_t to = std::min(keys.size(), from + step);
+    const auto at = [&](std::size_t place) { return keys.begin() + static_cast<std::ptrdiff_t>(place); };
+    ReadResult some = Read(type, {at(from), at(to)}, demand);
+    if (some.status != Status::kOk) return some;
+    for (const std::size_t place : some.unencodable)
+      result.unencodable.push_back(from + place);
+    if (from == 0 || !some.position) result.position = some.position;
+    result.without_redis = result.without_redis || some.without_redis;
+    result.stale = result.stale || some.stale;
+    for (auto &row : some.rows) {
+      bytes += row ? row->size() : 0;
+      if (!result.rows.empty() && bytes > kMaxAnswerBytes) break;
+      result.rows.push_back(std::move(row));
+    }
+    step *= kGrowth;
+  } while (bytes <= kMaxAnswerBytes && result.rows.size() < keys.size());
+  while (!result.unencodable.empty() && result.unencodable.back() >= result.rows.size())
+    result.unencodable.pop_back();
+  return result;
 }
 
 ReadResult ItemReader::ReadThrough(const std::string &type, const std::vector<std::string> &keys,
@@ -261,8 +304,9 @@ PageResult ItemReader::Page(const std::string &type, std::size_t limit, const st
       if (!readable) result.status = Status::kUnreadable;
     }
     if (!readable) return result;
-    const bool answered = WithDatabase(
-        [&](PostgresConnection &database) { result.items = ItemSource::List(database, type, limit, after); });
+    const bool answered = WithDatabase([&](PostgresConnection &database) {
+      result.items = ItemSource::List(database, type, limit, after, result.without_redis);
+    });
     if (!answered) {
       result.status = demand.at_least ? Status::kNotReached : Status::kUnavailable;
       return result;
@@ -270,6 +314,7 @@ PageResult ItemReader::Page(const std::string &type, std::size_t limit, const st
     // A full page may be the last one; the client then finds the next one empty.
     if (result.items.size() == limit) result.next = result.items.back().key;
     if (result.without_redis) {
+      CutToFit(result);
       backends_.shown_uncached.Add(type, KeysOf(result.items));
     } else {
       TakeRowsFromCopy(type, result, demand);
@@ -293,12 +338,13 @@ void ItemReader::TakeRowsFromCopy(const std::string &type, PageResult &page, con
   std::vector<std::string> keys = KeysOf(page.items);
   ReadDemand of_rows;
   of_rows.at_least = demand.at_least;
-  ReadResult read = Read(type, keys, of_rows);
+  ReadResult read = ReadSome(type, keys, of_rows);
   page.status = read.status == Status::kOk && !read.unencodable.empty() ? Status::kUnencodable : read.status;
   if (page.status != Status::kOk) return;
   if (read.position) page.position = read.position;
+  if (read.rows.size() < keys.size()) page.next = keys[read.rows.size() - 1];
   std::vector<PageItem> items;
-  for (std::size_t i = 0; i < keys.size(); ++i) {
+  for (std::size_t i = 0; i < read.rows.size(); ++i) {
     if (read.rows[i]) items.push_back({std::move(keys[i]), std::move(*read.rows[i])});
   }
   page.items = std::move(items);

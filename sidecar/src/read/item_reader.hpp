@@ -14,6 +14,10 @@
 
 namespace itemize::sidecar::read {
 
+/// Rows in one answer; but one is always in it.
+inline constexpr std::size_t kMaxAnswerMegabytes = 16;
+inline constexpr std::size_t kMaxAnswerBytes = kMaxAnswerMegabytes << 20U;
+
 struct ReadResult {
   enum class Status {
     kOk,
@@ -58,6 +62,8 @@ public:
 
   /// Keys are canonical and distinct.
   ReadResult Read(const std::string &type, const std::vector<std::string> &keys, const ReadDemand &demand = {});
+  /// As Read, of the first of the keys: as many as there is room for, which ReadResult::rows tells.
+  ReadResult ReadSome(const std::string &type, const std::vector<std::string> &keys, const ReadDemand &demand = {});
   PageResult Page(const std::string &type, std::size_t limit, const std::optional<std::string> &after,
                   const ReadDemand &demand = {});
   /// Whether everyone may read the type now.

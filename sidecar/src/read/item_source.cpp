@@ -16,6 +16,7 @@ constexpr const char *kFetchReplayed =
     "SELECT key, item, member_lengths, generation, replayed, history FROM itemize.fetch_replayed($1, $2::text[])";
 constexpr int kAsOfColumn = 4;
 constexpr const char *kList = "SELECT key, item FROM itemize.list($1, $2::integer, $3)";
+constexpr const char *kListKeys = "SELECT key, '' FROM itemize.list($1, $2::integer, $3)";
 constexpr const char *kReadable = "SELECT 1 FROM itemize.definitions WHERE type = $1 AND read = 'everyone'";
 
 constexpr std::string_view kUndefinedObject = "42704";
@@ -94,12 +95,12 @@ std::optional<Position> ItemSource::PrimaryPosition(PostgresConnection &database
 }
 
 std::vector<PageItem> ItemSource::List(PostgresConnection &database, const std::string &type, std::size_t count,
-                                       const std::optional<std::string> &after) {
+                                       const std::optional<std::string> &after, bool with_rows) {
   return TranslateErrors([&] {
     std::optional<std::string_view> after_text;
     if (after) after_text = *after;
     const std::string count_text = std::to_string(count);
-    const PostgresResult result = database.Query(kList, {type, count_text, after_text});
+    const PostgresResult result = database.Query(with_rows ? kList : kListKeys, {type, count_text, after_text});
     std::vector<PageItem> page;
     page.reserve(static_cast<std::size_t>(result.rows()));
     for (int row = 0; row < result.rows(); ++row) {

@@ -42,9 +42,9 @@ public:
   /// stream of it has begun.
   static std::optional<Position> PrimaryPosition(PostgresConnection &database);
 
-  /// Up to `count` items after the key `after`, in key order.
+  /// Up to `count` items after the key `after`, in key order; without `with_rows` their keys alone.
   static std::vector<PageItem> List(PostgresConnection &database, const std::string &type, std::size_t count,
-                                    const std::optional<std::string> &after);
+                                    const std::optional<std::string> &after, bool with_rows);
 
   /// Whether everyone may read the type; for when no local copy can tell.
   static bool IsReadable(PostgresConnection &database, const std::string &type);

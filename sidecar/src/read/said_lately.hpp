@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <iterator>
 #include <mutex>
 #include <string>
 #include <unordered_map>

@@ -26,8 +26,12 @@ struct Hit {
   std::optional<std::string> distance;
   std::optional<std::string> price;
   std::optional<std::string> headline;
-  /// The item; nothing when it was gone by then.
+  /// What to pass as `after` for what follows this one.
+  std::string cursor;
+  /// The item; nothing when it was gone by then, or
   std::optional<std::string> row;
+  /// is there and cannot be given.
+  bool unencodable = false;
 };
 
 struct FacetCount {

@@ -59,10 +59,10 @@ void Search(PostgresConnection &database, const Ask &ask, Found &found) {
   const auto limit = static_cast<int>(ask.limit);
   for (int row = 0; row < result.rows() && row < limit; ++row) {
     found.hits.push_back({Text(result, row, 0), Optional(result, row, 1), Optional(result, row, 2),
-                          Optional(result, row, 3), Optional(result, row, 4), std::nullopt});
+                          Optional(result, row, 3), Optional(result, row, 4), Text(result, row, 5), std::nullopt});
     found.relaxed = found.relaxed || IsTrue(result, row, 6);
   }
-  if (result.rows() > limit) found.next = Optional(result, limit - 1, 5);
+  if (result.rows() > limit) found.next = found.hits.back().cursor;
 }
 
 void Count(PostgresConnection &database, const Ask &ask, Found &found) {
