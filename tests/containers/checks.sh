@@ -101,12 +101,17 @@ images_are_labelled_and_lean() {
 }
 
 catalogue_is_served() {
-  local rows missing
+  local rows found missing
   rows=$(sql 'SELECT count(*) FROM listing')
   echo "$rows rows"
   [ "$rows" -gt 100 ] || return 1
   [ "$(get '/v1/items/listing?limit=100' | jq '.items | length')" = 100 ] || return 1
   says '<canvas id="map"' get / || return 1
+  found=$(get '/v1/search/listing?q=market&lang=en&near=none' --write-out '%{http_code}' --output /dev/null)
+  [ "$found" = 400 ] || return 1 # a parameter that is none
+  found=$(get '/v1/search/listing?q=market&lang=en&currency=EUR&limit=3' | jq -r '.items[] | .headline + .item.name')
+  echo "found: $found"
+  [ "$(grep -ci market <<< "$found")" = 3 ] || return 1
   missing=$(sql "SELECT * FROM itemize.doctor() WHERE status <> 'ok'")
   echo "doctor: $missing"
   [ -z "$missing" ] || return 1

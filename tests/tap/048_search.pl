@@ -29,6 +29,9 @@ INSERT INTO secret VALUES (1, 'a view');
 SELECT itemize.define('secret', 'secret', fields => '{name}', text => '{"name": "A"}', language => 'en', read => 'nobody');
 CREATE TABLE many (id int PRIMARY KEY, name text, price numeric, currency text);
 INSERT INTO many SELECT i, 'thing ' || i, i, 'EUR' FROM generate_series(1, 250) i;
+CREATE TABLE heavy (id int PRIMARY KEY, title text, body text);
+INSERT INTO heavy SELECT i, 'a heavy thing', repeat('x', 6000000) FROM generate_series(1, 3) i;
+SELECT itemize.define('heavy', 'heavy', fields => '{body}', text => '{"title": "A"}', language => 'en', read => 'everyone');
 SELECT itemize.define('many', 'many', fields => '{id,name}', text => '{"name": "A"}', language => 'en', read => 'everyone');
 });
 my ($redis) = start_redis();
@@ -46,6 +49,8 @@ sub get { my ($path, @headers) = @_; return http_get($sidecar->url("/v1/$path"),
 sub keys_of { my ($answer) = @_; return $answer->{json} && $answer->{json}{items} ? join(' ', map { $_->{key} } @{ $answer->{json}{items} }) : "status $answer->{status}: $answer->{body}" }
 sub found { return keys_of(get("search/listing?$_[0]")) }
 sub refused { my ($path) = @_; my $answer = get($path); return "$answer->{status} " . ($answer->{json}{detail} // '') }
+# Takes items out of the copy.
+sub evict { my ($keys) = @_; $redis->cli('DEL', 'none', split /\n/, $redis->cli('KEYS', "*:item:$keys")); return }
 # Commits, and gives the token of the commit.
 sub commit { my ($statements) = @_; return (split /\n/, $node->safe_psql('postgres', "$statements;\nSELECT itemize.token()"))[-1] }
 
@@ -110,12 +115,46 @@ my $next = get('search/many?q=thing&limit=2')->{json}{next};
 like(refused("search/many?q=other&limit=2&after=$next"), qr/^400 .*after/s, 'a cursor of another question is refused');
 like(refused("search/many?q=thing&limit=2&after=x$next"), qr/^400 .*after/s, 'and one that was changed');
 
+# ---- Many bytes
+
+# Without reading JSON of many megabytes: what of it are no bodies of items.
+sub outline
+{
+	my ($path) = @_;
+	my $text = '';
+	IPC::Run::run([ 'curl', '--silent', '--globoff', '--max-time', 120, $sidecar->url("/v1/$path") ], '<', \undef, '>', \$text);
+	$text =~ s/\{"body":"(x+)"\}/length $1/ge;
+	return $text;
+}
+like(my $part = outline('search/heavy?q=heavy&order=key'), qr/^\{"items":\[\{"key":"1",[^{]*"item":6000000\},\{"key":"2",[^{]*"item":6000000\}\],"next":"[^"]+"/, 'a page ends where it has 16 MB');
+my ($behind) = $part =~ /"next":"([^"]+)"/;
+like(outline("search/heavy?q=heavy&order=key&after=$behind"), qr/^\{"items":\[\{"key":"3",[^{]*"item":6000000\}\],"next":null/, 'and goes on behind its next');
+is(outline('items/heavy?limit=3'), '{"items":[{"key":"1","item":6000000},{"key":"2","item":6000000}],"next":"2"}', 'so does a page of items');
+is(outline('items/heavy?key=in.(3,2,9,1)'), '{"items":{"3":6000000,"2":6000000},"missing":["9"],"rest":["1"]}', 'and a list of keys has a rest');
+
 # ---- The copy
 
 is($redis->cli('EXISTS', grep { /:item:many:.*:7$/ } split /\n/, $redis->cli('KEYS', '*:item:many:*')), 1, 'results are in the copy');
 my $fills = metric('itemize_read_fills_total');
 is(get('items/many/7')->{status}, 200, 'opened,');
 is(metric('itemize_read_fills_total'), $fills, 'a result costs the database nothing');
+# One that the database cannot give: found, and not had.
+$node->safe_psql('postgres', q{UPDATE many SET name = 'thing bulk ' || repeat(' x', 1000) WHERE id = 7});
+$node->safe_psql('postgres', qq{SELECT itemize.version();\nALTER SYSTEM SET itemize.max_row_bytes = '1kB'}); # known once the library is loaded
+$node->reload;
+my $told_since = time;
+my $bulk = poll_until(sub {
+	evict('many:*:7');
+	my $found = get('search/many?q=bulk');
+	return $found->{status} == 200 && $found->{json}{items}[0]{problem} ? $found->{json}{items} : undef;
+}, 'an item that is too large');
+is_deeply([ scalar @$bulk, @{ $bulk->[0] }{qw(key item)} ], [ 1, 7, undef ], 'what is found and cannot be given is said so,');
+is($bulk->[0]{problem}{type}, 'urn:itemize:problem:item-unencodable', 'and why');
+get('search/many?q=bulk') for 1 .. 3;
+cmp_ok(scalar(() = $sidecar->log_events('item_unencodable')), '<=', 1 + int((time - $told_since) / 60), 'the log says it once a minute');
+$node->safe_psql('postgres', qq{SELECT itemize.version();\nALTER SYSTEM RESET itemize.max_row_bytes});
+$node->reload;
+poll_until(sub { my $found = get('search/many?q=bulk'); $found->{status} == 200 && ref $found->{json}{items}[0]{item} }, 'the item again');
 my $token = commit(q{UPDATE listing SET name = 'Loft with a view of the lake' WHERE id = 1});
 is(keys_of(get('search/listing?q=lake', "Itemize-Min-Position: $token", 'Prefer: wait=30')), '1', 'what was written is found by who asks with its position');
 like(get('search/listing?q=lake')->{body}, qr/"name":"Loft with a view of the lake"/, 'and shown');
@@ -167,6 +206,18 @@ is($node->safe_psql('postgres', q{SET ROLE itemize_reader; SELECT count(*) FROM 
 $sidecar->stop;
 $sidecar = start_sidecar('absolute', postgres => $node, redis => $redis,
 	flags => [ '--heartbeat-seconds', 1, '--search-timeout-milliseconds', 3000, '--search-connections', 1 ]);
+# A server that lets no search begin may let items be read: by connections that there are already.
+evict('many:*');
+is(get('items/many/201')->{status}, 200, 'an item has been read, and no search made');
+$node->safe_psql('postgres', 'ALTER ROLE itemize_reader CONNECTION LIMIT 1');
+my $crowded = get('search/listing?q=view');
+is($crowded->{json}{type}, 'urn:itemize:problem:overloaded', 'a search that gets no connection is to come back');
+my @lines = $sidecar->log_events('database_refuses');
+is_deeply([ map { "$_->{part} $_->{sqlstate}" } @lines ], ['search 53300'], 'which the log tells');
+is(scalar(grep { $_->{part} eq 'search' } $sidecar->log_events('database_gone')), 0, 'and to the others the database is there');
+my $next_item = 201;
+poll_until(sub { my $cold = get('items/many/' . (200 + ++$next_item % 50)); $cold->{status} == 200 && !$cold->{headers}{'itemize-degraded'} }, 'items are read meanwhile');
+$node->safe_psql('postgres', 'ALTER ROLE itemize_reader CONNECTION LIMIT -1');
 poll_until(sub { found('q=view&order=key') eq '1 3' }, 'a search again');
 # A table that somebody holds makes every search of it wait.
 my ($out, $err) = ('', '');
@@ -218,6 +269,19 @@ pass('the standby answers');
 is($standby->safe_psql('postgres', 'SELECT history FROM itemize.replayed()') =~ /^\d+\.1$/ ? 1 : 0, 1, 'it says what it follows');
 my ($status, $said, $error) = $node->psql('postgres', 'SELECT itemize.replayed()');
 like($error, qr/no standby.*itemize\.position/s, 'a primary says that it is none');
+
+# What visitors ask for in vain takes it from nobody.
+evict('many:*');
+my $filled = 10;
+poll_until(sub {
+	# Moves the stream, which has no heartbeats here, to where the standby comes to stand.
+	commit("UPDATE many SET price = price + 1 WHERE id = 1");
+	my $fills_there = metric('itemize_read_replica_fills_total');
+	die "found\n" if get('search/plain?q=view')->{status} == 200;
+	get('items/many/' . ++$filled);
+	return metric('itemize_read_replica_fills_total') > $fills_there;
+}, 'an item filled from the standby right after a search that failed there');
+pass('searches that fail do not keep items from being filled there');
 
 # One that lags is not believed.
 $standby->safe_psql('postgres', 'SELECT pg_wal_replay_pause()');
