@@ -74,6 +74,9 @@ ROLLBACK;
 
 -- The limit of a row is a superuser's setting.
 SHOW itemize.max_row_bytes;
+-- (the words of it are the server's, and of its version)
+\set VERBOSITY sqlstate
 SET itemize.max_row_bytes = '1GB';
 SET itemize.max_row_bytes = 1;
+\set VERBOSITY default
 SELECT itemize.undefine_topic('orders.new');
