@@ -19,6 +19,8 @@ $node->safe_psql(
 CREATE TABLE item (id int PRIMARY KEY, n int, t text);
 CREATE TABLE audit (writer int, number int, PRIMARY KEY (writer, number));
 CREATE TABLE finish ();
+CREATE TABLE allowed (n int);
+INSERT INTO allowed VALUES (0);
 INSERT INTO item SELECT i, 0, 'text ' || i FROM generate_series(1, 20) i;
 SELECT itemize.define('item', 'item', fields => '{id,n,t}', read => 'everyone');
 SELECT itemize.define('audit', 'audit', fields => '{number}', read => 'everyone');
@@ -78,7 +80,7 @@ sub converges
 	return;
 }
 
-# Writers that commit row by row until there is a row in table finish.
+# Writers that commit row by row, up to as many rows each as table allowed says, until there is a row in table finish.
 sub start_writers
 {
 	my ($first, $count) = @_;
@@ -87,7 +89,8 @@ sub start_writers
 	for my $writer ($first .. $first + $count - 1)
 	{
 		my %one = (out => '', error => '');
-		my $loop = "DO \$\$ BEGIN FOR i IN 1 .. 30000 LOOP EXIT WHEN EXISTS (SELECT FROM finish); INSERT INTO audit VALUES ($writer, i);"
+		my $loop = "DO \$\$ BEGIN FOR i IN 1 .. 30000 LOOP WHILE i > (SELECT n FROM allowed) AND NOT EXISTS (SELECT FROM finish) LOOP COMMIT; PERFORM pg_sleep(0.01); END LOOP;"
+		  . " EXIT WHEN EXISTS (SELECT FROM finish); INSERT INTO audit VALUES ($writer, i);"
 		  . " UPDATE item SET n = n + 1 WHERE id = 1 + i % 20; COMMIT; PERFORM pg_sleep(0.002); END LOOP; END \$\$";
 		$one{run} = IPC::Run::start([ 'psql', '-XAtq', '-d', $node->connstr('postgres'), '-c', $loop ], '<', \undef, '>', \$one{out}, '2>', \$one{error});
 		push @writers, \%one;
@@ -120,6 +123,8 @@ subtest 'the sidecar crashes, again and again, while rows are written' => sub {
 	my @writers = start_writers(1, 3);
 	for my $crash (1 .. 4)
 	{
+		# Of what all have read the stream keeps 10,000 entries, and all are looked at in the end.
+		sql('UPDATE allowed SET n = n + 600');
 		my $before = () = inserted($redis, 'audit');
 		poll_until(sub { my $now = () = inserted($redis, 'audit'); $now >= $before + 60 }, 'some of the rows are published');
 		$sidecar->kill9;
