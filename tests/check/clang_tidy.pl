@@ -153,6 +153,9 @@ sub write_text
 
 make_path($stamps, $logs);
 my $config = text_of('.clang-tidy');
+# Where what is found is reported: in the headers that .clang-tidy names, and in every source, which is included, too.
+my ($headers) = $config =~ /^HeaderFilterRegex: '(.*)'$/m or die ".clang-tidy has no HeaderFilterRegex\n";
+my $reported = "$headers|[.]cpp\$";
 # The long ones first, so that none is left to the end.
 my @todo = sort { @$b <=> @$a } batches(grep { $_->{stamp} = stamp_of($_, $config); !-e "$stamps/$_->{stamp}" } @units);
 my (%running, @bad);
@@ -169,7 +172,7 @@ while (@todo || %running)
 			open(STDOUT, '>', $log) or die;
 			open(STDERR, '>&', \*STDOUT) or die;
 			# Flags of g++ that clang does not know are no finding.
-			exec('clang-tidy', '--quiet', '-p', $database, '--extra-arg=-Wno-unknown-warning-option', checks_of($batch->[0]), $file) or die;
+			exec('clang-tidy', '--quiet', '-p', $database, '--extra-arg=-Wno-unknown-warning-option', "--header-filter=$reported", checks_of($batch->[0]), $file) or die;
 		}
 		$running{$pid} = { batch => $batch, log => $log, directory => @$batch > 1 ? $database : undef };
 		next;
