@@ -1,5 +1,7 @@
 #include "search/postgis.hpp"
 
+#include <cstring>
+
 #include "boundary/entry.hpp"
 #include "search/statement.hpp"
 
@@ -7,6 +9,7 @@
 
 extern "C" {
 #include "parser/parse_func.h"
+#include "utils/inval.h"
 }
 
 namespace itemize {
@@ -22,9 +25,38 @@ Oid TypeIn(Oid schema, const char *name) {
   return type;
 }
 
+/// A function that was found before. A place is looked at by a dozen of them, and finding one costs more than most do.
+struct KnownFunction {
+  Oid schema;
+  const char *name; ///< a literal of the caller's
+  Oid types[2];
+  Oid function;
+};
+constexpr int kKnownFunctions = 32;
+KnownFunction known_functions[kKnownFunctions];
+int known_count = 0;
+bool is_listening = false;
+
+void ForgetFunctions(Datum /*argument*/, int /*cache*/, uint32 /*hash*/) { known_count = 0; }
+
 Oid FunctionIn(const PostGis &postgis, const char *name, int count, const Oid *types) {
+  const Oid second = count > 1 ? types[1] : InvalidOid;
+  for (int i = 0; i < known_count; ++i) {
+    const KnownFunction &known = known_functions[i];
+    if (known.schema == postgis.schema && known.types[0] == types[0] && known.types[1] == second &&
+        std::strcmp(known.name, name) == 0) {
+      return known.function;
+    }
+  }
+  if (!is_listening) {
+    CacheRegisterSyscacheCallback(PROCOID, ForgetFunctions, Datum{0});
+    is_listening = true;
+  }
   List *const path = list_make2(makeString(get_namespace_name(postgis.schema)), makeString(const_cast<char *>(name)));
-  return LookupFuncName(path, count, types, false);
+  const Oid function = LookupFuncName(path, count, types, false);
+  if (known_count < kKnownFunctions)
+    known_functions[known_count++] = {postgis.schema, name, {types[0], second}, function};
+  return function;
 }
 
 } // namespace

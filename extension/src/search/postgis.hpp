@@ -23,7 +23,7 @@ std::string PostGisName(const PostGis &postgis, const char *name);
 std::string PostGisOperator(const PostGis &postgis, const char *name);
 
 // Calls of functions by name, to be made where no C++ object with a destructor is alive, or through CallPg. Arguments
-// and result are those of the function; it must not return null.
+// and result are those of the function; it must not return null. The name is a literal: it is kept.
 Datum CallPostGis(const PostGis &postgis, const char *name, Oid type, Datum argument);
 Datum CallPostGis(const PostGis &postgis, const char *name, Oid type, Datum argument, Oid second_type, Datum second);
 
