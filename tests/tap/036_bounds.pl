@@ -23,7 +23,8 @@ sub entries { return $redis->cli('XLEN', key('stream')) }
 my $n = 0;
 # Commits that change one row each, of a size.
 sub lines { my ($count, $bytes) = @_; $node->psql('postgres', join("\n", map { 'UPDATE item SET n = ' . ++$n . ", t = repeat('x', " . ($bytes // 1) . ') WHERE id = 1;' } 1 .. $count), on_error_die => 1); return }
-sub published { return poll_until(sub { ($redis->cli('XREVRANGE', key('stream'), '+', '-', 'COUNT', 1) // '') =~ /"n":$n\b/ }, "change $n in the stream") }
+# Heartbeats may follow it.
+sub published { return poll_until(sub { ($redis->cli('XREVRANGE', key('stream'), '+', '-', 'COUNT', 50) // '') =~ /"n":$n\b/ }, "change $n in the stream") }
 # The entry that a cluster reported to have applied.
 sub report { my ($cluster) = @_; return split / /, $redis->cli('HGET', key('clusters'), $cluster) // '' }
 sub caught_up { my ($cluster) = @_; my ($last) = $redis->cli('XREVRANGE', key('stream'), '+', '-', 'COUNT', 1) =~ /^(\S+)/; return poll_until(sub { ((report($cluster))[0] // '') eq $last }, "cluster $cluster at $last") }

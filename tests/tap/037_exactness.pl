@@ -149,7 +149,7 @@ subtest 'publishers are killed at random moments' => sub {
 	is($_->{error}, '', 'a writer has met no error') for grep { $_->{error} ne '' } @writers;
 	sql(q{INSERT INTO item VALUES (-1, 0, 'the last')});
 	my $last = 'itemize:{' . $redis->cli('GET', 'itemize:epoch') . '}:stream';
-	poll_until(sub { $redis->cli('XREVRANGE', $last, '+', '-', 'COUNT', 1) =~ /the last/ }, 'the end of the stream');
+	poll_until(sub { $redis->cli('XREVRANGE', $last, '+', '-', 'COUNT', 20) =~ /the last/ }, 'the end of the stream');
 	note("$killed kills, $active of them while publishing");
 	cmp_ok($active, '>=', $crashes / 2, 'most of them were killed at work');
 	is($redis->cli('GET', 'itemize:epoch'), $epoch, 'the epoch is still the same');

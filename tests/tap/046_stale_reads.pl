@@ -100,7 +100,7 @@ subtest 'a fill that is ahead of the stream does not go back' => sub {
 		$applier->signal('STOP');
 		my ($first) = commit("UPDATE item SET n = 1 WHERE id = $key") =~ /:(\d+)-/;
 		my $stream = (split /\n/, $redis->cli('KEYS', 'itemize:{*}:stream'))[0];
-		poll_until(sub { $redis->cli('XREVRANGE', $stream, '+', '-', 'COUNT', 1) =~ /^\Q$first\E-/ }, 'the first is in the stream');
+		poll_until(sub { $redis->cli('XREVRANGE', $stream, '+', '-', 'COUNT', 20) =~ /^\Q$first\E-/m }, 'the first is in the stream');
 		$global->signal('STOP');
 		my $token = commit("UPDATE item SET n = 2 WHERE id = $key");
 		is(body($key, "Itemize-Min-Position: $token", 'Prefer: wait=0'), '{"n":2}', 'a read of the second, past the cluster');
