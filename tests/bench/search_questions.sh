@@ -1,7 +1,8 @@
 # shellcheck shell=bash
 # The questions of bench-search, each in the SQL of itemize, by hand and of the framework. Sourced by search.sh.
 #
-# By hand answers what itemize.search answers: key, score, distance, price and headline of the first rows.
+# By hand answers what itemize.search answers: key, score, distance, price and headline of the first rows. What it need not
+# do: make a cursor for each row, and read the rates, which are written into it.
 
 page_rows=20
 deep_page=50
