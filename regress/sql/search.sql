@@ -37,6 +37,12 @@ SELECT key, score, headline FROM itemize.search('stay', '', order_by => 'relevan
 -- Headlines quote what items have: "about" is found by, and never shown.
 SELECT key, headline FROM itemize.search('stay', 'beach');
 SELECT itemize.explain_search('stay', 'beach') LIKE '%substr(t.about%' AS quotes LIMIT 1;
+-- By hand, with the expressions of the indexes, the same is found.
+SELECT string_agg(s.id::text, ',' ORDER BY s.place::geography <-> p.here) AS by_hand,
+  (SELECT string_agg(key, ',') FROM itemize.search('stay', 'sea', lang => 'en', near => ST_Point(4.40, 51.22), within => 10000, price_max => 150, currency => 'USD', order_by => 'distance')) AS searched
+FROM stay s, (SELECT ST_Point(4.40, 51.22)::geography AS here) p
+WHERE itemize.document('en', 'AB', s.name, s.about) @@ itemize.query('sea', 'en') AND ST_DWithin(s.place::geography, p.here, 10000, false)
+  AND (s.currency = 'EUR' AND s.price <= itemize.convert(150, 'USD', 'EUR') OR s.currency = 'USD' AND s.price <= 150);
 -- Where it is a field, what matched is marked where the query asks for it: what is excluded or asked of another field is
 -- not, of a relaxed query any word is.
 BEGIN;

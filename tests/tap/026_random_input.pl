@@ -240,7 +240,7 @@ FROM (SELECT kind, state, count(*) FROM outcome GROUP BY kind, state) s;
 SELECT 'done ' || count(*) FROM outcome;
 SELECT 'good ' || string_agg(kind, ' ' ORDER BY kind) FROM (SELECT kind FROM outcome WHERE state = '00000' GROUP BY kind) k;
 SELECT 'limit ' || string_agg(DISTINCT format('%s: %s', kind, regexp_replace(message, '10[0-9]{5}', 'N')), ' / ') FROM outcome WHERE state = '54000';
-SELECT 'long ' || string_agg(format('%s %s', kind, state), ', ' ORDER BY kind) FROM outcome JOIN input USING (n, kind) WHERE length(value) > 200000;
+SELECT 'long ' || string_agg(DISTINCT format('%s %s%s', kind, state, CASE WHEN message ~ 'HINT: .' THEN ' with a hint' END), ', ') FROM outcome JOIN input USING (n, kind) WHERE length(value) > 200000;
 SELECT DISTINCT ON (kind, state) format('wrong %s %s: %s; input %s: %s', kind, state, message, n, left(value, 300)) FROM outcome JOIN input USING (n, kind)
 WHERE state NOT IN ('00000', '54000', '42703', '42704') AND state !~ '^22';
 });
@@ -256,6 +256,8 @@ note("megabytes: $_") for @{ $lines{long} // [] };
 is(scalar(@{ $lines{wrong} // [] }), 0, 'every error tells what is wrong with the input') or diag(join("\n", "ITEMIZE_SEED=$seed", @{ $lines{wrong} }));
 is($lines{done}[0], $total, 'every input was answered');
 is($lines{good}[0], join(' ', sort keys %kinds), 'some of each kind are fine');
+is($lines{long}[0], join(', ', map { $_ eq 'type' ? 'type 42704' : "$_ 54000 with a hint" } grep { !/place|bbox/ } sort keys %kinds),
+	'what is a megabyte long is over a limit, and what to do is said; of types there is none of that name');
 like($lines{limit}[0] // '', qr/query: [^\/]*\b65536\b/, 'a query of a megabyte is told the limit');
 
 is($node->safe_psql('postgres', 'SELECT count(*) FROM pg_stat_database WHERE sessions_killed + sessions_fatal > 0'), 0, 'no session died');

@@ -12,14 +12,15 @@ my $node = start_postgres('primary');
 create_sidecar_roles($node);
 $node->safe_psql('postgres', q{
 CREATE TABLE listing (id int PRIMARY KEY, name text, about text, kind text, beds int, price numeric(10, 2), currency text,
-  lang text, location geography(Point, 4326), owner text, updated_at timestamptz);
+  lang text, location geography(Point, 4326), owner text, updated_at timestamptz, tags text[] DEFAULT '{}');
 INSERT INTO listing VALUES
   (1, 'Loft with a view of the sea', 'Two rooms <b>above</b> the harbour', 'loft', 2, 95, 'EUR', 'en', ST_Point(4.40, 51.22), 'ann', '2026-01-01'),
   (2, 'Casa azul', 'Una casa con vistas al mar', 'house', 4, 2000, 'MXN', 'es', ST_Point(-99.16, 19.36), 'bob', '2026-02-01'),
   (3, 'Quiet room', 'No view at all', 'room', 1, 60, 'USD', 'en', ST_Point(4.42, 51.23), 'ann', '2026-03-01'),
   (4, 'Houseboat <b>above</b> all', 'A view of both banks', 'boat', NULL, NULL, NULL, 'en', ST_Point(4.90, 52.37), NULL, '2026-04-01');
+UPDATE listing SET tags = CASE id WHEN 1 THEN '{sea,"two, rooms"}' ELSE '{sea,sun}' END::text[] WHERE id <= 2;
 SELECT itemize.set_rates('{"USD": 1.25, "MXN": 20}');
-SELECT itemize.define('listing', 'listing', fields => '{id,name,price,currency,beds}', read => 'everyone',
+SELECT itemize.define('listing', 'listing', fields => '{id,name,price,currency,beds,tags}', read => 'everyone',
   text => '{"name": "A", "about": "B"}', language => 'lang', location => 'location', price => 'price', currency => 'currency',
   facets => '{kind,beds}', owner => 'owner', changed => 'updated_at');
 CREATE TABLE plain (id int PRIMARY KEY);
@@ -69,7 +70,14 @@ is(found('kind=in.(loft,%22boat%22)&order=key'), '1 4', 'a filter');
 is(found('beds=gte.2&beds=lt.4'), '1', 'two on one field');
 is(found('beds=is.null'), '4', 'null');
 is(found('beds=not.eq.1&order=key'), '1 2', 'not');
+is(found('and=(beds.gte.2,not.or(kind.eq.house,beds.is.null))'), '1', 'lists in lists');
 is(found('or=(beds.gte.4,kind.eq.room)&order=key'), '2 3', 'one of two');
+is(found('name=ilike.*LOFT*'), '1', 'a pattern');
+is(found('name=not.like.*o*'), '2', 'and not');
+is(found('tags=cs.{sea}&order=key'), '1 2', 'an array that has an element');
+is(found('tags=cs.{%22two,%20rooms%22,sea}'), '1', 'or two');
+is(found('tags=ov.{moon,sun}'), '2', 'one that has any');
+is(found('tags=cd.{sea,sun}&order=key'), '2 3 4', 'one that has no other');
 is(found('owner=ann&since=2026-02-15'), '3', 'owner, and changed since');
 is(found('until=2026-02-01&order=key'), '1', 'changed until');
 
@@ -91,7 +99,9 @@ is(index($answer->{body}, '"item":' . get('items/listing/1')->{body}) > 0 ? 1 : 
 like(get('search/listing?q=houseboat')->{json}{items}[0]{headline}, qr{^<mark>Houseboat</mark> &lt;b&gt;above}, 'a headline is escaped');
 ok(exists $_->{headline} && !defined $_->{headline}, 'and has nothing of a column that clients do not see') for get('search/listing?q=harbour')->{json}{items}[0];
 ok(get('search/listing?q=sea+unicorn')->{json}{relaxed}, 'when not all words are found it says so');
-like(get('search/listing?total=estimated')->{body}, qr/"total":\d+/, 'an estimate');
+my $estimate = get('search/many?q=thing&total=estimated&limit=1')->{json};
+is($estimate->{total}, 250, 'of so few rows an estimate');
+ok($estimate->{total_is_exact}, 'is a count');
 
 my $again = get('search/listing?q=view', "If-None-Match: " . get('search/listing?q=view')->{headers}{etag});
 is("$again->{status} $again->{body}", '304 ', 'who has the answer gets none');
@@ -195,6 +205,65 @@ like(refused("search/listing?name=eq.%27;DROP%20TABLE%20listing;--"), qr/^200/, 
 is($node->safe_psql('postgres', 'SELECT count(*) FROM listing'), 3, 'and nothing else');
 is(get('search/listing/1')->{status}, 404, 'there is nothing below');
 
+# ---- Whatever is asked
+
+# Random parameters, right ones and others, in any combination: what cannot be answered is the client's fault and said to be.
+# ITEMIZE_SEED repeats a run.
+my $seed = $ENV{ITEMIZE_SEED} // time() % 1_000_000;
+srand($seed);
+note("ITEMIZE_SEED=$seed");
+sub one_of { return $_[ int(rand(@_)) ] }
+my %right = (
+	q => [ 'view', 'sea view', '"a view" -boat', 'name:loft OR casa*', '((' ], lang => [qw(en es und nl-BE)],
+	lat => [qw(51.22 0 -90 90)], lon => [qw(4.4 180 -180 0)], radius => [qw(5km 0 20000km 3mi 500)],
+	bbox => [ '-100,19,-99,20', '179,-17,-179,16', '-180,-90,180,90', '4.4,51.2,4.4,51.2' ],
+	price => [qw(lte.100 gte.99.5 eq.95 gte.-1 lte.99999999999999999999)], currency => [qw(EUR usd MXN JPY)],
+	since => [qw(2026-01-01 2026-02-01T00:00:00Z 0001-01-01 9999-12-31)], until => [qw(2026-03-01 2026-02-01T12:00:00+02:00)],
+	owner => [qw(ann bob)], order => [ qw(price relevance.asc distance.desc changed name), 'beds.desc.nullsfirst,key', 'tags.desc,price.asc' ],
+	limit => [qw(1 2 100)], after => [ $next, get('search/listing?limit=1')->{json}{next} ], total => [qw(none estimated exact)],
+	facets => [ 'kind', 'kind,beds', 'beds.interval(1)', 'price.ranges(0,50)', 'updated_at.interval(month)', 'tags' ], max_values => [qw(1 1000)],
+	zoom => [qw(0 7 20)], beds => [ qw(gte.2 is.null not.eq.1 eq.1.5 lt.-9), 'in.(1,2,99999999999)' ], kind => [ 'eq.loft', 'in.(loft,"a,b")', 'not.is.null' ],
+	name => [qw(ilike.*loft* like.* eq.)], tags => [ 'cs.{sea}', 'ov.{"two, rooms",b}', 'cd.{}', 'eq.{sea,sun}' ], id => [qw(lt.3 neq.1)],
+	or => [ '(beds.gte.4,kind.eq.room)', '(currency.eq.EUR,not.is.null)', '(tags.cs.{a,b},name.like.*)' ]);
+my %only = (search => [qw(order limit after total)], facets => [qw(facets max_values)], clusters => [qw(zoom)]);
+my @needed = map { @$_ } values %only;
+my @anywhere = grep { my $name = $_; !grep { $_ eq $name } @needed } sort keys %right;
+my @signs = ('view', 'eq.', 'not.', 'in.(', 'gte.', ',', '.', '(', ')', '{', '}', '[', '"', "'", '\\', '%', '*', ' ', '-', '0', '1e999', 'NaN', 'null',
+	"\0", "\x7f", "\xff\xfe", "\xed\xa0\x80", "\xf0\x9f\x8f\xa0", "\xd9\xa1", 'EUR', '::', ';', '--', 'or', 'km', '2026-02-30');
+sub percent { my ($bytes) = @_; $bytes =~ s/([^A-Za-z0-9_.-])/sprintf('%%%02X', ord $1)/ge; return $bytes }
+sub any_text { return join('', map { rand() < 0.1 ? one_of(@signs) x 200 : one_of(@signs) } 1 .. 1 + int(rand(6))) }
+sub random_target
+{
+	my $kind = one_of(qw(search search facets clusters));
+	my %value = map { $_ => one_of(@{ $right{$_} }) } map { one_of(@anywhere) } 1 .. int(rand(4));
+	if (exists $value{lat} || exists $value{lon} || exists $value{radius}) { $value{$_} //= one_of(@{ $right{$_} }) for qw(lat lon) }
+	if ($kind eq 'search') { my $name = one_of(@{ $only{search} }); $value{$name} = one_of(@{ $right{$name} }) }
+	else { my $name = $only{$kind}[0]; $value{$name} = one_of(@{ $right{$name} }) }
+	# Half of them have something that is wrong, in a value or a name.
+	if (rand() < 0.5)
+	{
+		my $name = rand() < 0.8 ? one_of(sort keys %right) : any_text();
+		$value{$name} = rand() < 0.7 ? any_text() : ($value{$name} // '') . any_text();
+	}
+	return "$kind/" . one_of(qw(listing listing listing many plain)) . '?' . join('&', map { percent($_) . '=' . percent($value{$_}) } sort keys %value);
+}
+my @targets = map { random_target() } 1 .. 500;
+my $urls = "$PostgreSQL::Test::Utils::tmp_check/urls";
+open(my $file, '>', $urls) or die "$urls: $!";
+print {$file} map { 'url = "' . $sidecar->url("/v1/$_") . qq("\noutput = "/dev/null"\n) } @targets;
+close($file) or die "$urls: $!";
+my ($said_codes, $said_wrong) = ('', '');
+IPC::Run::run([ 'curl', '--silent', '--globoff', '--max-time', 120, '--write-out', "%{http_code}\n", '--config', $urls ], '<', \undef, '>', \$said_codes, '2>', \$said_wrong);
+my @codes = split /\n/, $said_codes;
+is(scalar @codes, 500, '500 random questions have answers');
+my %answers;
+$answers{$_}++ for @codes;
+note(join(', ', map { "$answers{$_} of $_" } sort keys %answers));
+my @faults = grep { $codes[$_] !~ /^[24]\d\d$/ } 0 .. $#codes;
+is(scalar @faults, 0, 'none is the server\'s fault') or diag(join("\n", "ITEMIZE_SEED=$seed", map { "$codes[$_] $targets[$_]" } @faults));
+cmp_ok($answers{200} // 0, '>', 20, 'many are answered');
+cmp_ok($answers{400} // 0, '>', 20, 'others refused');
+
 # ---- Who asks
 
 $node->safe_psql('postgres', 'ALTER TABLE listing ENABLE ROW LEVEL SECURITY; CREATE POLICY none ON listing USING (false); ALTER TABLE listing FORCE ROW LEVEL SECURITY');
@@ -249,12 +318,13 @@ poll_until(sub { found('q=view&order=key') eq '1 3' }, 'and then it goes on');
 # ---- On a standby
 
 $sidecar->stop;
+$node->safe_psql('postgres', 'CREATE ROLE reader_first LOGIN IN ROLE itemize_reader; CREATE ROLE reader_second LOGIN IN ROLE itemize_reader');
 $node->backup('backup');
 my $standby = PostgreSQL::Test::Cluster->new('standby');
 $standby->init_from_backup($node, 'backup', has_streaming => 1);
 $standby->start;
 $sidecar = start_sidecar('absolute', postgres => $node, redis => $redis,
-	flags => [ '--heartbeat-seconds', 3600, '--search-timeout-milliseconds', 60000, '--replica', database_url($standby, user => 'itemize_reader') ]);
+	flags => [ '--heartbeat-seconds', 3600, '--search-timeout-milliseconds', 60000, map { ('--replica', database_url($standby, user => "reader_$_")) } qw(first second) ]);
 my $on = sub { metric(qq(itemize_search_seconds_count{kind="search",server="$_[0]"})) };
 # Nothing wrong is ever said; that no server answers now may be.
 sub says
@@ -266,6 +336,25 @@ sub says
 }
 poll_until(sub { says('1 3'); $on->('replica') > 0 }, 'a search on the standby');
 pass('the standby answers');
+# Of several the first that can is asked. One server serves as two here: by the role one sees as which one it was asked.
+sub asked_as
+{
+	my ($role) = @_;
+	my $in_a_row = 0;
+	poll_until(sub {
+		says('1 3');
+		$in_a_row = $standby->safe_psql('postgres', q{SELECT usename FROM pg_stat_activity WHERE usename LIKE 'reader%' ORDER BY state_change DESC LIMIT 1}) eq $role ? $in_a_row + 1 : 0;
+		return $in_a_row == 5;
+	}, "searches as $role");
+	return pass("searches go to $role");
+}
+asked_as('reader_first');
+$node->safe_psql('postgres', 'ALTER ROLE reader_first NOLOGIN');
+$node->wait_for_catchup($standby, 'replay');
+$standby->safe_psql('postgres', q{SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE usename = 'reader_first'});
+asked_as('reader_second');
+$node->safe_psql('postgres', 'ALTER ROLE reader_first LOGIN');
+asked_as('reader_first');
 is($standby->safe_psql('postgres', 'SELECT history FROM itemize.replayed()') =~ /^\d+\.1$/ ? 1 : 0, 1, 'it says what it follows');
 my ($status, $said, $error) = $node->psql('postgres', 'SELECT itemize.replayed()');
 like($error, qr/no standby.*itemize\.position/s, 'a primary says that it is none');

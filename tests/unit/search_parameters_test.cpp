@@ -140,7 +140,10 @@ TEST(SearchParameters, WhatIsRefusedNamesTheParameterAndItsForm) {
                           Case{"price=lte.", "price must have the form"},
                           Case{"price=lte.1.2.3", "price must have the form"},
                           Case{"price=lte.12345678901234567890123456789012345678901", "price must have the form"},
-                          Case{"currency=EURO", "currency must be"},
+                          Case{"currency=EU", "currency must be"},
+                          Case{"currency=ABCDEFGHIJKLM", "currency must be"},
+                          Case{"owner=", "owner must not be empty"},
+                          Case{"parent=", "parent must not be empty"},
                           Case{"currency=E%24R", "currency must be"},
                           Case{"lang=not_a_tag", "lang must be"},
                           Case{"lang=-", "lang must be"},
@@ -162,14 +165,25 @@ TEST(SearchParameters, WhatIsRefusedNamesTheParameterAndItsForm) {
                           Case{"x=in.()", "needs a list in parentheses"},
                           Case{"x=in.(a,\"b)", "needs a list in parentheses"},
                           Case{"x=cs.(a)", "needs a list in braces"},
+                          Case{"x=cs.[1", "needs a list in braces"},
+                          Case{"x=cs.{\"a\"", "needs a list in braces"},
                           Case{"x=is.nil", "needs one of null"},
                           Case{"x=eq.%ff", "no UTF-8"},
                           Case{"or=a.eq.1", "or must have the form"},
                           Case{"or=(a)", "or must have the form"},
                           Case{"or=(a.eq.1", "or must have the form"},
-                          Case{"or=(a.near.1)", "must have the form"}}) {
+                          Case{"or=(a.near.1)", "must have the form"},
+                          Case{"and=a.eq.1", "and must have the form"},
+                          Case{"or=(and(a.eq.1,b),c.eq.1)", "and must have the form"},
+                          Case{"or=(not.and,c.eq.1)", "must have the form"},
+                          Case{"or=(or(or(or(or(or(or(a.eq.1)))))))", "nested more than 6 deep"}}) {
     EXPECT_NE(Refused(one.query).find(one.said), std::string::npos) << one.query << " → " << Refused(one.query);
   }
+}
+
+TEST(SearchParameters, CurrenciesOfOnesOwnAreLonger) {
+  EXPECT_EQ(Asked("currency=points").question.currency, "POINTS");
+  EXPECT_EQ(Asked("currency=A1B2C3D4E5F6").question.currency, "A1B2C3D4E5F6");
 }
 
 TEST(SearchParameters, DistancesHaveUnits) {
@@ -214,6 +228,22 @@ TEST(SearchFilters, AlternativesAreAList) {
   EXPECT_EQ(FiltersOf("or=(beds.gte.2,kind.in.(a,b),x.not.is.null)"),
             R"({"or":[{"beds":{"gte":"2"}},{"kind":{"in":["a","b"]}},{"x":{"not":{"is":null}}}]})");
   EXPECT_EQ(FiltersOf("y=eq.1&or=(currency.eq.EUR)"), R"({"y":{"eq":"1"},"or":[{"currency":{"eq":"EUR"}}]})");
+}
+
+TEST(SearchFilters, ListsAreNestedInLists) {
+  EXPECT_EQ(FiltersOf("and=(a.eq.1,a.eq.2)"), R"({"and":[{"a":{"eq":"1"}},{"a":{"eq":"2"}}]})");
+  EXPECT_EQ(FiltersOf("or=(a.eq.1,and(b.gt.2,b.lt.5),not.or(c.is.null,d.in.(x,y)))&and=(e.eq.3)"),
+            R"({"or":[{"a":{"eq":"1"}},{"and":[{"b":{"gt":"2"}},{"b":{"lt":"5"}}]},)"
+            R"({"not":{"or":[{"c":{"is":null}},{"d":{"in":["x","y"]}}]}}],"and":[{"e":{"eq":"3"}}]})");
+  EXPECT_EQ(FiltersOf("or=(not.eq.2)"), R"({"or":[{"not":{"eq":"2"}}]})") << "the name of a field";
+}
+
+TEST(SearchFilters, RangesAndJsonAreTheColumnsToRead) {
+  EXPECT_EQ(FiltersOf("x=cs.[1,5)"), R"j({"x":{"cs":"[1,5)"}})j");
+  EXPECT_EQ(FiltersOf("x=ov.(2026-01-01,2026-02-01]"), R"({"x":{"ov":"(2026-01-01,2026-02-01]"}})");
+  EXPECT_EQ(FiltersOf("x=cs.{%22a%22:1}"), R"({"x":{"cs":"{\"a\":1}"}})");
+  EXPECT_EQ(FiltersOf("x=cs.[%22a%22]"), R"({"x":{"cs":"[\"a\"]"}})");
+  EXPECT_EQ(FiltersOf("x=cs.{%22a:1%22}"), R"({"x":{"cs":["a:1"]}})") << "a list of one text";
 }
 
 TEST(SearchFilters, ThereIsAnEndToThem) {

@@ -12,7 +12,7 @@
 
 namespace itemize {
 
-/// Limits of a document, whatever is in it; stated in docs/reference/search.md.
+/// Limits of a document, whatever is in it; stated in docs/reference/search-filters.md.
 inline constexpr std::size_t kMaxFilterBytes = 65536;
 inline constexpr int kMaxJsonDepth = 32;
 

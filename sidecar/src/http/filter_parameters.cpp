@@ -11,7 +11,7 @@ namespace itemize::sidecar::http {
 namespace {
 
 constexpr std::string_view kNot = "not.";
-constexpr std::string_view kAlternatives = "or";
+constexpr std::array<std::string_view, 2> kGroups{"or", "and"};
 
 /// How an operator's value is written.
 enum class Form { kValue, kPattern, kList, kArray, kWord };
@@ -119,6 +119,24 @@ std::string PatternJson(std::string_view value) {
   return JsonString(pattern);
 }
 
+/// `{"a":1}`, and not the list `{"a"}`: a name and a colon come first.
+bool IsJsonObject(std::string_view value) {
+  if (value.substr(0, 2) != "{\"" || value.back() != '}') return false;
+  const std::size_t end = value.find('"', 2);
+  if (end == std::string_view::npos) return false;
+  const std::size_t next = value.find_first_not_of(' ', end + 1);
+  return next != std::string_view::npos && value[next] == ':';
+}
+
+/// What is no list, but a range or JSON, is for the column's type to read.
+bool IsRangeOrJson(std::string_view value) {
+  if (value.size() < 2) return false;
+  const bool is_closed = value.back() == ']' || value.back() == ')';
+  if (value.front() == '[') return is_closed;
+  if (value.front() == '(') return is_closed && value.find(',') != std::string_view::npos;
+  return IsJsonObject(value);
+}
+
 /// The JSON of an operator's value, or what form it must have.
 std::variant<std::string, Problem> ValueJson(const std::string &field, const Operator &op, std::string_view value) {
   const std::string name = field + '=' + std::string(op.name) + '.';
@@ -134,6 +152,7 @@ std::variant<std::string, Problem> ValueJson(const std::string &field, const Ope
     return *std::move(json);
   }
   case Form::kArray: {
+    if (IsRangeOrJson(value)) return JsonString(value);
     auto json = ListJson(value, '{', '}');
     if (!json) return BadRequest(name + " needs a list in braces, of " + elements + ": " + name + "{a,\"b,c\"}");
     return *std::move(json);
@@ -166,6 +185,58 @@ std::variant<Parsed, Problem> Parse(const std::string &field, std::string_view t
   return Parsed{std::string(spoken.op->name), inner};
 }
 
+/// A member of a list: a condition `field.op.value`, or again a list `or(…)`, `and(…)`, either behind `not.`.
+class GroupReader {
+public:
+  /// `"or":[…]` of `(…)`.
+  std::variant<std::string, Problem> Read(std::string_view name, std::string_view list, int depth) {
+    const auto bad = [&] {
+      return BadRequest(std::string(name) + " must have the form (field.op.value,field.op.value)");
+    };
+    if (depth > kMaxFilterDepth)
+      return BadRequest("filters must not be nested more than " + std::to_string(kMaxFilterDepth) + " deep");
+    if (list.size() < 2 || list.front() != '(' || list.back() != ')') return bad();
+    const auto members = SplitOutside(list.substr(1, list.size() - 2));
+    if (!members) return bad();
+    std::string json;
+    for (const std::string &member : *members) {
+      auto one = Member(member, depth);
+      if (!one) return bad();
+      if (auto *problem = std::get_if<Problem>(&*one)) return std::move(*problem);
+      if (!json.empty()) json.push_back(',');
+      json += '{' + std::get<std::string>(*one) + '}';
+    }
+    return JsonString(name) + ":[" + json + ']';
+  }
+
+private:
+  /// Nothing where it has no such form.
+  std::optional<std::variant<std::string, Problem>> Member(std::string_view member, int depth) {
+    const bool negated = member.substr(0, kNot.size()) == kNot;
+    const std::string_view plain = negated ? member.substr(kNot.size()) : member;
+    for (const std::string_view group : kGroups) {
+      if (plain.substr(0, group.size()) != group || plain.substr(group.size(), 1) != "(") continue;
+      auto inner = Read(group, plain.substr(group.size()), depth + 1);
+      if (std::holds_alternative<Problem>(inner) || !negated) return inner;
+      return R"("not":{)" + std::get<std::string>(inner) + '}';
+    }
+    return Condition(member);
+  }
+
+  std::optional<std::variant<std::string, Problem>> Condition(std::string_view member) {
+    const std::size_t dot = member.find('.');
+    if (dot == std::string_view::npos || dot == 0) return std::nullopt;
+    if (++conditions_ > kMaxFilters)
+      return BadRequest("at most " + std::to_string(kMaxFilters) + " filters are allowed");
+    const std::string field(member.substr(0, dot));
+    auto parsed = Parse(field, member.substr(dot + 1));
+    if (auto *problem = std::get_if<Problem>(&parsed)) return std::move(*problem);
+    return JsonString(field) + ":{" + std::get<Parsed>(parsed).json + '}';
+  }
+
+  std::size_t conditions_ = 0;
+};
+
 } // namespace
 
 std::optional<std::vector<std::string>> SplitOutside(std::string_view list) {
@@ -197,12 +268,16 @@ std::optional<std::vector<std::string>> SplitOutside(std::string_view list) {
   return parts;
 }
 
+bool FilterParameters::JoinsFilters(std::string_view name) {
+  return std::find(kGroups.begin(), kGroups.end(), name) != kGroups.end();
+}
+
 bool FilterParameters::LooksLikeFilter(std::string_view value) { return Speak(value).op != nullptr; }
 
 std::optional<Problem> FilterParameters::Add(const std::string &name, const std::string &value) {
   if (conditions_.size() == kMaxFilters)
     return BadRequest("at most " + std::to_string(kMaxFilters) + " filters are allowed");
-  if (name == kAlternatives) return AddAlternatives(value);
+  if (JoinsFilters(name)) return AddGroup(name, value);
   auto parsed = Parse(name, value);
   if (auto *problem = std::get_if<Problem>(&parsed)) return std::move(*problem);
   auto &condition = std::get<struct Parsed>(parsed);
@@ -214,26 +289,18 @@ std::optional<Problem> FilterParameters::Add(const std::string &name, const std:
   return std::nullopt;
 }
 
-std::optional<Problem> FilterParameters::AddAlternatives(const std::string &value) {
-  const auto bad = [] { return BadRequest("or must have the form (field.op.value,field.op.value)"); };
-  if (!alternatives_.empty()) return BadRequest("the parameter 'or' is given twice");
-  if (value.size() < 2 || value.front() != '(' || value.back() != ')') return bad();
-  const auto parts = SplitOutside(std::string_view(value).substr(1, value.size() - 2));
-  if (!parts || parts->size() > kMaxFilters) return bad();
-  for (const std::string &part : *parts) {
-    const std::size_t dot = part.find('.');
-    if (dot == std::string::npos || dot == 0) return bad();
-    const std::string field = part.substr(0, dot);
-    auto parsed = Parse(field, std::string_view(part).substr(dot + 1));
-    if (auto *problem = std::get_if<Problem>(&parsed)) return std::move(*problem);
-    if (!alternatives_.empty()) alternatives_.push_back(',');
-    alternatives_ += '{' + JsonString(field) + ":{" + std::get<struct Parsed>(parsed).json + "}}";
-  }
+std::optional<Problem> FilterParameters::AddGroup(const std::string &name, const std::string &value) {
+  const auto same = [&](const Group &other) { return other.name == name; };
+  if (std::any_of(groups_.begin(), groups_.end(), same))
+    return BadRequest("the parameter " + Quoted(name) + " is given twice");
+  auto json = GroupReader().Read(name, value, 1);
+  if (auto *problem = std::get_if<Problem>(&json)) return std::move(*problem);
+  groups_.push_back({name, std::get<std::string>(std::move(json))});
   return std::nullopt;
 }
 
 std::optional<std::string> FilterParameters::Json() const {
-  if (conditions_.empty() && alternatives_.empty()) return std::nullopt;
+  if (conditions_.empty() && groups_.empty()) return std::nullopt;
   std::vector<std::string> fields; // each once, in the order given
   for (const Condition &condition : conditions_) {
     if (std::find(fields.begin(), fields.end(), condition.field) == fields.end()) fields.push_back(condition.field);
@@ -249,9 +316,9 @@ std::optional<std::string> FilterParameters::Json() const {
     }
     json += JsonString(field) + ":{" + operators + '}';
   }
-  if (!alternatives_.empty()) {
+  for (const Group &group : groups_) {
     if (!json.empty()) json.push_back(',');
-    json += R"("or":[)" + alternatives_ + ']';
+    json += group.json;
   }
   return '{' + json + '}';
 }

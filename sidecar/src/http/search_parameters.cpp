@@ -16,6 +16,9 @@ using search::Ask;
 using search::Kind;
 
 constexpr std::size_t kMaxQueryBytes = 4096; // of a target of 8000
+// Of codes of itemize.currency: those of one's own may be longer than the three letters of ISO 4217.
+constexpr std::size_t kMinCurrencyBytes = 3;
+constexpr std::size_t kMaxCurrencyBytes = 12;
 constexpr std::uint64_t kMostFacetValues = 1000;
 constexpr std::string_view kPriceForm = "price must have the form gte.20, lte.120 or eq.99, with a decimal number";
 
@@ -70,7 +73,8 @@ private:
       return (this->*known->read)(value);
     }
     // A word of another path is no field's name here.
-    if (known == kParameters.end() && !name.empty() && (name == "or" || FilterParameters::LooksLikeFilter(value))) {
+    if (known == kParameters.end() && !name.empty() &&
+        (FilterParameters::JoinsFilters(name) || FilterParameters::LooksLikeFilter(value))) {
       return filters_.Add(name, value);
     }
     return Problem{ProblemKind::kUnknownParameter,
@@ -168,8 +172,10 @@ private:
   }
 
   Result Currency(const std::string &value) {
-    if (value.size() != 3 || !std::all_of(value.begin(), value.end(), IsLetter))
-      return BadRequest("currency must be a code of ISO 4217 such as EUR, not " + Quoted(value));
+    const auto is_of_code = [](char c) { return IsLetter(c) || IsDigit(c); };
+    if (value.size() < kMinCurrencyBytes || value.size() > kMaxCurrencyBytes ||
+        !std::all_of(value.begin(), value.end(), is_of_code))
+      return BadRequest("currency must be a code such as EUR, of 3 to 12 letters and digits, not " + Quoted(value));
     std::string code;
     for (const char c : value)
       code.push_back(c >= 'a' ? static_cast<char>(c - 'a' + 'A') : c);
@@ -188,11 +194,13 @@ private:
   Result Until(const std::string &value) { return Moment(value, "until", ask_.question.until); }
 
   Result Owner(const std::string &value) {
+    if (value.empty()) return BadRequest("owner must not be empty; leave it out for all owners");
     ask_.question.owner = value;
     return std::nullopt;
   }
 
   Result Parent(const std::string &value) {
+    if (value.empty()) return BadRequest("parent must not be empty; leave it out for all parents");
     ask_.question.parent = value;
     return std::nullopt;
   }
