@@ -82,6 +82,14 @@ subtest 'the stream is kept for clusters, and no longer' => sub {
 	$redis->cli('HSET', key('clusters'), 'forgotten', "1-1 " . ($now - 25 * 3_600_000) . ' 1 x');
 	ok(eval { poll_until(sub { !$redis->cli('HEXISTS', key('clusters'), 'forgotten') }, 'forgotten') }, 'a cluster that is silent for a day is forgotten');
 	is($redis->cli('HEXISTS', key('clusters'), 'gone'), 1, 'one that is silent for less is not');
+
+	# So are consumer groups and copies of rows.
+	my ($minute, $day) = (60_000, 24 * 3_600_000);
+	my %silent = (workers => 7 * $day - 10 * $minute, left => 7 * $day + $minute, 'copy:0123456789abcdef' => 5 * $minute, 'copy:fedcba9876543210' => 11 * $minute);
+	$redis->cli('HSET', key('groups'), map { ($_, '1-1 ' . ($now - $silent{$_})) } keys %silent);
+	ok(eval { poll_until(sub { join(' ', sort split /\n/, $redis->cli('HKEYS', key('groups'))) eq 'copy:0123456789abcdef workers' }, 'forgotten') },
+		'a group that is silent for a week, and a copy of rows that broke off, are forgotten, and no others') or diag($redis->cli('HKEYS', key('groups')));
+	is($global->wait_for_log('group_forgotten')->{group}, 'left', 'and the log says so');
 	is($global->stop, 0, 'status 0');
 };
 
@@ -110,10 +118,12 @@ subtest 'status, for a person' => sub {
 	($code, $text) = $status->();
 	is($code, 0, 'all is well: status 0') or diag($text);
 	like($text, qr/^cluster +south +ok .*, 0 B behind/m, 'a cluster');
+	like($text, qr/^group +workers +idle /m, 'a consumer group');
+	unlike($text, qr/copy:/, 'a copy of rows that is under way is none');
 
 	# The same in the database, as of the last report.
-	my $sql = sub { return sql("SELECT string_agg(part || ' ' || state, ', ' ORDER BY part) FROM itemize.status() WHERE part <> 'group'") };
-	ok(eval { poll_until(sub { $sql->() eq 'cluster ok, slot ok, stream ok' }, 'the report') }, 'itemize.status() says it, too') or diag($sql->());
+	my $sql = sub { return sql("SELECT string_agg(part || ' ' || state, ', ' ORDER BY part) FROM itemize.status()") };
+	ok(eval { poll_until(sub { $sql->() eq 'cluster ok, group idle, slot ok, stream ok' }, 'the report') }, 'itemize.status() says it, too') or diag($sql->());
 	is(sql(q{SELECT name FROM itemize.status() WHERE part = 'stream'}), $redis->cli('GET', 'itemize:epoch'), 'with the epoch');
 	is(sql(q{SELECT count(*) FROM itemize.status() WHERE todo IS NOT NULL}), 0, 'and nothing to do');
 	my $silent = ($redis->cli('TIME') =~ /^(\d+)/)[0] * 1000 - 11 * 60_000;
@@ -128,6 +138,7 @@ subtest 'status, for a person' => sub {
 	$redis->cli('HDEL', key('clusters'), 'gone');
 	ok(eval { poll_until(sub { $shown->('gone') == 0 }, 'no gauges') }, 'one that is forgotten is measured no more');
 	is($shown->('south'), 2, 'the others are');
+	$redis->cli('DEL', key('groups'));
 	is($_->stop, 0, 'status 0') for $local, $global;
 };
 

@@ -74,7 +74,30 @@ TEST(TrimPoint, WaitsForTheSlowest) {
       << "the entry it has read last stays";
   picture.groups = {Consumer(20'000, 86'400'000)};
   EXPECT_EQ(TrimPoint(picture, {1'000'000'000, 10'000'000, std::chrono::hours(24)}), (Version{20'000, 7}))
-      << "a group counts however long it is silent";
+      << "a group counts though it is silent";
+  picture.copies = {Consumer(10'000, 1000)};
+  EXPECT_EQ(TrimPoint(picture, {1'000'000'000, 10'000'000, std::chrono::hours(24)}), (Version{10'000, 7}))
+      << "so does a copy of rows under way";
+}
+
+TEST(TrimPoint, WaitsNotForGroupsWithoutMembersNorForCopiesThatBrokeOff) {
+  StreamPicture picture = Picture();
+  picture.now = 10'000'000'000;
+  for (StreamMark &mark : picture.marks)
+    mark.time = picture.now;
+  picture.entries += 1'000'000;
+  const TrimLimits limits{1'000'000'000, 10'000'000, std::chrono::hours(24)};
+  const auto silent = [&](Lsn lsn, std::chrono::milliseconds time) {
+    return StreamConsumer{"workers", {lsn, 7}, lsn, picture.now - static_cast<std::uint64_t>(time.count())};
+  };
+  picture.clusters = {silent(60'000, {})};
+  picture.groups = {silent(20'000, kGroupSilence - std::chrono::minutes(1))};
+  EXPECT_EQ(TrimPoint(picture, limits), (Version{20'000, 7})) << "nearly a week";
+  EXPECT_TRUE(KeepsStream(picture, picture.groups.front()));
+  picture.groups = {silent(20'000, kGroupSilence)};
+  EXPECT_FALSE(KeepsStream(picture, picture.groups.front()));
+  picture.copies = {silent(10'000, kClusterSilence)};
+  EXPECT_EQ(TrimPoint(picture, limits), (Version{60'000, 7}));
 }
 
 TEST(TrimPoint, WaitsNotForWhoIsSilentNorBeyondALimit) {

@@ -7,15 +7,11 @@
 namespace itemize::sidecar {
 namespace {
 
-std::uint64_t LagBytes(const StreamPicture &picture, const StreamConsumer &consumer) {
-  return picture.last.commit_lsn - std::min(picture.last.commit_lsn, consumer.position.commit_lsn);
-}
-
 nlohmann::json ConsumerJson(const StreamPicture &picture, const StreamConsumer &consumer) {
   return {{"name", consumer.name},
           {"applied", FormatPgLsn(consumer.position.commit_lsn)},
           {"complete", FormatPgLsn(consumer.complete)},
-          {"lag_bytes", LagBytes(picture, consumer)},
+          {"lag_bytes", picture.lag_bytes(consumer)},
           {"silent_seconds", picture.silent_seconds(consumer)},
           {"live", IsLive(picture, consumer)}};
 }

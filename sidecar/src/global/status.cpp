@@ -97,7 +97,7 @@ void PrintSlot(Page &page, const Options &options) {
 
 void PrintConsumer(Page &page, const StreamPicture &picture, const StreamConsumer &consumer, bool cluster) {
   const double silent = picture.silent_seconds(consumer);
-  const std::uint64_t lag = picture.last.commit_lsn - std::min(picture.last.commit_lsn, consumer.position.commit_lsn);
+  const std::uint64_t lag = picture.lag_bytes(consumer);
   const bool late = silent > kLateSeconds;
   page.Line(cluster ? "cluster" : "group", consumer.name,
             !late                       ? lag > kMuchLag ? "behind" : "ok"

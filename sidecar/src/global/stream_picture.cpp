@@ -3,6 +3,9 @@
 #include "redis/consumer_report.hpp"
 #include "redis/script.hpp"
 
+#include <algorithm>
+#include <iterator>
+
 namespace itemize::sidecar {
 namespace {
 
@@ -72,6 +75,10 @@ double StreamPicture::silent_seconds(const StreamConsumer &consumer) const {
   return static_cast<double>(now - std::min(now, consumer.reported)) / 1000.0;
 }
 
+std::uint64_t StreamPicture::lag_bytes(const StreamConsumer &consumer) const {
+  return last.commit_lsn - std::min(last.commit_lsn, consumer.position.commit_lsn);
+}
+
 std::optional<StreamPicture> ReadStreamPicture(RedisConnection &connection, const GlobalKeys &keys) {
   constexpr std::string_view kPlace = "\n";
   const std::string stream = keys.Stream(kPlace);
@@ -107,6 +114,12 @@ std::optional<StreamPicture> ReadStreamPicture(RedisConnection &connection, cons
   }
   picture.clusters = ReadConsumers(reply[9]);
   picture.groups = ReadConsumers(reply[10]);
+  const auto copies =
+      std::stable_partition(picture.groups.begin(), picture.groups.end(), [](const StreamConsumer &consumer) {
+        return consumer.name.compare(0, kCopyName.size(), kCopyName) != 0;
+      });
+  picture.copies.assign(std::make_move_iterator(copies), std::make_move_iterator(picture.groups.end()));
+  picture.groups.erase(copies, picture.groups.end());
   picture.erased = ParseVersion(reply[11].Text()).value_or(Version{});
   return picture;
 }

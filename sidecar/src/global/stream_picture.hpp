@@ -49,6 +49,8 @@ struct StreamPicture {
   std::vector<StreamMark> marks;
   std::vector<StreamConsumer> clusters;
   std::vector<StreamConsumer> groups;
+  /// Of rows, under way, for who begins with a snapshot (tail/floor.hpp).
+  std::vector<StreamConsumer> copies;
 
   /// Bytes of the entries that the stream still holds, about.
   [[nodiscard]] std::uint64_t held_bytes() const;
@@ -56,6 +58,8 @@ struct StreamPicture {
   [[nodiscard]] double oldest_seconds() const;
   /// Seconds since a consumer reported itself.
   [[nodiscard]] double silent_seconds(const StreamConsumer &consumer) const;
+  /// WAL between what a consumer has reported and the end of the stream.
+  [[nodiscard]] std::uint64_t lag_bytes(const StreamConsumer &consumer) const;
 };
 
 /// Nothing while no epoch has begun.

@@ -21,9 +21,11 @@ constexpr std::size_t kManyMarks = 1000;
 
 const RedisScript &TrimScript() {
   static const RedisScript script(R"lua(
--- KEYS: owner, epoch, stream, marks, clusters; ARGV: token, epoch, least id that stays, then clusters to forget
+-- KEYS: owner, epoch, stream, marks, clusters, groups
+-- ARGV: token, epoch, least id that stays, number of clusters to forget, these, then groups and copies to forget
 if redis.call('GET', KEYS[1]) ~= ARGV[1] or redis.call('GET', KEYS[2]) ~= ARGV[2] then return 0 end
-for i = 4, #ARGV do redis.call('HDEL', KEYS[5], ARGV[i]) end
+local clusters = tonumber(ARGV[4])
+for i = 5, #ARGV do redis.call('HDEL', i <= 4 + clusters and KEYS[5] or KEYS[6], ARGV[i]) end
 local trimmed = redis.call('XTRIM', KEYS[3], 'MINID', ARGV[3])
 -- The mark before the first entry tells what is gone.
 local mark = redis.call('XREVRANGE', KEYS[4], '(' .. ARGV[3], '-', 'COUNT', 1)
@@ -108,16 +110,26 @@ void StreamWatch::Trim(const StreamPicture &picture, const OwnedStream::Claim &c
     services_.log.Info("cluster_forgotten", {{"cluster", cluster.name}});
     forgotten.push_back(cluster.name);
   }
+  const std::string clusters = std::to_string(forgotten.size());
+  for (const StreamConsumer &group : picture.groups) {
+    if (KeepsStream(picture, group)) continue;
+    services_.log.Info("group_forgotten", {{"group", group.name}});
+    forgotten.push_back(group.name);
+  }
+  for (const StreamConsumer &copy : picture.copies) {
+    if (!IsLive(picture, copy)) forgotten.push_back(copy.name);
+  }
   // What a publication has trimmed by the number of entries leaves its marks behind.
   const bool many_marks = picture.marks.size() > kManyMarks;
   if (point <= picture.first && forgotten.empty() && !many_marks) return;
   const std::string id = FormatVersion(std::max(point, picture.first));
-  RedisArguments arguments = {claim.token, claim.epoch, id};
+  RedisArguments arguments = {claim.token, claim.epoch, id, clusters};
   arguments.insert(arguments.end(), forgotten.begin(), forgotten.end());
-  const Reply trimmed = TrimScript().Run(
-      *redis_,
-      {keys_.Owner(), keys_.Epoch(), keys_.Stream(claim.epoch), keys_.Marks(claim.epoch), keys_.Clusters(claim.epoch)},
-      arguments);
+  const Reply trimmed =
+      TrimScript().Run(*redis_,
+                       {keys_.Owner(), keys_.Epoch(), keys_.Stream(claim.epoch), keys_.Marks(claim.epoch),
+                        keys_.Clusters(claim.epoch), keys_.Groups(claim.epoch)},
+                       arguments);
   trimmed_.Increment(static_cast<double>(trimmed.Integer()));
 }
 
@@ -125,10 +137,7 @@ void StreamWatch::Measure(const StreamPicture &picture) {
   entries_.Set(static_cast<double>(picture.length));
   bytes_.Set(static_cast<double>(picture.held_bytes()));
   oldest_.Set(picture.oldest_seconds());
-  const auto lag = [&](const StreamConsumer &consumer) {
-    return static_cast<double>(picture.last.commit_lsn -
-                               std::min(picture.last.commit_lsn, consumer.position.commit_lsn));
-  };
+  const auto lag = [&](const StreamConsumer &consumer) { return static_cast<double>(picture.lag_bytes(consumer)); };
   double live = 0;
   for (const StreamConsumer &cluster : picture.clusters) {
     if (IsLive(picture, cluster)) live += 1;
@@ -140,7 +149,6 @@ void StreamWatch::Measure(const StreamPicture &picture) {
   }
   clusters_.Set(live);
   for (const StreamConsumer &group : picture.groups) {
-    if (group.name.find(':') != std::string::npos) continue; // a copy under way, see KeepsStream
     MeasureConsumer("itemize_group_lag_bytes",
                     "WAL between the end of the stream and what a consumer group has acknowledged",
                     {{"group", group.name}}, lag(group));

@@ -23,16 +23,14 @@ struct TrimLimits {
   bool full = false;
 };
 
-/// Whether the group still keeps the stream. A name with a colon is that of a copy of rows under way (tail/floor.cpp),
-/// which reports itself every second, or is over.
+/// Whether the group still keeps the stream. One that does not is forgotten.
 inline bool KeepsStream(const StreamPicture &picture, const StreamConsumer &group) {
-  const std::chrono::duration<double> silence(picture.silent_seconds(group));
-  return group.name.find(':') == std::string::npos ? silence < kGroupSilence : silence < kClusterSilence;
+  return picture.silent_seconds(group) < std::chrono::duration<double>(kGroupSilence).count();
 }
 
-/// Whether the cluster still keeps the stream.
-inline bool IsLive(const StreamPicture &picture, const StreamConsumer &cluster) {
-  return picture.silent_seconds(cluster) < std::chrono::duration<double>(kClusterSilence).count();
+/// Whether the cluster, or the copy under way, still keeps the stream.
+inline bool IsLive(const StreamPicture &picture, const StreamConsumer &consumer) {
+  return picture.silent_seconds(consumer) < std::chrono::duration<double>(kClusterSilence).count();
 }
 
 /// The least id that stays (for XTRIM MINID). Clusters that are live and consumer groups keep what they have not read,
@@ -63,6 +61,9 @@ inline Version TrimPoint(const StreamPicture &picture, const TrimLimits &limits)
   }
   for (const StreamConsumer &group : picture.groups) {
     if (KeepsStream(picture, group)) keep(group);
+  }
+  for (const StreamConsumer &copy : picture.copies) {
+    if (IsLive(picture, copy)) keep(copy);
   }
   const Version read_by_all = floor ? std::min(*floor, history) : erased;
   return std::min(std::max(limit, read_by_all), picture.last);

@@ -53,6 +53,20 @@ keep_stream_size(ARGV[1], size)
   return script;
 }
 
+const RedisScript &ForgetHealedScript() {
+  static const RedisScript script(R"lua(
+-- KEYS: what was healed; ARGV: ids of entries. In their place comes one that names nothing: live clients load anew.
+local applied
+for i = 1, #ARGV do
+  local entry = redis.call('XRANGE', KEYS[1], ARGV[i], ARGV[i])[1]
+  if entry then applied = entry[2][2] end
+  redis.call('XDEL', KEYS[1], ARGV[i])
+end
+if applied then redis.call('XADD', KEYS[1], '*', 'p', applied) end
+)lua");
+  return script;
+}
+
 std::optional<std::string> RunningEpoch(RedisConnection &global, const std::string &prefix) {
   const Reply epoch = global.Command({"GET", GlobalKeys(prefix).Epoch()});
   return epoch.IsNil() ? std::nullopt : std::optional<std::string>(epoch.Text());
@@ -128,6 +142,8 @@ private:
         const Traces traces = FindTraces(*hop.redis, options_.prefix, item_);
         for (const std::string &key : traces.keys)
           hop.redis->Command({"UNLINK", key});
+        for (const Traces::Healed &healed : traces.healed)
+          ForgetHealedScript().Run(*hop.redis, {healed.name}, {healed.ids.begin(), healed.ids.end()});
         for (const Traces::Stream &stream : traces.streams)
           left = !Trim(hop, stream) || left;
       }
@@ -169,6 +185,8 @@ private:
       std::cout << head << "stream " << stream.name << ": " << stream.entries << " entries up to "
                 << FormatVersion(stream.last) << '\n';
     }
+    for (const Traces::Healed &healed : traces.healed)
+      std::cout << head << "stream " << healed.name << ": " << healed.ids.size() << " entries\n";
     if (traces.empty()) std::cout << head << "nothing\n";
     return traces.empty();
   }

@@ -39,6 +39,22 @@ void LookIntoStream(RedisConnection &redis, const std::string &name, const ItemN
   if (found.entries > 0) traces.streams.push_back(std::move(found));
 }
 
+void LookIntoHealed(RedisConnection &redis, const std::string &name, const ItemName &item, Traces &traces) {
+  Traces::Healed found{name, {}};
+  const Reply reply = redis.Command({"XRANGE", name, "-", "+"});
+  for (std::size_t i = 0; i < reply.size(); ++i) {
+    const ReplyView fields = reply[i][1];
+    bool type = false;
+    bool key = false;
+    for (std::size_t field = 0; field + 1 < fields.size(); field += 2) {
+      if (fields[field].Text() == "t") type = fields[field + 1].Text() == item.type;
+      if (fields[field].Text() == "k") key = fields[field + 1].Text() == item.key;
+    }
+    if (type && key) found.ids.emplace_back(reply[i][0].Text());
+  }
+  if (!found.ids.empty()) traces.healed.push_back(std::move(found));
+}
+
 } // namespace
 
 bool IsKeyOfItem(std::string_view name, const ItemName &item) {
@@ -71,15 +87,21 @@ bool TellsOfItem(std::string_view piece, const ItemName &item) {
 Traces FindTraces(RedisConnection &redis, const std::string &prefix, const ItemName &item) {
   Traces traces;
   std::vector<std::string> streams;
+  std::vector<std::string> healed;
   ForEachKey(redis, prefix, [&](const std::vector<std::string> &keys) {
     for (const std::string &key : keys) {
       if (IsKeyOfItem(key, item)) traces.keys.push_back(key);
       if (EndsWith(key, ":stream") && !IsKeyOfItem(key, item)) streams.push_back(key);
+      if (EndsWith(key, LocalNamespace::kHealed) && !IsKeyOfItem(key, item)) healed.push_back(key);
     }
   });
   for (const std::string &stream : streams) {
     const Reply type = redis.Command({"TYPE", stream});
     if (type.Text() == "stream") LookIntoStream(redis, stream, item, traces);
+  }
+  for (const std::string &stream : healed) {
+    const Reply type = redis.Command({"TYPE", stream});
+    if (type.Text() == "stream") LookIntoHealed(redis, stream, item, traces);
   }
   return traces;
 }

@@ -27,8 +27,14 @@ struct Traces {
     std::optional<Version> next;
   };
   std::vector<Stream> streams;
+  /// What comparisons with the database have found wrong of the item (LocalNamespace::Healed).
+  struct Healed {
+    std::string name;             ///< of the stream
+    std::vector<std::string> ids; ///< of the entries that name the item
+  };
+  std::vector<Healed> healed;
 
-  [[nodiscard]] bool empty() const { return keys.empty() && streams.empty(); }
+  [[nodiscard]] bool empty() const { return keys.empty() && streams.empty() && healed.empty(); }
 };
 
 /// Whether a key's name is that of a copy of the item, or of the marker of its fill.

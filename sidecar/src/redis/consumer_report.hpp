@@ -24,6 +24,10 @@ inline constexpr std::chrono::minutes kClusterSilence{10};
 /// A consumer group without any member is forgotten after this time.
 inline constexpr std::chrono::hours kGroupSilence{7 * 24};
 
+/// A copy of rows under way keeps the stream beside the groups, under this and a random name. No group has a colon in
+/// its name.
+inline constexpr std::string_view kCopyName = "copy:";
+
 /// `<version> <Unix milliseconds>`, of a cluster also ` <complete LSN> <copy>`.
 struct ConsumerReport {
   /// Everything up to here is applied, or acknowledged by all of the group.

@@ -15,7 +15,9 @@ namespace itemize::sidecar {
 ///                                      an entry has been added
 ///   cut_stream(namespace, size, goes)  takes segments off the front for as long as goes(id of the first entry that
 ///                                      would be left); one entry always stays
-///   forget_up_to(namespace, size, id)  takes everything up to this entry, inclusive, off the front
+///   forget_up_to(namespace, size, id)  takes everything up to this entry, inclusive, off the front, and what was
+///   healed
+///                                      before it: who has not been told of that by now cannot resume either
 ///   keep_stream_size(namespace, size)  to be called last
 /// Needs id_less of kLuaPrelude.
 inline std::string LocalStreamSizeLua() {
@@ -57,7 +59,20 @@ local function cut_stream(namespace, size, goes)
   redis.call('XTRIM', namespace .. stream_room, 'MINID', base)
 end
 
+local function forget_healed_before(healed, id)
+  local entries = redis.call('XRANGE', healed, '-', '+')
+  local stays
+  for _, entry in ipairs(entries) do
+    if not id_less(entry[2][2], id) then
+      stays = entry[1]
+      break
+    end
+  end
+  if stays then redis.call('XTRIM', healed, 'MINID', stays) elseif entries[1] then redis.call('XTRIM', healed, 'MAXLEN', 0) end
+end
+
 local function forget_up_to(namespace, size, id)
+  forget_healed_before(namespace .. ':local:healed', id)
   local lsn, ordinal = string.match(id, '^(%d+)-(%d+)$')
   local first = string.format('%s-%.0f', lsn, tonumber(ordinal) + 1)
   cut_stream(namespace, size, function(left) return not id_less(id, left) end)

@@ -13,13 +13,13 @@ constexpr std::chrono::seconds kRenewInterval{1};
 
 const RedisScript &ReportScript() {
   static const RedisScript script(R"lua(
--- KEYS: groups; ARGV: name, floor, milliseconds. Copies that were broken off, silent for so long, are taken out.
+-- KEYS: groups; ARGV: name, floor, milliseconds, what names of copies begin with. Copies that were broken off, silent for so long, are taken out.
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local held = redis.call('HGETALL', KEYS[1])
 for i = 1, #held, 2 do
   local reported = tonumber(string.match(held[i + 1], ' (%d+)') or '0')
-  if string.find(held[i], ':', 1, true) and now - reported > tonumber(ARGV[3]) then redis.call('HDEL', KEYS[1], held[i]) end
+  if string.sub(held[i], 1, #ARGV[4]) == ARGV[4] and now - reported > tonumber(ARGV[3]) then redis.call('HDEL', KEYS[1], held[i]) end
 end
 redis.call('HSET', KEYS[1], ARGV[1], ARGV[2] .. ' ' .. string.format('%.0f', now))
 return 1
@@ -40,8 +40,7 @@ std::string RandomName() {
 
 FloorHold::FloorHold(const Options &options, const StreamTip &tip)
     : connection_(ParseRedisUrl(options.global_redis)), key_(GlobalKeys(options.prefix).Groups(FormatEpoch(tip.epoch))),
-      // No group has a colon in its name.
-      name_("copy:" + RandomName()), floor_(FormatVersion(tip.last)) {
+      name_(std::string(kCopyName) + RandomName()), floor_(FormatVersion(tip.last)) {
   Renew();
 }
 
@@ -58,7 +57,7 @@ void FloorHold::RenewIfDue() {
 
 void FloorHold::Renew() {
   static const std::string silence = std::to_string(std::chrono::milliseconds(kClusterSilence).count());
-  ReportScript().Run(connection_, {key_}, {name_, floor_, silence});
+  ReportScript().Run(connection_, {key_}, {name_, floor_, silence, kCopyName});
   renewed_ = std::chrono::steady_clock::now();
 }
 
