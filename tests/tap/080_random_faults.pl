@@ -17,6 +17,9 @@ use Itemize::World;
 # In a short run the machine does other things as well, so that it only has to come to an end (Itemize::World's PATIENCE).
 use constant BAR => 10;
 
+# Seconds from a fault's beginning, for those that another process is there to make good.
+my %takeover = ('kill the active global sidecar' => 5);
+
 # Faults of the short run, and how many of a long one's come two at once.
 use constant { SHORT => 7, PAIRS => 0.3 };
 
@@ -60,7 +63,7 @@ for (my $count = 0; $soak ? time() - $begun < $soak : $count < SHORT; $count++)
 	my $needed = eval { $world->converge };
 	my $name   = $kind . (defined $second ? " + $second" : '') . (length $whom ? " ($whom)" : '');
 	$stuck = "$name: $@", last if !defined $needed;
-	push @{ $seconds{ defined $second ? 'two at once' : $kind } }, $needed;
+	push @{ $seconds{ defined $second ? 'two at once' : $kind } }, $needed + ($takeover{$kind} && !defined $second ? $lasted : 0);
 	note(sprintf('%5.1f s  %-55s took %4.1f s, all is well %5.2f s later', $from - $begun, $name, $lasted, $needed));
 	$world->replica_fills;
 	$world->look_after_replica;
@@ -83,7 +86,7 @@ for my $kind (sort keys %seconds)
 {
 	my @sorted = sort { $a <=> $b } @{ $seconds{$kind} };
 	note(sprintf('%-55s %5d %6.2f s %6.2f s', $kind, scalar @sorted, $sorted[ $#sorted / 2 ], $sorted[-1]));
-	cmp_ok($sorted[-1], '<', BAR, "$kind: convergence") if $soak;
+	cmp_ok($sorted[-1], '<', $takeover{$kind} // BAR, "$kind: convergence") if $soak;
 }
 
 if (!Test::More->builder->is_passing)

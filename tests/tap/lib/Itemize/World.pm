@@ -225,8 +225,7 @@ sub start_sidecar
 	}
 	elsif ($mode eq 'local')
 	{
-		@flags = ('--global-redis', $redis->('global', 'global'), '--local-redis', $redis->('redis', $place));
-		push @flags, '--cluster', $place if _has_flag('cluster');
+		@flags = ('--global-redis', $redis->('global', 'global'), '--local-redis', $redis->('redis', $place), '--cluster', $place);
 	}
 	else
 	{
@@ -238,15 +237,6 @@ sub start_sidecar
 	$self->{sidecars}{$name} = Itemize::Sidecar->launch($mode, \@flags);
 	push @{ $self->{logs} }, $self->{sidecars}{$name}{log};
 	return;
-}
-
-my $help;
-
-sub _has_flag
-{
-	my ($flag) = @_;
-	if (!defined $help) { IPC::Run::run([ Itemize::Sidecar::program(), '--help' ], '>', \$help) }
-	return $help =~ /--\Q$flag\E\b/;
 }
 
 # Of the global sidecars the one that holds the slot, else any.
@@ -345,33 +335,73 @@ sub truth
 	return \%truth;
 }
 
+# Of one moment: what the database has, as truth() says it, and the transactions that it has.
+sub _goal
+{
+	my ($self) = @_;
+	my $out = '';
+	my $rows = join(' UNION ALL ', map { "SELECT '$_->[1]' || id, v, bv FROM $_->[0]" } @types);
+	return if $self->{primary}->psql('postgres', "$rows UNION ALL SELECT 'committed', v, 0 FROM committed", stdout => \$out, timeout => PATIENCE) != 0;
+	my (%truth, %committed);
+	while ($out =~ m{^([^|]+)\|(\d+)\|(\d+)$}mg)
+	{
+		if ($1 eq 'committed') { $committed{$2} = 1 }
+		else                   { $truth{$1} = "$2/$3" }
+	}
+	return { truth => \%truth, committed => \%committed };
+}
+
+# Keys that are not shown as the database had them at the moment of the goal, or as it has had them since. Versions never
+# come twice, also when the database has lost some.
+sub _behind
+{
+	my ($self, $goal, $shown) = @_;
+	my ($truth, $committed) = @$goal{qw(truth committed)};
+	# Shown in a state that was over by then.
+	my @behind = grep { $committed->{ _version($shown->{$_}) } && _version($shown->{$_}) != _version($truth->{$_} // '') } keys %$shown;
+	# In one that came later, unless the database has lost it.
+	my %later = map { _version($shown->{$_}) => $_ } grep { !$committed->{ _version($shown->{$_}) } } keys %$shown;
+	if (%later)
+	{
+		my ($values, $out) = (join(',', map { "($_)" } keys %later), '');
+		return 'the database'
+		  if $self->{primary}->psql('postgres', "SELECT v FROM (VALUES $values) l (v) WHERE NOT EXISTS (SELECT FROM committed c WHERE c.v = l.v)", stdout => \$out, timeout => PATIENCE) != 0;
+		push @behind, @later{ split /\n/, $out };
+	}
+	# Not at all, unless it has been deleted since.
+	my @missing = grep { !defined $shown->{$_} } keys %$truth;
+	if (@missing)
+	{
+		my $now = $self->truth or return 'the database';
+		push @behind, grep { defined $now->{$_} && _version($now->{$_}) == _version($truth->{$_}) } @missing;
+	}
+	return @behind;
+}
+
 # Seconds from now until both clusters show, in good order and from their copies, all that the database has now or
-# something newer; dies when that takes too long. Writing goes on meanwhile.
+# something newer, and nothing that it has no more; dies when that takes too long. Writing goes on meanwhile.
 sub converge
 {
 	my ($self) = @_;
 	my $begin = microseconds();
 	my $goal;
-	poll_until(sub { $goal = $self->truth }, 'the database', PATIENCE);
-	my %left = (A => 1, B => 1);
-	poll_until(
-		sub {
-			for my $cluster (sort keys %left)
-			{
-				my $shown = $self->shown($cluster) or next;
-				my @behind = grep { !defined $shown->{$_} || _version($shown->{$_}) < _version($goal->{$_}) } keys %$goal;
-				# What is not there may have been deleted meanwhile.
-				if (@behind && !grep { defined $shown->{$_} } @behind)
+	poll_until(sub { $goal = $self->_goal }, 'the database', PATIENCE);
+	my %left = map { $_ => ['its answer'] } qw(A B);
+	my $there = eval {
+		poll_until(
+			sub {
+				for my $cluster (sort keys %left)
 				{
-					my $now = $self->truth or next;
-					@behind = grep { defined $now->{$_} && _version($now->{$_}) == _version($goal->{$_}) } @behind;
+					my $shown = $self->shown($cluster) or next;
+					$left{$cluster} = [ sort $self->_behind($goal, $shown) ];
+					delete $left{$cluster} if !@{ $left{$cluster} };
 				}
-				delete $left{$cluster} if !@behind;
-			}
-			return !%left;
-		},
-		'both clusters to converge; left: ' . join(' ', sort keys %left),
-		PATIENCE);
+				return !%left;
+			},
+			'both clusters to converge',
+			PATIENCE);
+	};
+	die "$@left: " . join('; ', map { "cluster $_: @{ $left{$_} }[0 .. ($#{ $left{$_} } < 9 ? $#{ $left{$_} } : 9)]" } sort keys %left) . "\n" if !$there;
 	return (microseconds() - $begin) / 1e6;
 }
 
