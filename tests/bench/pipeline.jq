@@ -37,7 +37,9 @@ def round_to(digits): pow(10; digits) as $scale | . * $scale | round / $scale;
       large_transaction_s: of("large"; "seconds")[0],
       large_transaction_publisher_mb: of("large"; "publisher_mb")[0],
       large_transaction_applier_mb: of("large"; "applier_mb")[0],
-      large_transaction_longest_step_ms: of("large"; "longest_step_ms")[0]
+      large_transaction_server_mb: of("large"; "server_mb")[0],
+      large_transaction_longest_step_ms: of("large"; "longest_step_ms")[0],
+      large_transaction_p99_step_ms: of("large"; "most_steps_ms")[0]
     }
     + ([("none", "pgoutput", "itemize", "sidecar") as $kind | of("writers"; $kind) as $tps
         | {"writer_tps_\($kind)": $tps | median | round, "writer_tps_\($kind)_min": $tps | min | round,

@@ -32,30 +32,62 @@ measure_clusters() {
 }
 
 # One update of a million rows, of which as many are held as fit the backlog's: memory of the sidecars, how long a step
-# keeps the local Redis busy, and whether the stream has it whole.
+# keeps the local Redis busy, and whether the stream has it whole. Not all of a step's time is Redis' own: where others
+# run on the machine, some steps are interrupted. So the bar is for 99 of 100 steps that took a millisecond and more.
 measure_large_transaction() {
-  local longest started ended
+  local begin longest most part started ended whole
   printf 'one transaction of %d changes\n' "$large_rows"
   ask bench --command "INSERT INTO place SELECT $rows + id, 'Place number ' || id, 'A quiet room with a view', 'Gent', 20 + id % 400, NULL, NULL, now(), now(), 0 FROM generate_series(1, $large_rows - $rows) id"
   start_pipeline "$rows" --stream-max-entries 1000000
   in_redis local config set slowlog-log-slower-than 1000 slowlog-max-len 100000 > /dev/null
   in_redis local slowlog reset > /dev/null
+  ask bench --command "SELECT pg_current_wal_insert_lsn() - '0/0'::pg_lsn"
+  begin=$answer
   started=$(now_ns)
   ask bench --command "UPDATE place SET reviews = reviews + 1"
   last_change
   await_applied local "$answer"
   ended=$(now_ns)
-  longest=$(in_redis local eval "$longest_script" 0)
-  printf 'large seconds %s\nlarge publisher_mb %s\nlarge applier_mb %s\nlarge longest_step_ms %s\n' \
+  read -r longest most <<< "$(in_redis local eval "$longest_script" 0)"
+  whole=$(in_redis global eval "$whole_script" 1 "itemize:{$(in_redis global get itemize:epoch)}:stream" "$begin")
+  printf 'large seconds %s\nlarge publisher_mb %s\nlarge applier_mb %s\nlarge server_mb %s\nlarge longest_step_ms %s\nlarge most_steps_ms %s\n' \
     "$(seconds_between "$started" "$ended")" "$(memory_peak_mb publisher)" "$(memory_peak_mb applier)" \
-    "$(awk -v us="$longest" 'BEGIN { printf "%.1f", us / 1000 }')" | tee -a "$work/measurements"
+    "$(memory_peak_mb server)" "$longest" "$most" | tee -a "$work/measurements"
+  [ "$whole" = "$large_rows" ] || fail_bench "the stream has $whole changes of the large transaction, each once and in order, not $large_rows"
+  for part in publisher applier server; do
+    within "$(memory_peak_mb "$part")" 200 || fail_bench "the $part took more than 200 MB"
+  done
+  within "$most" 20 || fail_bench "steps keep the local Redis busy for more than 20 ms"
   end_pipeline
 }
 
-# Microseconds of the longest command but those of this benchmark.
+within() { # FIGURE BAR
+  awk -v figure="$1" -v bar="$2" 'BEGIN { exit !(figure < bar) }'
+}
+
+# Milliseconds of the longest command but those of this benchmark, and of the 99th percentile.
 longest_script="
-local longest = 0
+local steps = {0}
 for _, entry in ipairs(redis.call('SLOWLOG', 'GET', '-1')) do
-  if entry[4][1] == 'EVALSHA' and entry[3] > longest then longest = entry[3] end
+  if entry[4][1] == 'EVALSHA' then steps[#steps + 1] = entry[3] end
 end
-return longest"
+table.sort(steps)
+return string.format('%.1f %.1f', steps[#steps] / 1000, steps[math.ceil(#steps * 0.99)] / 1000)"
+
+# How many updates the first transaction after an LSN has in the stream; 0 when they are not numbered from 1 on.
+whole_script="
+local from, lsn, expected = '(' .. ARGV[1] .. '-0', nil, 0
+while true do
+  local entries = redis.call('XRANGE', KEYS[1], from, '+', 'COUNT', 16)
+  if not entries[1] then return expected end
+  for _, entry in ipairs(entries) do
+    local piece = entry[2][2]
+    for ordinal in string.gmatch(piece, '\\nU\\t(%d+)\\t') do
+      lsn = lsn or string.match(entry[1], '^%d+')
+      if lsn ~= string.match(entry[1], '^%d+') then return expected end
+      expected = expected + 1
+      if tonumber(ordinal) ~= expected then return 0 end
+    end
+    from = '(' .. entry[1]
+  end
+end"

@@ -91,7 +91,7 @@ subtest 'a transaction of 200,000 rows' => sub {
 local kinds, expected, fine = '', 0, 1
 for _, entry in ipairs(redis.call('XRANGE', KEYS[1], ARGV[1], '+')) do
   local piece = entry[2][2]
-  kinds = kinds .. string.match(piece, '\n([CP])\t[^\n]*\n$')
+  kinds = kinds .. (string.match(piece, '\n([CP])\t[^\n]*\n$') or '') -- or a heartbeat
   for ordinal in string.gmatch(piece, '\nU\t(%d+)\t') do
     expected = expected + 1
     if tonumber(ordinal) ~= expected then fine = 0 end
@@ -100,6 +100,18 @@ end
 return {fine * expected, kinds}}, 1, 'itemize:{' . $global_redis->cli('GET', 'itemize:epoch') . '}:stream', $from);
 	is($ordinals, ROWS, 'the stream has each change once and in order');
 	like($kinds, qr/^P{20,}C$/, 'in pieces of which the last one is marked as the end');
+
+	# As another program follows it.
+	my $lines = PostgreSQL::Test::Utils::tempdir_short() . '/lines';
+	my $error = '';
+	IPC::Run::run([ Itemize::Sidecar::program(), 'tail', '--types', 'item', '--from', $global_redis->cli('GET', 'itemize:epoch') . ":$from-0", '--limit', ROWS, '--global-redis', $global_redis->url ],
+		'<', \undef, '>', $lines, '2>', \$error);
+	is($? >> 8, 0, 'a reader of the stream has as many changes') or diag($error);
+	my %keys;
+	open(my $in, '<', $lines) or die "$lines: $!\n";
+	while (my $line = <$in>) { $keys{$1} = 1 if $line =~ /"n":1\}/ && $line =~ /"key":"(\d+)"/ }
+	close($in);
+	is(scalar(keys %keys), ROWS, 'one of each row');
 
 	note(sprintf 'memory: publisher %.1f MB, applier %.1f MB; longest step %.1f ms', memory_peak($publisher), memory_peak($applier), longest_step());
 	cmp_ok(memory_peak($publisher), '<', MEMORY_MB, 'the publisher stays small');
