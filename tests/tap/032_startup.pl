@@ -128,6 +128,12 @@ subtest 'a server that is not set up for it' => sub {
 		sql("CREATE OR REPLACE FUNCTION itemize.version() RETURNS text LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS \$\$ SELECT '$version'::text \$\$", 'other');
 		my $skewed = database_url($node, dbname => 'other');
 		fatal("version $version", [ '--database', $skewed, '--replication-database', $skewed ], qr/"fatal".*version \Q$version\E, this program of .*ALTER EXTENSION itemize UPDATE/);
+		for my $other ([ 'extended', '--listen', '127.0.0.1:0' ], ['verify'], [ 'erasure-check', '--type', 'item', '--key', 1 ])
+		{
+			my ($status, undef, $error) = run([ @$other, '--database', $skewed, @redis ]);
+			is($status, 1, "$other->[0] of version $version: status 1") or diag($error);
+			like($error, qr/version \Q$version\E, this program of .*ALTER EXTENSION itemize UPDATE/, 'it says the same');
+		}
 	}
 
 	sql(q{SELECT pg_create_logical_replication_slot('foreign_slot', 'wal2json')});

@@ -1,6 +1,7 @@
 #include "coherence/verify.hpp"
 
 #include "coherence/comparison.hpp"
+#include "postgres/refusals.hpp"
 
 #include <cstdlib>
 #include <iostream>
@@ -14,6 +15,7 @@ int Verify(const Options &options, Services & /*services*/, const StopToken &sto
   PostgresSettings connection;
   connection.application_name = "itemize-sidecar verify";
   PostgresConnection database(options.database, connection, stop);
+  CheckExtension(database);
   ComparisonSettings settings;
   settings.token = "verify " + std::to_string(std::random_device{}());
   settings.found = [&](const ItemName &item, std::string_view how) {

@@ -3,7 +3,7 @@
 #include "base/backoff.hpp"
 #include "base/clock.hpp"
 #include "global/piece_cut.hpp"
-#include "itemize/erasure.hpp"
+#include "global/piece_lines.hpp"
 #include "postgres/refusals.hpp"
 #include "redis/endpoint.hpp"
 
@@ -33,46 +33,6 @@ constexpr std::chrono::milliseconds kPausePollInterval{500};
 constexpr std::chrono::milliseconds kOwnershipCheckInterval{1000};
 /// How soon a publisher notices that Redis has room again.
 constexpr std::chrono::milliseconds kLongestFullWait{1000};
-
-/// What Redis holds in one value, less what a command is made of besides (its proto-max-bulk-len is 512 MB).
-constexpr std::size_t kLargestPiece = std::size_t{500} * 1024 * 1024;
-
-/// Which lines, besides changes of rows, a piece has. A row holds no raw newline, so the text tells.
-struct SpecialLines {
-  bool definitions = false;
-  bool set_aside = false;
-  bool erasure = false;
-};
-
-/// Whether the message whose line begins at `at` tells of an erasure: M, ordinal, topic.
-bool IsErasure(std::string_view piece, std::size_t at) {
-  const std::size_t ordinal = piece.find('\t', at) + 1;
-  const std::size_t topic = piece.find('\t', ordinal) + 1;
-  return piece.compare(topic, kErasureTopic.size() + 1, std::string(kErasureTopic) + '\t') == 0;
-}
-
-SpecialLines FindSpecialLines(std::string_view piece) {
-  SpecialLines lines;
-  for (std::size_t at = piece.find('\n'); at + 1 < piece.size(); at = piece.find('\n', at + 1)) {
-    lines.definitions = lines.definitions || piece[at + 1] == static_cast<char>(LineKind::kDefinition);
-    lines.set_aside = lines.set_aside || piece[at + 1] == static_cast<char>(LineKind::kSetAside);
-    lines.erasure =
-        lines.erasure || (piece[at + 1] == static_cast<char>(LineKind::kMessage) && IsErasure(piece, at + 1));
-  }
-  return lines;
-}
-
-/// The definitions that a piece changes.
-std::vector<TypeState> ReadTypes(std::string_view piece) {
-  std::vector<TypeState> types;
-  auto reader = PieceReader::Open(piece);
-  Change change;
-  while (reader && reader->Next(change)) {
-    if (change.kind != LineKind::kDefinition) continue;
-    types.push_back({std::string(change.type), std::to_string(change.generation) + ' ' + std::string(change.read)});
-  }
-  return types;
-}
 
 } // namespace
 
@@ -238,7 +198,8 @@ void PublishSession::TakePiece(std::string_view piece) {
   if (bounds->complete) metrics_.transactions.Increment();
   received_ = bounds->version;
   if (const auto reader = PieceReader::Open(piece)) last_commit_time_ = reader->header().commit_time;
-  if (piece.size() > kLargestPiece) return SetAside("it is longer than Redis holds in one value", piece.size());
+  if (piece.size() > writer_.longest_piece())
+    return SetAside("it is longer than Redis holds in one value", piece.size());
   const SpecialLines special = FindSpecialLines(piece);
   if (special.set_aside) ReportSetAside(piece);
   batch_bytes_ += piece.size();

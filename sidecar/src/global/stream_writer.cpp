@@ -1,6 +1,7 @@
 #include "global/stream_writer.hpp"
 
 #include "itemize/change_event.hpp"
+#include "redis/longest_value.hpp"
 #include "redis/stream_pieces.hpp"
 
 #include <random>
@@ -132,6 +133,7 @@ StreamWriter::StreamWriter(const RedisEndpoint &endpoint, const Options &options
       mark_milliseconds_(std::to_string(std::chrono::milliseconds(options.stream_max_age).count() / kMarksPerBound)),
       token_(RandomToken()), owner_key_(keys_.Owner()), epoch_key_(keys_.Epoch()) {
   connection_.Command({"PING"}); // a server that is still loading its data says so here
+  longest_piece_ = ReadLongestValue(connection_);
 }
 
 StreamWriter::Found StreamWriter::Claim(int pid) {

@@ -66,6 +66,9 @@ public:
   /// What proves the claim to the scripts of other connections.
   [[nodiscard]] const std::string &token() const { return token_; }
 
+  /// Bytes of the longest piece that this Redis takes.
+  [[nodiscard]] std::size_t longest_piece() const { return longest_piece_; }
+
   /// Begins `epoch` with a heartbeat at `start`; what the epoch before it left expires.
   void BeginEpoch(const Epoch &epoch, const std::optional<Epoch> &previous, Lsn start,
                   const std::vector<TypeState> &types);
@@ -88,6 +91,7 @@ private:
 
   RedisConnection connection_;
   GlobalKeys keys_;
+  std::size_t longest_piece_ = 0;
   std::string max_entries_;
   std::string lease_milliseconds_;
   /// A mark is set after so much of each.

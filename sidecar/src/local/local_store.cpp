@@ -1,6 +1,7 @@
 #include "local/local_store.hpp"
 
 #include "local/apply_script.hpp"
+#include "redis/longest_value.hpp"
 #include "redis/scan.hpp"
 
 #include <algorithm>
@@ -35,30 +36,11 @@ return {namespace, before}
   return script;
 }
 
-/// What a setting of Redis allows, in bytes; nothing where CONFIG is not for us.
-std::optional<std::size_t> ReadLimit(RedisConnection &connection, std::string_view setting) {
-  try {
-    const Reply reply = connection.Command({"CONFIG", "GET", setting});
-    if (reply.size() == 2) return ParseUint64(reply[1].Text());
-  } catch (const RedisReplyError &) {
-  }
-  return std::nullopt;
-}
-
-std::size_t ReadLongestPiece(RedisConnection &connection) {
-  constexpr std::size_t kDefault = std::size_t{512} << 20U;
-  /// What a call of the script needs beside the piece, with room to spare.
-  constexpr std::size_t kBesidePiece = std::size_t{256} << 10U;
-  const std::size_t limit = std::min(ReadLimit(connection, "proto-max-bulk-len").value_or(kDefault),
-                                     ReadLimit(connection, "client-query-buffer-limit").value_or(2 * kDefault));
-  return limit - std::min(limit, kBesidePiece);
-}
-
 } // namespace
 
 LocalStore::LocalStore(const RedisEndpoint &endpoint, const Options &options)
     : connection_(endpoint), state_key_(LocalStateKey(options.prefix)), prefix_(options.prefix),
-      longest_piece_(ReadLongestPiece(connection_)), most_entries_(std::to_string(options.local_stream_max_entries)),
+      longest_piece_(ReadLongestValue(connection_)), most_entries_(std::to_string(options.local_stream_max_entries)),
       most_bytes_(std::to_string(options.local_stream_max_bytes)), item_ttl_(std::to_string(options.item_ttl.count())),
       missing_ttl_(std::to_string(options.missing_ttl.count())) {
   ApplyScript().Load(connection_);

@@ -4,6 +4,7 @@
 #include "itemize/key_text.hpp"
 #include "operate/traces.hpp"
 #include "postgres/connection.hpp"
+#include "postgres/refusals.hpp"
 #include "redis/consumer_report.hpp"
 #include "redis/endpoint.hpp"
 #include "redis/keys.hpp"
@@ -96,6 +97,7 @@ public:
         database_(options.database, {}, stop), hops_(OpenHops(options)) {}
 
   int Run() {
+    CheckExtension(database_);
     const bool row_gone = CheckRow();
     // Whatever was committed before this moment is behind us once the stream is here.
     const PostgresResult flushed = database_.Query("SELECT pg_catalog.pg_current_wal_flush_lsn()");
