@@ -48,10 +48,20 @@ DELETE FROM itemize.report;
 SELECT part, name, state, at, lag_bytes, detail, todo FROM itemize.status() WHERE part <> 'slot';
 SELECT itemize.report_clusters('{"epoch": "7.1.8", "published": "0/100", "entries": 12, "bytes": 34567, "oldest_seconds": 61.2,
   "clusters": [{"name": "north", "applied": "0/100", "lag_bytes": 0, "silent_seconds": 0.6, "live": true},
+               {"name": "far", "applied": "0/80", "lag_bytes": 67108865, "silent_seconds": 14.9, "live": true},
+               {"name": "west", "applied": "0/80", "lag_bytes": 128, "silent_seconds": 15.1, "live": true},
                {"name": "south", "applied": "0/80", "lag_bytes": 128, "silent_seconds": 900.1, "live": false}],
-  "groups": [{"name": "mail", "applied": "0/90", "lag_bytes": 112, "silent_seconds": 3.3, "live": true}]}');
+  "groups": [{"name": "bulk", "applied": "0/90", "lag_bytes": 99999999, "silent_seconds": 3.3, "live": true},
+             {"name": "left", "applied": "0/90", "lag_bytes": 112, "silent_seconds": 15.3, "live": true},
+             {"name": "mail", "applied": "0/90", "lag_bytes": 112, "silent_seconds": 3.3, "live": true}]}');
 SELECT part, name, state, at, CASE WHEN part <> 'stream' THEN lag_bytes END AS lag_bytes,
   regexp_replace(detail, 'reported \S+ ago', 'reported … ago') AS detail, todo FROM itemize.status() WHERE part <> 'slot';
+UPDATE itemize.report SET content = content || '{"slot": "itemize"}';
+SELECT part, state, todo FROM itemize.status() WHERE part = 'stream';
+SELECT itemize.pause('moving', longest => '1 minute') > now() AS paused;
+SELECT part, name = current_user AS by_us, state, detail ~ '^since [-0-9]+ \S+, until [-0-9]+ \S+ at the latest: moving$' AS said, todo FROM itemize.status() WHERE part = 'pause';
+SELECT itemize.resume();
+SELECT count(*) FROM itemize.status() WHERE part = 'pause';
 UPDATE itemize.report SET at = now() - interval '1 hour';
 SELECT part, state, todo FROM itemize.status() WHERE part = 'stream';
 SET ROLE regress_itemize_reporter;

@@ -205,6 +205,7 @@ subtest 'the slot is dropped, or lost' => sub {
 	my $resync = $stream->next_event(sub { $_->{event} eq 'resync' });
 	isnt(epoch(), $epoch, 'dropped while it is read: a new epoch, told to clients');
 	is($sidecar->wait_for_log('epoch_begun')->{reason}, 'new_slot', 'for this reason');
+	like(http_get($sidecar->url('/metrics'))->{body}, qr/^itemize_epochs_total\{reason="new_slot"\} 1$/m, 'which is counted');
 	sql('UPDATE item SET n = 3001 WHERE id = 3');
 	$stream->next_event(is_change(3001));
 	converges('dropped');
@@ -214,6 +215,10 @@ subtest 'the slot is dropped, or lost' => sub {
 	is($sidecar->stop, 0, 'the sidecar is stopped');
 	sql("ALTER SYSTEM SET max_slot_wal_keep_size = '1MB'");
 	$node->reload;
+	my $says = sub { my ($state, $text) = (sql("SELECT state || ': ' || todo FROM itemize.status() WHERE name = 'itemize'"), (sidecar_says('status', '--database', database_url($node, user => 'itemize_reader'), '--redis', $redis->url))[0]); return "$state\n$text" };
+	sql('CHECKPOINT');    # so that none comes by itself now
+	sql('INSERT INTO finish DEFAULT VALUES; SELECT pg_switch_wal()') for 1 .. 3;
+	like($says->(), qr/^endangered: look at the global sidecar now.*^slot +itemize +endangered .*\n +-> look at the global sidecar now/ms, 'in danger: both statuses say so');
 	sql('UPDATE item SET n = 3002 WHERE id = 3');
 	poll_until(
 		sub {
@@ -221,6 +226,7 @@ subtest 'the slot is dropped, or lost' => sub {
 			return sql("SELECT wal_status FROM pg_replication_slots WHERE slot_name = 'itemize'") eq 'lost';
 		},
 		'the server gives the slot up');
+	like($says->(), qr/^lost: start the global sidecar.*^slot +itemize +lost .*\n +-> start the global sidecar/ms, 'lost: both statuses say so');
 	start();
 	is($sidecar->wait_for_log('slot_lost')->{level}, 'error', 'lost: logged');
 	isnt(epoch(), $epoch, 'and a new epoch begun');

@@ -30,12 +30,13 @@ sub report { my ($cluster) = @_; return split / /, $redis->cli('HGET', key('clus
 sub caught_up { my ($cluster) = @_; my ($last) = $redis->cli('XREVRANGE', key('stream'), '+', '-', 'COUNT', 1) =~ /^(\S+)/; return poll_until(sub { ((report($cluster))[0] // '') eq $last }, "cluster $cluster at $last") }
 
 subtest 'the stream is kept for clusters, and no longer' => sub {
-	my @flags = ('--stream-max-entries', 400, '--heartbeat-seconds', 3600);
+	my @flags = ('--stream-max-entries', 400, '--heartbeat-seconds', 3600, '--metrics-listen', '127.0.0.1:0');
 	my $global = launch_sidecar('global', postgres => $node, redis => $redis, flags => \@flags);
 	$global->wait_ready;
 	my $local_redis = start_redis();
-	my @local = ('--global-redis', $redis->url, '--local-redis', $local_redis->url, '--cluster', 'north');
+	my @local = ('--global-redis', $redis->url, '--local-redis', $local_redis->url, '--cluster', 'north', '--metrics-listen', '127.0.0.1:0');
 	my $local = start_sidecar('local', flags => \@local);
+	my $metric = sub { my ($from, $name) = @_; return http_get('http://127.0.0.1:' . $from->wait_for_log('metrics_listening')->{port} . '/metrics')->{body} =~ /^\Q$name\E (\S+)$/m ? $1 : -1 };
 	lines(20);
 	published();
 	caught_up('north');
@@ -60,6 +61,10 @@ subtest 'the stream is kept for clusters, and no longer' => sub {
 	lines(150);
 	published();
 	cmp_ok(entries(), '>=', 170, 'everything is kept for it');
+	ok(eval { poll_until(sub { $metric->($global, 'itemize_cluster_lag_bytes{cluster="north"}') > 3000 }, 'its lag') }, 'and its lag is measured, in bytes');
+	cmp_ok($metric->($global, 'itemize_published_transactions_total'), '>=', 170, 'what is published is counted, by transactions');
+	cmp_ok($metric->($global, 'itemize_published_changes_total'), '>=', 170, 'and by changes');
+	cmp_ok($metric->($global, 'itemize_publish_lag_seconds'), '>=', 0, 'and the time that a commit took into the stream');
 	lines(500);
 	published();
 	ok(eval { poll_until(sub { entries() <= 440 }, 'trim') }, 'up to the limit') or diag(entries());
@@ -73,6 +78,10 @@ subtest 'the stream is kept for clusters, and no longer' => sub {
 	published();
 	caught_up('north');
 	pass('and goes on');
+	is($metric->($local, 'itemize_resyncs_total{reason="fell_behind"}'), 1, 'which is counted, by its reason');
+	ok(eval { poll_until(sub { $metric->($local, 'itemize_apply_lag_bytes') == 0 }, 'no lag') }, 'it measures that it has come to the end');
+	cmp_ok($metric->($local, 'itemize_apply_lag_seconds'), '>', 0, 'and how long the last change took');
+	ok(eval { poll_until(sub { $metric->($global, 'itemize_cluster_lag_bytes{cluster="north"}') == 0 }, 'no lag') }, 'so does the publisher');
 	$local->stop;
 
 	# Nobody is behind: only so much history stays. Somebody who is silent for long counts no more.
@@ -90,6 +99,8 @@ subtest 'the stream is kept for clusters, and no longer' => sub {
 	ok(eval { poll_until(sub { join(' ', sort split /\n/, $redis->cli('HKEYS', key('groups'))) eq 'copy:0123456789abcdef workers' }, 'forgotten') },
 		'a group that is silent for a week, and a copy of rows that broke off, are forgotten, and no others') or diag($redis->cli('HKEYS', key('groups')));
 	is($global->wait_for_log('group_forgotten')->{group}, 'left', 'and the log says so');
+	cmp_ok($metric->($global, 'itemize_group_lag_bytes{group="workers"}'), '>', 3000, 'the lag of the one that stays is measured');
+	is($metric->($global, 'itemize_group_lag_bytes{group="copy:0123456789abcdef"}'), -1, 'that of a copy is not');
 	is($global->stop, 0, 'status 0');
 };
 
@@ -131,6 +142,18 @@ subtest 'status, for a person' => sub {
 	($code, $text) = $status->();
 	is($code, 4, 'a cluster is silent: status 4');
 	like($text, qr/^cluster +gone +silent .*\n +-> start its local sidecar/m, 'with what to do');
+	# A cluster that should have been heard of, and one that does not keep up.
+	sql('SELECT pg_switch_wal(); UPDATE item SET n = n') for 1 .. 5;
+	lines(1);
+	published();
+	my $tell = sub { my $now = ($redis->cli('TIME') =~ /^(\d+)/)[0] * 1000; $redis->cli('HSET', key('clusters'), 'tardy', '1-1 ' . ($now - 20_000) . ' 1 x', 'slow', "1-1 $now 1 x"); return };
+	$tell->();
+	(undef, $text) = $status->();
+	like($text, qr/^cluster +slow +behind .*\n +-> see the log of its local sidecar: it does not keep up$/m, 'a cluster that is 64 MB behind');
+	like($text, qr/^cluster +tardy +late .*\n +-> start its local sidecar/m, 'and one that has been silent for 15 s, with what to do');
+	my $same = q{SELECT string_agg(name || ' ' || state || ': ' || todo, ', ' ORDER BY name) FROM itemize.status() WHERE name IN ('slow', 'tardy')};
+	ok(eval { poll_until(sub { $tell->(); sql($same) =~ /^slow behind: see the log of its local sidecar.*, tardy late: start its local sidecar/ }, 'the report') }, 'the same in SQL') or diag(sql($same));
+	$redis->cli('HDEL', key('clusters'), 'tardy', 'slow');
 	my $metrics = 'http://127.0.0.1:' . $global->wait_for_log('metrics_listening')->{port} . '/metrics';
 	my $shown = sub { my ($cluster) = @_; return scalar(() = http_get($metrics)->{body} =~ /^itemize_cluster_\w+\{cluster="$cluster"\}/mg) };
 	ok(eval { poll_until(sub { $shown->('gone') == 2 }, 'its gauges') }, 'it is measured');
@@ -191,6 +214,11 @@ subtest 'Redis has no room' => sub {
 	is(http_get("$metrics$_->[0]")->{status}, $_->[1], "$_->[0]: $_->[1]") for [ '/livez', 200 ], [ '/readyz', 200 ], [ '/v1/items/item/1', 404 ];
 	like($metric->('itemize_slot_retained_bytes'), qr/^\d/, 'retained WAL is measured');
 	is($metric->('itemize_slot_safe_bytes'), '+Inf', 'without a limit, any amount is safe');
+	sql("ALTER SYSTEM SET max_slot_wal_keep_size = '1GB'");
+	$node->reload;
+	ok(eval { poll_until(sub { my $safe = $metric->('itemize_slot_safe_bytes'); $safe ne '+Inf' && $safe > 100e6 && $safe < 2e9 }, 'a limit') }, 'with one, what is left of it');
+	sql('ALTER SYSTEM RESET max_slot_wal_keep_size');
+	$node->reload;
 	is($global->stop, 0, 'status 0');
 };
 

@@ -38,7 +38,8 @@ std::string ReportEssence(const StreamPicture &picture) {
   std::string essence = FormatEpoch(picture.epoch);
   if (picture.last.ordinal != 0) essence += ' ' + FormatVersion(picture.last);
   const auto add = [&](const StreamConsumer &consumer) {
-    essence += ' ' + consumer.name + (IsLive(picture, consumer) ? "+" : "-") +
+    essence += ' ' + consumer.name + (IsLate(picture, consumer) ? IsLive(picture, consumer) ? "~" : "-" : "+") +
+               (picture.lag_bytes(consumer) > kMuchLag ? "<" : "") +
                (consumer.position < picture.last && picture.last.ordinal != 0 ? "<" : "=");
   };
   for (const StreamConsumer &cluster : picture.clusters)

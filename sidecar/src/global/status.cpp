@@ -12,11 +12,6 @@
 namespace itemize::sidecar {
 namespace {
 
-/// Below this, WAL that is not confirmed is what the last seconds wrote.
-constexpr std::uint64_t kMuchLag = std::uint64_t{64} << 20U;
-/// A publisher's or a cluster's report is older than this only when something is wrong.
-constexpr double kLateSeconds = 15;
-
 std::string Bytes(std::uint64_t bytes) {
   constexpr const char *kUnits[] = {"B", "kB", "MB", "GB", "TB"};
   auto value = static_cast<double>(bytes);
@@ -62,19 +57,43 @@ private:
   bool failed_ = false;
 };
 
+struct Pause {
+  std::string by;
+  std::string until;
+  std::string reason;
+};
+
+std::optional<Pause> ReadPause(PostgresConnection &database) {
+  // What has been cut loose from its extension has no such function, and is not paused either.
+  if (database.Query("SELECT pg_catalog.to_regprocedure('itemize.paused()')").IsNull(0, 0)) return std::nullopt;
+  const PostgresResult pause = database.Query(
+      "SELECT by, pg_catalog.date_trunc('second', until), coalesce(': ' || reason, '') FROM itemize.paused()");
+  if (pause.rows() == 0) return std::nullopt;
+  return Pause{std::string(pause.Text(0, 0)), std::string(pause.Text(0, 1)), std::string(pause.Text(0, 2))};
+}
+
+void PrintPause(Page &page, const Pause &pause) {
+  page.Line("pause", pause.by, "paused", "until " + pause.until + " at the latest" + pause.reason);
+  page.Do("SELECT itemize.resume() when the stream shall go on");
+}
+
 void PrintSlot(Page &page, const Options &options) {
   std::optional<SlotHealth> health;
+  std::optional<Pause> pause;
   try {
     StopSource never;
     PostgresConnection database(options.database, {}, never.token());
     health = ReadSlotHealth(database, options.slot);
+    pause = ReadPause(database);
   } catch (const PostgresError &error) {
     page.Line("slot", options.slot, "unknown", error.what());
     return page.Fail("look at the database, and at --database");
   }
   if (!health) {
     page.Line("slot", options.slot, "missing", "");
-    return page.Do("start the global sidecar: it makes the slot");
+    page.Do("start the global sidecar: it makes the slot");
+    if (pause) PrintPause(page, *pause);
+    return;
   }
   const bool lost = health->wal_status == "lost";
   const bool endangered = health->wal_status == "unreserved";
@@ -91,14 +110,15 @@ void PrintSlot(Page &page, const Options &options) {
   if (lost) page.Do("start the global sidecar: it makes the slot anew, and clusters resync");
   if (endangered) page.Do("look at the global sidecar now, or raise max_slot_wal_keep_size");
   if (!lost && !endangered && !health->active) page.Do("start the global sidecar");
-  if (!lost && !endangered && health->active && behind)
+  if (!lost && !endangered && health->active && behind && !pause)
     page.Do("see the log of the global sidecar: it does not keep up");
+  if (pause) PrintPause(page, *pause);
 }
 
 void PrintConsumer(Page &page, const StreamPicture &picture, const StreamConsumer &consumer, bool cluster) {
   const double silent = picture.silent_seconds(consumer);
   const std::uint64_t lag = picture.lag_bytes(consumer);
-  const bool late = silent > kLateSeconds;
+  const bool late = IsLate(picture, consumer);
   page.Line(cluster ? "cluster" : "group", consumer.name,
             !late                       ? lag > kMuchLag ? "behind" : "ok"
             : !cluster                  ? "idle"

@@ -33,6 +33,15 @@ inline bool IsLive(const StreamPicture &picture, const StreamConsumer &consumer)
   return picture.silent_seconds(consumer) < std::chrono::duration<double>(kClusterSilence).count();
 }
 
+/// More than this behind, a reader, or the slot, does not keep up: it is not only what the last seconds wrote. Bytes of
+/// WAL.
+inline constexpr std::uint64_t kMuchLag = std::uint64_t{64} << 20U;
+
+/// Whether a reader should have reported itself by now.
+inline bool IsLate(const StreamPicture &picture, const StreamConsumer &consumer) {
+  return picture.silent_seconds(consumer) > std::chrono::duration<double>(kReportLate).count();
+}
+
 /// The least id that stays (for XTRIM MINID). Clusters that are live and consumer groups keep what they have not read,
 /// and their last entry, which proves to them that they have missed nothing; only the limits take it from them. The
 /// stream's last entry always stays.

@@ -21,6 +21,8 @@ inline constexpr std::chrono::seconds kReaderSilence{60};
 /// A cluster, or a copy of rows under way, that has not reported itself for so long no longer keeps the stream.
 /// Long: a machine may be restarted, and the stream is bounded in any case.
 inline constexpr std::chrono::minutes kClusterSilence{10};
+/// Later than this a report is only when something is wrong.
+inline constexpr std::chrono::seconds kReportLate{15};
 /// A consumer group without any member is forgotten after this time.
 inline constexpr std::chrono::hours kGroupSilence{7 * 24};
 

@@ -20,7 +20,7 @@ use JSON::PP ();
 
 our @EXPORT = qw(
   start_postgres configure_postgres database_url create_sidecar_roles drop_slot wait_for_slot
-  start_redis start_sidecar launch_sidecar http_request http_get open_events open_browser poll_until slurp collection
+  start_redis start_sidecar launch_sidecar http_request http_get sidecar_says open_events open_browser poll_until slurp collection
 );
 
 # Seconds until an answer over HTTP must be there: longer than any of the sidecar's own waits, on a slow machine.
@@ -133,6 +133,15 @@ sub start_sidecar
 {
 	my ($mode, %args) = @_;
 	return launch_sidecar($mode, %args)->wait_ready($args{timeout});
+}
+
+# sidecar_says(COMMAND, FLAGS...): what a command that ends by itself prints, its log included, and its exit status.
+sub sidecar_says
+{
+	my ($command, @flags) = @_;
+	my $run = Itemize::Sidecar->launch($command, \@flags);
+	poll_until(sub { !$run->alive }, "the end of $command");
+	return ($run->log_text, $run->status >> 8);
 }
 
 my $requests = 0;
