@@ -34,7 +34,7 @@ my $sidecar = start_sidecar('extended', flags => [ @urls, '--database', "postgre
 
 sub get { my ($key, $from) = @_; return http_get(($from // $sidecar)->url("/v1/items/item/$key")) }
 sub row { my ($key) = @_; return qq({"n":"$key) . 'x' x 1000 . '"}' }
-sub metric { my ($name) = @_; return http_get($sidecar->url('/metrics'))->{body} =~ /^\Q$name\E (\S+)/m ? $1 : 0 }
+sub metric { my ($name, $from) = @_; return http_get(($from // $sidecar)->url('/metrics'))->{body} =~ /^\Q$name\E (\S+)/m ? $1 : 0 }
 # Questions for items that have come to the database so far.
 sub questions { my $count = () = slurp($node->logfile) =~ /itemize\.fetch\(/g; return $count }
 
@@ -88,11 +88,38 @@ is(get(18000, $other)->{body}, row(18000), 'one that is slow: another reader fil
 is(marker(18000), '', 'and its marker is used up');
 $proxy->signal('CONT');
 like($client->read_until(sub { /"\}$/ || /^HTTP\/1.1 5/ }), qr/^HTTP\/1\.1 (?:200 .*18000x|503)/s, 'the slow one finds it done, or gives up');
+# While the lease lasts it waits for the first. It is short: on a slow machine it may be over before the second one asks.
+my ($cold, $warm) = (18100, 17000);
+ok(eval {
+	poll_until(
+		sub {
+			my $slow = ask_frozen(++$cold);
+			get($cold, $other)->{body} eq row($cold) or die "wrong answer for $cold\n";
+			$proxy->signal('CONT');
+			$slow->read_until(sub { /"\}$/ || /^HTTP\/1.1 5/ });
+			poll_until(sub { get(++$warm)->{status} == 200 }, 'the first one to be well');
+			return metric('itemize_read_lease_waits_total', $other) > 0;
+		},
+		'a wait');
+}, 'the other one has waited for its lease') or diag($@);
 ask_frozen(18001);
 $sidecar->kill9;
 is(get(18001, $other)->{body}, row(18001), 'one that has died: another reader fills the key');
 $proxy->signal('CONT');
 $sidecar = $other;
+
+# What is read stays, what is not goes.
+sub item_key { my ($key) = @_; return $local->cli('KEYS', "*:item:item:*:$key") }
+my $read = item_key(18001);
+$local->cli('EXPIRE', $read, 100);
+get(18001);
+cmp_ok($local->cli('TTL', $read), '>', 100, 'a read renews how long an item is held');
+my $brief = start_sidecar('extended', postgres => $node, flags => [ @urls, '--item-ttl-seconds', 1 ]);
+get(18500, $brief);
+get(18501);
+poll_until(sub { item_key(18500) eq '' }, 'one that nobody reads any more to go');
+isnt(item_key(18501), '', 'when its time is over, not before');
+is($brief->stop, 0, 'status 0');
 
 # No memory: what is held is served, what is not comes from the database, and nothing goes wrong later.
 my $applier_metrics = 'http://127.0.0.1:' . $applier->wait_for_log('metrics_listening')->{port} . '/metrics';

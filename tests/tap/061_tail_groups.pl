@@ -183,5 +183,36 @@ subtest 'a group that has missed something' => sub {
 	$anew->stop;
 };
 
+subtest 'the stream is kept for a group, up to its limits' => sub {
+	my ($stream, $groups) = map { "itemize:{$epoch}:$_" } qw(stream groups);
+	$redis->cli('DEL', $groups);
+	is(member('keeper')->stop, 0, 'a group is made, and left');
+	# An entry before an erasure goes when everybody has read it.
+	my $write = sub {
+		my ($n) = @_;
+		sql("UPDATE counter SET n = $n WHERE id = 1");
+		sql(q{SELECT itemize.erase('counter', '200')});
+		my $beyond = sql('SELECT pg_current_wal_insert_lsn() - $$0/0$$::pg_lsn');
+		poll_until(sub { ($redis->cli('XREVRANGE', $stream, '+', '-', 'COUNT', 1) =~ /^(\d+)-/)[0] >= $beyond }, 'a heartbeat behind it');
+		return;
+	};
+	my $is_there = sub { my ($n) = @_; return $redis->cli('XRANGE', $stream, '-', '+') =~ /"n":$n\}/ };
+	$write->(123456);
+	# What trims forgets this one in the same step.
+	$redis->cli('HSET', $groups, 'copy:broken', '1-1 ' . (($redis->cli('TIME') =~ /^(\d+)/)[0] - 660) * 1000);
+	poll_until(sub { !$redis->cli('HEXISTS', $groups, 'copy:broken') }, 'a look at what may be trimmed');
+	ok($is_there->(123456), 'what it has not acknowledged is kept');
+	my $member = member('keeper');
+	wait_for_records($member, 2);
+	$member->stop;
+	ok(eval { poll_until(sub { !$is_there->(123456) }, 'the trim') }, 'and goes when it has');
+	$write->(123457);
+	is($global->stop, 0, 'status 0');
+	$global = start_sidecar('global', postgres => $node, redis => $redis, flags => [ '--heartbeat-seconds', 1, '--stream-max-age-seconds', 1 ]);
+	ok(eval { poll_until(sub { !$is_there->(123457) }, 'the trim') }, 'beyond a limit it goes all the same');
+	$member = member('keeper');
+	is_deeply([ $member->exit_status, map { "$_->{op} $_->{reason}" } $member->lines ], [ 3, 'resync trimmed' ], 'and the group is told');
+};
+
 is($global->stop, 0, 'status 0');
 done_testing();

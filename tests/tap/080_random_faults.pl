@@ -49,6 +49,16 @@ sub kept { return "its history is kept with the logs, for judge_history: " . joi
 $world->start_workload;
 $world->converge;
 
+# What converge() must not take for the database's state: a state from before, a deleted row, and one that the
+# database has lost.
+my $lost = 1_000_000_000;
+my $moment = { truth => { 1001 => '8/8', 1002 => '7/7' }, committed => { map { $_ => 1 } 1 .. 8 } };
+for ([ 'as it was', '1001=8/8 1002=7/7', '' ], [ 'older', '1001=6/6 1002=7/7', '1001' ], [ 'deleted', '1001=8/8 1002=7/7 1003=5/5', '1003' ], [ 'lost', "1001=$lost/1 1002=7/7", '1001' ])
+{
+	my ($how, $shown, $behind) = @$_;
+	is(join(' ', $world->_behind($moment, { map { split /=/ } split / /, $shown })), $behind, "shown $how: " . ($behind ? 'not converged' : 'converged'));
+}
+
 my $begun = time();
 my (%seconds, $stuck);
 for (my $count = 0; $soak ? time() - $begun < $soak : $count < SHORT; $count++)

@@ -25,7 +25,8 @@ inline std::string LocalStreamSizeLua() {
     return std::string("local ") + variable + " = '" + std::string(room) + "'\n";
   };
   return name("size_room", LocalNamespace::kSize) + name("segments_room", LocalNamespace::kSegments) +
-         name("base_room", LocalNamespace::kBase) + name("stream_room", LocalNamespace::kStream) + R"lua(
+         name("base_room", LocalNamespace::kBase) + name("stream_room", LocalNamespace::kStream) +
+         name("healed_room", LocalNamespace::kHealed) + R"lua(
 local function read_stream_size(namespace)
   local held = redis.call('HMGET', namespace .. size_room, 'b', 'n', 'oi', 'ob', 'on')
   return {known = held[1] and true or false, bytes = tonumber(held[1] or '0'), entries = tonumber(held[2] or '0'),
@@ -72,7 +73,7 @@ local function forget_healed_before(healed, id)
 end
 
 local function forget_up_to(namespace, size, id)
-  forget_healed_before(namespace .. ':local:healed', id)
+  forget_healed_before(namespace .. healed_room, id)
   local lsn, ordinal = string.match(id, '^(%d+)-(%d+)$')
   local first = string.format('%s-%.0f', lsn, tonumber(ordinal) + 1)
   cut_stream(namespace, size, function(left) return not id_less(id, left) end)
