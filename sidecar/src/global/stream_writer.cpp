@@ -126,14 +126,14 @@ std::string RandomToken() {
 } // namespace
 
 StreamWriter::StreamWriter(const RedisEndpoint &endpoint, const Options &options)
-    : connection_(endpoint), keys_(options.prefix), max_entries_(std::to_string(options.stream_max_entries)),
+    : connection_(endpoint), keys_(options.prefix), longest_piece_(ReadLongestValue(connection_)),
+      max_entries_(std::to_string(options.stream_max_entries)),
       lease_milliseconds_(std::to_string(std::chrono::milliseconds(options.lease).count())),
       mark_bytes_(std::to_string(options.stream_max_bytes / kMarksPerBound)),
       mark_entries_(std::to_string(options.stream_max_entries / kMarksPerBound)),
       mark_milliseconds_(std::to_string(std::chrono::milliseconds(options.stream_max_age).count() / kMarksPerBound)),
       token_(RandomToken()), owner_key_(keys_.Owner()), epoch_key_(keys_.Epoch()) {
   connection_.Command({"PING"}); // a server that is still loading its data says so here
-  longest_piece_ = ReadLongestValue(connection_);
 }
 
 StreamWriter::Found StreamWriter::Claim(int pid) {
