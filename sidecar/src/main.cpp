@@ -7,6 +7,7 @@
 #include "coherence/verify.hpp"
 #include "global/publisher.hpp"
 #include "global/status.hpp"
+#include "http/authentication.hpp"
 #include "http/extended.hpp"
 #include "http/health_server.hpp"
 #include "local/applier.hpp"
@@ -185,7 +186,14 @@ int RunCommand(const Options &options, Command command) {
 
 int CheckConfig(const CommandLine &command) {
   const Options &options = command.options;
+  const auto keys = http::KeySourceOptionsOf(options);
+  if (options.RunsExtended()) {
+    identity::CheckKeySource(keys);
+    (void)identity::ReadKeyFiles(keys);
+    (void)identity::Verifier(http::VerifierOptionsOf(options));
+  }
   if (command.connect) {
+    if (options.RunsExtended() && identity::IsRemote(keys)) (void)identity::FetchKeys(keys.jwks);
     StopSource never;
     for (const std::string *url : {&options.global_redis, &options.local_redis}) {
       if (!url->empty()) RedisConnection(ParseRedisUrl(*url)).Command({"PING"});

@@ -24,6 +24,7 @@ constexpr std::string_view kConfigFlag = "--config";
 constexpr const char *kConfigVariable = "ITEMIZE_CONFIG";
 constexpr std::int64_t kLongestSearchMilliseconds = 600000; // PostgreSQL takes no statement_timeout above 2^31 - 1
 constexpr std::int64_t kMostSearchConnections = 100;        // each is a thread
+constexpr std::int64_t kMostClockSkewSeconds = 600;
 
 constexpr std::array<const char *, 4> kModeNames = {"absolute", "global", "local", "extended"};
 
@@ -66,6 +67,7 @@ struct Raw {
   std::int64_t missing_ttl_seconds = 0;
   std::int64_t max_connections = 0;
   std::int64_t live_buffer = 0;
+  std::int64_t jwt_clock_skew_seconds = 0;
   std::int64_t coherence_interval_seconds = 0;
   std::int64_t coherence_items_per_second = 0;
   std::int64_t search_timeout_milliseconds = 0;
@@ -118,6 +120,12 @@ void Declare(CLI::App &app, Options &options, Raw &raw) {
   Add(app, "static-dir", options.static_dir, "directory served at /");
   Add(app, "max-connections", raw.max_connections, "HTTP connections at once, live streams included");
   Add(app, "live-buffer", raw.live_buffer, "bytes that may wait for one live client before they are conflated");
+  Add(app, "jwt-secret-file", options.jwt_secret_file, "file with the secret of tokens signed with HS256");
+  Add(app, "jwks", options.jwks, "file or https:// URL of the JSON Web Key Set that tokens are verified with");
+  Add(app, "jwt-audience", options.jwt_audience, "what the claim aud of a token must contain");
+  Add(app, "jwt-issuer", options.jwt_issuer, "what the claim iss of a token must be");
+  Add(app, "jwt-role-claim", options.jwt_role_claim, "claim with the roles of a token: a name or a JSON pointer");
+  Add(app, "jwt-clock-skew-seconds", raw.jwt_clock_skew_seconds, "by how much clocks may differ");
   Add(app, "coherence-interval-seconds", raw.coherence_interval_seconds,
       "pause between comparisons of the copy with the database; 0: none");
   Add(app, "coherence-items-per-second", raw.coherence_items_per_second, "items compared a second");
@@ -191,6 +199,9 @@ void Validate(const Options &options) {
   for (const std::string *url : {&options.global_redis, &options.local_redis}) {
     if (!url->empty()) ParseRedisUrl(*url);
   }
+  const bool tokens = !options.jwks.empty() || !options.jwt_secret_file.empty();
+  if (!tokens && (!options.jwt_audience.empty() || !options.jwt_issuer.empty()))
+    throw ConfigError("jwt-audience and jwt-issuer need jwks or jwt-secret-file");
   if (!IsSlotName(options.slot)) throw ConfigError("slot must be 1 to 63 lower case letters, digits and underscores");
   if (!IsPrefix(options.cluster) || options.cluster.find(':') != std::string::npos)
     throw ConfigError("cluster must be 1 to 63 letters, digits and characters of _-.");
@@ -259,6 +270,8 @@ void Resolve(Raw &raw, CommandLine &command) {
   RequireAtLeastOne(raw.missing_ttl_seconds, "missing-ttl-seconds");
   RequireAtLeastOne(raw.max_connections, "max-connections");
   RequireAtLeastOne(raw.live_buffer, "live-buffer");
+  if (raw.jwt_clock_skew_seconds < 0 || raw.jwt_clock_skew_seconds > kMostClockSkewSeconds)
+    throw ConfigError("jwt-clock-skew-seconds must be 0 to " + std::to_string(kMostClockSkewSeconds));
   if (raw.coherence_interval_seconds < 0) throw ConfigError("coherence-interval-seconds must not be negative");
   RequireAtLeastOne(raw.coherence_items_per_second, "coherence-items-per-second");
   RequireAtLeastOne(raw.search_timeout_milliseconds, "search-timeout-milliseconds");
@@ -267,6 +280,7 @@ void Resolve(Raw &raw, CommandLine &command) {
   RequireAtLeastOne(raw.search_connections, "search-connections");
   if (raw.search_connections > kMostSearchConnections)
     throw ConfigError("search-connections must be at most " + std::to_string(kMostSearchConnections));
+  options.jwt_clock_skew = std::chrono::seconds(raw.jwt_clock_skew_seconds);
   options.search_timeout = std::chrono::milliseconds(raw.search_timeout_milliseconds);
   options.search_connections = static_cast<std::uint64_t>(raw.search_connections);
   options.coherence_interval = std::chrono::seconds(raw.coherence_interval_seconds);
@@ -321,6 +335,7 @@ CommandLine ParseCommandLine(int argc, const char *const *argv) {
   raw.missing_ttl_seconds = options.missing_ttl.count();
   raw.max_connections = static_cast<std::int64_t>(options.max_connections);
   raw.live_buffer = static_cast<std::int64_t>(options.live_buffer);
+  raw.jwt_clock_skew_seconds = options.jwt_clock_skew.count();
   raw.coherence_interval_seconds = options.coherence_interval.count();
   raw.search_timeout_milliseconds = options.search_timeout.count();
   raw.search_connections = static_cast<std::int64_t>(options.search_connections);

@@ -90,6 +90,14 @@ struct Options {
   /// Bytes that may wait for one live client before they are conflated.
   std::uint64_t live_buffer = 1'048'576;
 
+  /// What tokens of clients are verified with; both empty: tokens are not looked at.
+  std::string jwt_secret_file;
+  std::string jwks;
+  std::string jwt_audience;
+  std::string jwt_issuer;
+  std::string jwt_role_claim = "role";
+  std::chrono::seconds jwt_clock_skew{30};
+
   /// From the end of one comparison of the copy with the database to the next; 0: none.
   std::chrono::seconds coherence_interval{60};
   /// Items compared a second, which bounds what that costs the database.

@@ -71,8 +71,10 @@ public:
   Parts(const Options &options, Services &services)
       : options_(options), services_(services), backends_(options, services, backend_stop_.token()),
         server_options_(ServerOptionsOf(options)), server_(loop_, server_options_, services),
-        hub_(loop_, HubOptionsOf(options), services), feed_(hub_, backends_),
-        rooms_(backends_), routes_{backends_, hub_, rooms_},
+        hub_(loop_, HubOptionsOf(options), services), feed_(hub_, backends_), rooms_(backends_),
+        keys_(http::KeySourceOptionsOf(options), services.log, services.metrics),
+        authentication_(keys_, http::VerifierOptionsOf(options), services.metrics), routes_{backends_, hub_, rooms_,
+                                                                                            authentication_},
         workers_(WorkerCount(), [this] { return MakeExchange(); }) {
     services_.readiness.Register(kPart);
   }
@@ -90,6 +92,7 @@ public:
     std::thread feed([this] { Guarded("live_feed", [this] { feed_.Run(backend_stop_.token()); }); });
     std::thread probe([this] { Guarded("probe", [this] { Probe(); }); });
     std::vector<std::thread> waiting;
+    waiting.emplace_back([this] { Guarded("token_keys", [this] { keys_.Run(backend_stop_.token()); }); });
     waiting.emplace_back(
         [this] { Guarded("position_watch", [this] { rooms_.positions.Run(backend_stop_.token()); }); });
     for (std::size_t i = 0; i < read::FillQueue::kThreads; ++i)
@@ -112,6 +115,7 @@ public:
     rooms_.positions.Clear();
     rooms_.fills.Clear();
     rooms_.searches.Clear();
+    keys_.Clear();
     // Answers made after the loop had ended, and the ends of their connections.
     server_.CloseAll();
     hub_.CloseAll();
@@ -208,6 +212,8 @@ private:
   live::Hub hub_;
   live::Feed feed_;
   http::WaitingRooms rooms_;
+  identity::KeyStore keys_;
+  const http::Authentication authentication_;
   http::RouteContext routes_;
   http::WorkerPool workers_;
   int draining_ = 0;

@@ -10,10 +10,11 @@ namespace itemize::sidecar::http {
 
 namespace {
 
-constexpr std::array<ProblemText, 21> kProblems{{
+constexpr std::array<ProblemText, 22> kProblems{{
     {ProblemKind::kBadRequest, "bad-request", 400, "Bad Request", 0},
     {ProblemKind::kMalformedKey, "malformed-key", 400, "Malformed Key", 0},
     {ProblemKind::kUnknownParameter, "unknown-parameter", 400, "Unknown Parameter", 0},
+    {ProblemKind::kInvalidToken, "invalid-token", 401, "Invalid Token", 0},
     {ProblemKind::kNotFound, "not-found", 404, "Not Found", 0},
     {ProblemKind::kMethodNotAllowed, "method-not-allowed", 405, "Method Not Allowed", 0},
     {ProblemKind::kRequestTimeout, "request-timeout", 408, "Request Timeout", 0},

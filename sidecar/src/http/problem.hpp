@@ -12,6 +12,7 @@ enum class ProblemKind {
   kBadRequest,
   kMalformedKey,
   kUnknownParameter,
+  kInvalidToken,
   kNotFound,
   kMethodNotAllowed,
   kRequestTimeout,

@@ -76,6 +76,10 @@ std::optional<Reply> Routes::Dispatch(const FramedRequest &request) {
   if (!IsRead(head.method)) {
     return Named(route, ProblemReply({ProblemKind::kMethodNotAllowed, {}, std::string(kAllowed)}));
   }
+  identity::Caller caller;
+  if (path[0] == "v1") {
+    if (auto reply = context_.authentication.Check(request, caller)) return Named(route, std::move(*reply));
+  }
   const auto parameters = ParseQuery(target.query);
   if (!parameters) {
     return Named(

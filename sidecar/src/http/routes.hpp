@@ -1,6 +1,7 @@
 // What is served where. Dispatch is by comparing path segments: no regular expressions on hot paths.
 #pragma once
 
+#include "http/authentication.hpp"
 #include "http/exchange.hpp"
 #include "http/items.hpp"
 #include "http/searches.hpp"
@@ -13,6 +14,7 @@ struct RouteContext {
   read::ReadBackends &backends;
   live::Hub &hub;
   WaitingRooms &rooms;
+  const Authentication &authentication;
 };
 
 /// One per worker, with that worker's connections.
