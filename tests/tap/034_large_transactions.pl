@@ -25,7 +25,7 @@ sql("INSERT INTO item SELECT i, repeat('x', 60), 0 FROM generate_series(1, @{[RO
 my $global_redis = start_redis();
 my $local_redis = start_redis('--slowlog-log-slower-than', '1000', '--slowlog-max-len', '100000');
 my $publisher = start_sidecar('global', postgres => $node, flags => [ '--global-redis', $global_redis->url ]);
-my @local = ('--global-redis', $global_redis->url, '--local-redis', $local_redis->url);
+my @local = ('--global-redis', $global_redis->url, '--local-redis', $local_redis->url, '--metrics-listen', '127.0.0.1:0');
 my $applier = start_sidecar('local', flags => \@local);
 my $server = start_sidecar('extended', postgres => $node, flags => [ '--local-redis', $local_redis->url ]);
 
@@ -131,12 +131,15 @@ subtest 'rows of 10 MB' => sub {
 	sql("UPDATE item SET name = repeat('0123456789', 1000000) || id, n = 3 WHERE id <= 3");
 	poll_until(sub { n($_) == 3 || return for 1 .. 3; 1 }, 'the large rows');
 	is(large(2), 10_000_001, 'a row of 10 MB is held whole');
-	my $misses = sub { my ($n) = http_get($server->url('/metrics'))->{body} =~ /^itemize_read_fills_total (\d+)/m; $n };
-	my $fills = $misses->();
+	my $merges = sub {
+		my $metrics = http_get('http://127.0.0.1:' . $applier->wait_for_log('metrics_listening')->{port} . '/metrics')->{body};
+		return join(' ', $metrics =~ /^itemize_merges_total\{result="(?:dropped|merged)"\} (\d+)/mg);
+	};
+	is($merges->(), '0 0', 'nothing was merged so far');
 	sql('UPDATE item SET n = 4 WHERE id <= 3');
 	poll_until(sub { n($_) == 4 || return for 1 .. 3; 1 }, 'an update that does not touch the value');
 	is(large(2), 10_000_001, 'the large value comes from the copy');
-	is($misses->(), $fills, 'without a fill');
+	is($merges->(), '0 3', 'each time, and no copy was given up');
 	note(sprintf 'memory: publisher %.1f MB, applier %.1f MB; longest step %.1f ms', memory_peak($publisher), memory_peak($applier), longest_step());
 };
 
