@@ -20,9 +20,14 @@ SELECT i, chr(97 + i % 3), CASE WHEN i % 2 = 0 THEN 'red thing' ELSE 'red thing,
        CASE WHEN i % 10 > 0 THEN ST_Point((i % 21) / 7.0, (i % 8) / 3.0)::geography END,
        CASE WHEN i % 12 > 0 THEN (i % 50) + 0.25 END, (ARRAY['EUR', 'USD', 'JPY', NULL])[1 + i % 4]
 FROM generate_series(1, 300) i;
+-- Of a composite value the parts may be null, and it is there.
+CREATE TYPE pair AS (a integer, b integer);
+ALTER TABLE thing ADD twin pair;
+UPDATE thing SET twin = CASE id % 5 WHEN 1 THEN ROW(NULL, NULL)::pair WHEN 2 THEN ROW(1, NULL)::pair WHEN 3 THEN ROW(NULL, id % 3)::pair WHEN 4 THEN ROW(id % 2, id % 3)::pair END;
+CREATE INDEX ON thing (twin);
 SELECT itemize.define('thing', 'paging.thing', text => '{"name": "A"}', language => 'en', location => 'place',
   price => 'price', currency => 'currency', changed => 'at', read => 'everyone',
-  fields => '{id,part,name,level,ratio,small,amount,at,day,word,grade,flag,uid,place,price,currency}');
+  fields => '{id,part,name,level,ratio,small,amount,at,day,word,grade,flag,uid,place,price,currency,twin}');
 SELECT itemize.set_rates('{"USD": 1.25, "JPY": 150}', '2026-01-01', 'test');
 CREATE INDEX ON thing USING gin ((itemize.document('en', 'A', name)));
 CREATE INDEX ON thing USING gist (place);
@@ -57,7 +62,7 @@ FROM (VALUES (NULL, NULL, NULL::geometry, NULL::float8), ('key.desc', NULL, NULL
   ('small.desc,ratio,level.desc', NULL, NULL, NULL), ('amount,small.desc.nullsfirst', NULL, NULL, NULL), ('changed.desc', NULL, NULL, NULL),
   ('at,day.desc', NULL, NULL, NULL), ('word.desc,grade', NULL, NULL, NULL), ('grade.desc,flag.nullsfirst,word', NULL, NULL, NULL),
   ('uid,flag.desc', NULL, NULL, NULL), ('price', NULL, NULL, NULL), ('price.desc', NULL, NULL, NULL), ('price.nullsfirst,level', NULL, NULL, NULL),
-  ('level,key.desc', NULL, NULL, NULL), ('name.desc', NULL, NULL, NULL), ('part,level', NULL, NULL, NULL),
+  ('level,key.desc', NULL, NULL, NULL), ('twin', NULL, NULL, NULL), ('twin.desc', NULL, NULL, NULL), ('twin.desc.nullsfirst,level', NULL, NULL, NULL), ('name.desc', NULL, NULL, NULL), ('part,level', NULL, NULL, NULL),
   (NULL, 'red', NULL, NULL), ('relevance.asc', 'red', NULL, NULL), ('level,relevance', 'red', NULL, NULL), ('price,relevance', 'red', NULL, NULL),
   (NULL, 'red blue', NULL, NULL), (NULL, NULL, ST_Point(1, 1), NULL), ('distance.desc', NULL, ST_Point(1, 1), NULL),
   ('distance', NULL, ST_Point(1, 1), 150000), ('level,distance', NULL, ST_Point(1, 1), NULL), (NULL, 'red', ST_Point(1, 1), 150000),
@@ -69,6 +74,7 @@ SELECT walk('level.desc', 7) = array_agg(k ORDER BY level DESC NULLS LAST, part,
   walk('ratio.desc', 7) = array_agg(k ORDER BY ratio DESC NULLS LAST, part, id) AS ratio_desc, walk('ratio', 7) = array_agg(k ORDER BY ratio, part, id) AS ratio,
   walk('amount.desc,day.desc', 7) = array_agg(k ORDER BY amount DESC NULLS LAST, day DESC NULLS LAST, part, id) AS amount_desc,
   walk('word.desc,key.desc', 7) = array_agg(k ORDER BY word DESC NULLS LAST, part DESC, id DESC) AS word_desc, walk('word', 7) = array_agg(k ORDER BY word, part, id) AS word,
+  walk('twin.desc', 7) = array_agg(k ORDER BY twin DESC NULLS LAST, part, id) AS twin_desc, walk('twin', 1) = array_agg(k ORDER BY twin, part, id) AS twin,
   walk('level.desc.nullsfirst', 7) = array_agg(k ORDER BY level DESC, part, id) AS nulls_first
 FROM (SELECT *, concat(part, ',', id) AS k FROM thing) t;
 

@@ -354,6 +354,20 @@ sub check_limits
 		if (!defined $documented) { push @wrong, "$page does not say '$words'" }
 		elsif ($documented =~ tr/,//dr != $value) { push @wrong, "$page: $constant is $value, not $documented" }
 	}
+	check_limits_of_status();
+	return;
+}
+
+# itemize.status() says it of the same readers as the command does.
+sub check_limits_of_status
+{
+	my ($megabytes) = slurp('sidecar/src/global/trim_rules.hpp') =~ /\bkMuchLag = std::uint64_t\{(\d+)\} << 20U;/;
+	my ($seconds) = slurp('sidecar/src/redis/consumer_report.hpp') =~ /\bkReportLate\{(\d+)\};/;
+	my $status = slurp('sql/50_status.sql');
+	my ($bytes) = $status =~ /\bmuch_lag CONSTANT bigint := (\d+);/;
+	my ($late) = $status =~ /\blate_seconds CONSTANT float8 := (\d+);/;
+	push @wrong, 'sql/50_status.sql: much_lag is not kMuchLag' if ($megabytes // 0) << 20 != ($bytes // -1);
+	push @wrong, 'sql/50_status.sql: late_seconds is not kReportLate' if ($seconds // 0) != ($late // -1);
 	return;
 }
 

@@ -149,15 +149,15 @@ std::string RowComparison(const Order &order, const std::vector<std::string> &ex
     return "((" + left + ") " + (descending ? ">=" : "<=") + " " + right + ")) IS NOT TRUE)";
   }
   std::string text = left + ") " + (descending ? "<" : ">") + " " + right + ")";
-  if (order.items[0].CanBeNull()) text = "(" + text + " OR " + expressions[0] + " IS NULL)";
+  if (order.items[0].CanBeNull()) text = "(" + text + " OR " + IsNull(expressions[0]) + ")";
   return text;
 }
 
 /// Behind the value in this item alone.
 std::string BehindItem(const SortItem &item, const std::string &expression, const std::string &value, bool is_null) {
-  if (is_null) return item.nulls_first ? expression + " IS NOT NULL" : "false";
+  if (is_null) return item.nulls_first ? HasValue(expression) : "false";
   std::string text = Compare(expression, item.descending ? item.operators.less : item.operators.greater, value);
-  if (item.CanBeNull() && !item.nulls_first) text = "(" + text + " OR " + expression + " IS NULL)";
+  if (item.CanBeNull() && !item.nulls_first) text = "(" + text + " OR " + IsNull(expression) + ")";
   return text;
 }
 
@@ -229,6 +229,10 @@ std::string OrderText(const Order &order, const std::vector<std::string> &expres
   return text;
 }
 
+std::string IsNull(const std::string &expression) { return expression + " IS NOT DISTINCT FROM NULL"; }
+
+std::string HasValue(const std::string &expression) { return expression + " IS DISTINCT FROM NULL"; }
+
 std::string BehindCondition(Statement &statement, const Order &order, const std::vector<std::string> &expressions,
                             const std::vector<BoundValue> &values) {
   const std::vector<SortItem> &items = order.items;
@@ -242,7 +246,7 @@ std::string BehindCondition(Statement &statement, const Order &order, const std:
   for (std::size_t i = items.size() - 1; i-- > 0;) {
     const std::string behind = BehindItem(items[i], expressions[i], places[i], values[i].is_null);
     const std::string equal =
-        values[i].is_null ? expressions[i] + " IS NULL" : Compare(expressions[i], items[i].operators.equal, places[i]);
+        values[i].is_null ? IsNull(expressions[i]) : Compare(expressions[i], items[i].operators.equal, places[i]);
     text.insert(0, " AND ").insert(0, equal).insert(0, " OR (").insert(0, behind).insert(0, "(").append("))");
   }
   return BeginningCondition(items.front(), expressions.front(), places.front(), values.front().is_null) + text;

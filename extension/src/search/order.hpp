@@ -49,6 +49,11 @@ Order ReadOrder(const std::optional<std::string> &order_by, const Question &ques
 /// `expression DESC NULLS LAST, ...`
 std::string OrderText(const Order &order, const std::vector<std::string> &expressions);
 
+// SQL: whether a value is null, and whether it is not. Of a composite value it itself, where IS NULL looks at its
+// parts.
+std::string IsNull(const std::string &expression);
+std::string HasValue(const std::string &expression);
+
 /// True of the rows behind the one with these values; `expressions` has one for each sort item.
 std::string BehindCondition(Statement &statement, const Order &order, const std::vector<std::string> &expressions,
                             const std::vector<BoundValue> &values);

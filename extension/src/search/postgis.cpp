@@ -37,7 +37,7 @@ KnownFunction known_functions[kKnownFunctions];
 int known_count = 0;
 bool is_listening = false;
 
-void ForgetFunctions(Datum /*argument*/, int /*cache*/, uint32 /*hash*/) { known_count = 0; }
+extern "C" void ForgetFunctions(Datum /*argument*/, int /*cache*/, uint32 /*hash*/) noexcept { known_count = 0; }
 
 Oid FunctionIn(const PostGis &postgis, const char *name, int count, const Oid *types) {
   const Oid second = count > 1 ? types[1] : InvalidOid;

@@ -6,6 +6,7 @@
 #include "boundary/entry.hpp"
 #include "search/price.hpp"
 #include "search/ranking/statistics.hpp"
+#include "search/run.hpp"
 
 #include "boundary/prelude.hpp"
 
@@ -182,7 +183,7 @@ private:
       AppendValueless(statement, question, definition, top, expressions, names);
       return;
     }
-    if (items[0].valued) further.push_back(expressions[0] + " IS NOT NULL");
+    if (items[0].valued) further.push_back(HasValue(expressions[0]));
     if (top.after != nullptr && shape != Shape::kScoredFirst) {
       further.push_back(BehindCondition(statement, *top.order, expressions, *top.after));
     }
@@ -192,8 +193,9 @@ private:
       return;
     }
     AppendScope(statement, question, definition, top.matching, further);
-    // Of all rows an order and a number decide how the best are found. The number is written out to be seen by then.
-    const bool all_rows = further.empty() && FindsAllRows(question);
+    // Of all rows an order and a number decide how the best are found. The number is written out to be seen by then. A
+    // policy's conditions are planned for who asks now.
+    const bool all_rows = further.empty() && FindsAllRows(question) && SeesAllRows(definition);
     if (all_rows) statement.PlanOnce();
     const std::string limit = all_rows ? std::to_string(top.max_rows) : statement.BindInt64(top.max_rows);
     if (shape == Shape::kScoredFirst) {
@@ -207,7 +209,7 @@ private:
   static void AppendValueless(Statement &statement, const Question &question, const SearchDefinition &definition,
                               const TopK &top, std::vector<std::string> expressions, std::vector<std::string> names) {
     Order rest = *top.order;
-    std::vector<std::string> further = {expressions[0] + " IS NULL"};
+    std::vector<std::string> further = {IsNull(expressions[0])};
     rest.items.erase(rest.items.begin());
     expressions.erase(expressions.begin());
     names.erase(names.begin());

@@ -14,6 +14,7 @@ extern "C" {
 #include "common/hashfn.h"
 #include "executor/spi.h"
 #include "utils/datum.h"
+#include "utils/lsyscache.h"
 }
 
 namespace itemize {
@@ -21,18 +22,20 @@ namespace itemize {
 struct Rates {
   Rate *rates;
   int count;
-  Rate own;         ///< the visitor's; `units` is 0 when it has none
-  bool is_currency; ///< whether the visitor's currency is one
-  int decimals;     ///< of an amount in it that can be paid; -1: there is no such thing
-  bool is_told;     ///< that it has no rate: once a question
+  Rate own;           ///< the visitor's; `units` is 0 when it has none
+  bool is_currency;   ///< whether the visitor's currency is one
+  int decimals;       ///< of an amount in it that can be paid; -1: there is no such thing
+  bool is_told;       ///< that it has no rate: once a question
+  TimestampTz latest; ///< from when the newest of them is valid: as of that moment they are the same
 };
 
 namespace {
 
 constexpr char kRatesQuery[] =
-    "SELECT r.currency, r.rate, r.currency OPERATOR(pg_catalog.=) $1, NULL::pg_catalog.int2 FROM itemize.rates_at($2) "
-    "r "
-    "UNION ALL SELECT NULL, NULL, NULL, c.minor_units FROM itemize.currency c WHERE c.code OPERATOR(pg_catalog.=) $1";
+    "SELECT r.currency, r.rate, r.currency OPERATOR(pg_catalog.=) $1, NULL::pg_catalog.int2, r.valid_from "
+    "FROM itemize.rates_at($2) r "
+    "UNION ALL SELECT NULL, NULL, NULL, c.minor_units, NULL FROM itemize.currency c "
+    "WHERE c.code OPERATOR(pg_catalog.=) $1";
 
 SPIPlanPtr rates_plan = nullptr; // of this session
 
@@ -58,6 +61,7 @@ void KeepRate(Rates &rates, HeapTuple row, TupleDesc description, MemoryContext 
   }
   Datum const units = SPI_getbinval(row, description, 2, &is_null);
   const bool is_own = DatumGetBool(SPI_getbinval(row, description, 3, &is_null));
+  rates.latest = Max(rates.latest, DatumGetTimestampTz(SPI_getbinval(row, description, 5, &is_null)));
   MemoryContext const spi = MemoryContextSwitchTo(room);
   const Rate rate{text_to_cstring(DatumGetTextPP(currency)), datumCopy(units, false, -1)};
   MemoryContextSwitchTo(spi);
@@ -68,6 +72,7 @@ void KeepRate(Rates &rates, HeapTuple row, TupleDesc description, MemoryContext 
 /// Those of a moment, as the question's own snapshot has them.
 Rates ReadRates(const char *currency, TimestampTz at) {
   Rates rates{};
+  rates.latest = DT_NOBEGIN;
   MemoryContext const room = CurrentMemoryContext;
   Datum arguments[] = {CStringGetTextDatum(currency), TimestampTzGetDatum(at)};
   if (SPI_connect() != SPI_OK_CONNECT) elog(ERROR, "SPI_connect failed");
@@ -260,7 +265,7 @@ RatesMark MarkRates(const Question &question, const SearchDefinition &definition
   (void)MakePlan(question, definition, false);
   const Rates &rates = *question.rates;
   return CallPg([&] {
-    RatesMark mark = {RatesMoment(question), 0};
+    RatesMark mark = {rates.latest, 0};
     for (int i = 0; i < rates.count; ++i) {
       const Rate &rate = rates.rates[i];
       const auto length = static_cast<int>(std::strlen(rate.currency));
@@ -272,10 +277,30 @@ RatesMark MarkRates(const Question &question, const SearchDefinition &definition
   });
 }
 
+namespace {
+
+/// Decimals that a price may have: those of the column's type, where it says so.
+int DecimalsOf(const SearchDefinition &definition) {
+  constexpr int kPresumed = 10;
+  Oid type = InvalidOid;
+  Oid collation = InvalidOid;
+  int32 typmod = -1;
+  get_atttypetypmodcoll(definition.item.source, definition.price->attnum, &type, &typmod, &collation);
+  type = getBaseTypeAndTypmod(type, &typmod);
+  if (type != NUMERICOID || typmod < VARHDRSZ) return kPresumed;
+  // Eleven bits with a sign; before PostgreSQL 15 more, without one, for up to 1000.
+  const int scale = (((typmod - VARHDRSZ) & 0x7ff) ^ 1024) - 1024;
+  return Max(scale, 0);
+}
+
+} // namespace
+
 bool ConvertsDistinctly(const Question &question, const SearchDefinition &definition) {
   const PricePlan plan = MakePlan(question, definition, false);
   return CallPg([&] {
-    const Datum most = DirectFunctionCall2(numeric_mul, plan.rates.own.units, NumericOf("1e10"));
+    // So much more of a currency than of the visitor's own that two prices of the column's decimals become one.
+    const int room = kPriceDecimals - Min(DecimalsOf(definition), kPriceDecimals);
+    const Datum most = DirectFunctionCall2(numeric_mul, plan.rates.own.units, NumericOf(psprintf("1e%d", room)));
     for (int i = 0; i < plan.rates.count; ++i) {
       if (DatumGetBool(DirectFunctionCall2(numeric_gt, plan.rates.rates[i].units, most))) return false;
     }

@@ -42,9 +42,9 @@ RatesMark MarkRates(const Question &question, const SearchDefinition &definition
 /// Nothing where no price is converted, or there is no such thing (gold).
 std::optional<int> ShownDecimals(const Question &question);
 
-/// Whether prices of up to ten decimals that differ still do when they are converted, and rounded to kPriceDecimals.
-/// Only then are they in the order of the prices that are stored. Where rows differ in currency and the question names
-/// one.
+/// Whether prices of the column's decimals (ten, where its type does not say) that differ still do when they are
+/// converted, and rounded to kPriceDecimals. Only then are they in the order of the prices that are stored. Where rows
+/// differ in currency and the question names one.
 bool ConvertsDistinctly(const Question &question, const SearchDefinition &definition);
 
 /// Parameters with the currencies that prices are compared in: their codes (text[]), the units of each for one of the

@@ -5,6 +5,7 @@
 
 #include "boundary/entry.hpp"
 #include "boundary/owner_identity.hpp"
+#include "search/scope.hpp"
 #include "serializer/output_settings.hpp"
 
 #include "boundary/prelude.hpp"
@@ -272,7 +273,8 @@ void NoticeMissingIndexes(const SearchDefinition &definition, const Question &qu
                                NameStr(definition.item.type))));
     });
   };
-  const SortItem *const first = order == nullptr ? nullptr : &order->items[0];
+  // What leaves few rows is found by an index of its own, and then sorted.
+  const SortItem *const first = order == nullptr || !FindsAllRows(question) ? nullptr : &order->items[0];
   const auto begins_with = [&](const DefinitionColumn *column) {
     return first != nullptr && column != nullptr && first->column == column->attnum;
   };

@@ -39,9 +39,9 @@ struct Rows {
   SPITupleTable *table;
 };
 
-/// Plans the statement for its parameters' values, runs it and calls `visit(state, rows)` while SPI is connected and
-/// the identity and the settings are still those of the statement. Memory that is to outlive the call is allocated in
-/// `room`, which is the current memory context during `visit`.
+/// Plans the statement for its parameters' values, unless it says that it is planned once, runs it and calls
+/// `visit(state, rows)` while SPI is connected and the identity and the settings are still those of the statement.
+/// Memory that is to outlive the call is allocated in `room`, which is the current memory context during `visit`.
 using VisitRows = void (*)(void *state, const Rows &rows);
 void RunQuestion(const SearchDefinition &definition, const Statement &statement, MemoryContext room, VisitRows visit,
                  void *state);

@@ -64,8 +64,12 @@ struct Pause {
 };
 
 std::optional<Pause> ReadPause(PostgresConnection &database) {
-  // What has been cut loose from its extension has no such function, and is not paused either.
-  if (database.Query("SELECT pg_catalog.to_regprocedure('itemize.paused()')").IsNull(0, 0)) return std::nullopt;
+  // What has been cut loose from its extension has no such function, and is not paused either. Who may not look into
+  // the schema is told the rest.
+  const PostgresResult known = database.Query("SELECT CASE WHEN pg_catalog.has_schema_privilege(n.oid, 'USAGE') "
+                                              "THEN pg_catalog.to_regprocedure('itemize.paused()') END "
+                                              "FROM pg_catalog.pg_namespace n WHERE n.nspname = 'itemize'");
+  if (known.rows() == 0 || known.IsNull(0, 0)) return std::nullopt;
   const PostgresResult pause = database.Query(
       "SELECT by, pg_catalog.date_trunc('second', until), coalesce(': ' || reason, '') FROM itemize.paused()");
   if (pause.rows() == 0) return std::nullopt;

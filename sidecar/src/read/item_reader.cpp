@@ -112,9 +112,9 @@ ReadResult ItemReader::Read(const std::string &type, const std::vector<std::stri
 
 ReadResult ItemReader::ReadSome(const std::string &type, const std::vector<std::string> &keys,
                                 const ReadDemand &demand) {
-  // Of rows that are large few are asked for in vain, and of small ones, which most are, all in two or three questions.
+  // Of rows that are large few are asked for in vain, and of small ones, which most are, many at a time.
   constexpr std::size_t kFirst = 16;
-  constexpr std::size_t kGrowth = 8;
+  constexpr std::size_t kMost = 64;
   ReadResult result;
   std::size_t bytes = 0;
   std::size_t step = kFirst;
@@ -134,7 +134,7 @@ ReadResult ItemReader::ReadSome(const std::string &type, const std::vector<std::
       if (!result.rows.empty() && bytes > kMaxAnswerBytes) break;
       result.rows.push_back(std::move(row));
     }
-    step *= kGrowth;
+    step = kMost;
   } while (bytes <= kMaxAnswerBytes && result.rows.size() < keys.size());
   while (!result.unencodable.empty() && result.unencodable.back() >= result.rows.size())
     result.unencodable.pop_back();
@@ -326,7 +326,7 @@ PageResult ItemReader::Page(const std::string &type, std::size_t limit, const st
   } catch (const PostgresError &error) {
     // invalid_parameter_value is about `after`, which is all of the question that the client wrote freely
     const bool malformed = error.sqlstate() == "22023";
-    if (!malformed) {
+    if (!malformed && backends_.unencodable.MaySay(type)) {
       backends_.services.log.Error("page_unencodable", {{"type", type}, {"sqlstate", error.sqlstate()}});
     }
     result.status = malformed ? Status::kMalformed : Status::kUnencodable;
