@@ -186,15 +186,14 @@ int RunCommand(const Options &options, Command command) {
 
 int CheckConfig(const CommandLine &command) {
   const Options &options = command.options;
-  const auto keys = http::KeySourceOptionsOf(options);
+  const StopSource never;
   if (options.RunsExtended()) {
-    identity::CheckKeySource(keys);
-    (void)identity::ReadKeyFiles(keys);
+    for (const identity::KeySource &source : identity::KeySourcesOf(http::KeySourceOptionsOf(options))) {
+      if (command.connect || !source.remote) (void)identity::ReadFirst(source, never.token());
+    }
     (void)identity::Verifier(http::VerifierOptionsOf(options));
   }
   if (command.connect) {
-    if (options.RunsExtended() && identity::IsRemote(keys)) (void)identity::FetchKeys(keys.jwks);
-    StopSource never;
     for (const std::string *url : {&options.global_redis, &options.local_redis}) {
       if (!url->empty()) RedisConnection(ParseRedisUrl(*url)).Command({"PING"});
     }

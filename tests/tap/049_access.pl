@@ -2,6 +2,7 @@
 use strict;
 use warnings;
 
+use IO::Socket::INET;
 use Itemize::Test;
 use Itemize::Tokens;
 use MIME::Base64 qw(encode_base64url);
@@ -32,6 +33,8 @@ sub metric
 
 # ---- Tokens
 
+like(http_get($sidecar->url('/metrics'))->{body}, qr/^itemize_tokens_refused_total\{reason="$_"\} 0$/m, "refusals by $_ are counted from the start")
+	for qw(unknown_key malformed signature time claims);
 is(get('items/open/1')->{status}, 200, 'nobody in particular');
 is(get('items/open/1', bearer($secret, { sub => 'ann', aud => 'shop' }))->{status}, 200, 'somebody');
 is(get('items/open/1', 'Authorization: Basic YTpi')->{status}, 200, 'credentials for somebody else');
@@ -77,5 +80,15 @@ cmp_ok(metric('itemize_tokens_refused_total{reason="time"}'), '>=', 2, 'they are
 my $log = $sidecar->log_text;
 is(index($log, $signature), -1, 'no token is in the log');
 $sidecar->stop;
+
+# ---- Keys
+
+# Whoever asks it waits for an answer.
+my $silent = IO::Socket::INET->new(Listen => 5, LocalAddr => '127.0.0.1') or die "no socket: $!";
+$sidecar = start_sidecar('absolute', postgres => $node, redis => $redis, flags => [ '--jwks', 'http://127.0.0.1:' . $silent->sockport . '/keys' ]);
+my $asked = $silent->accept;
+is(get('items/open/1')->{status}, 200, 'without a token nobody waits for keys');
+my ($status) = $sidecar->stop;
+is($status, 0, 'a fetch of keys that is not answered delays no stop');
 
 done_testing();

@@ -4,10 +4,12 @@
 #include "base/logger.hpp"
 #include "base/metrics.hpp"
 #include "base/stop_token.hpp"
+#include "http/authentication.hpp"
 #include "identity/base64url.hpp"
 #include "identity/jwks.hpp"
 #include "identity/key_source.hpp"
 #include "identity/key_store.hpp"
+#include "identity/key_url.hpp"
 #include "identity/verifier.hpp"
 
 #include <gtest/gtest.h>
@@ -15,8 +17,14 @@
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 
+#include <arpa/inet.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include <atomic>
+#include <cstdio>
 #include <cstring>
+#include <fstream>
 #include <future>
 #include <thread>
 
@@ -282,8 +290,7 @@ TEST(Identity, AKeySetIsTakenForWhatItIsFor) {
   const auto vectors = Vectors();
   const auto refused = [](const std::string &keys, Secrets secrets = Secrets::kTaken) {
     try {
-      (void)ParseJwks(keys, secrets);
-      return false;
+      return ParseJwks(keys, secrets).empty();
     } catch (const Error &) {
       return true;
     }
@@ -305,7 +312,10 @@ TEST(Identity, AKeySetIsTakenForWhatItIsFor) {
   std::string off_curve = vectors[2].key;
   off_curve[off_curve.find("f83O")] = 'g';
   EXPECT_TRUE(refused(R"({"keys":[)" + off_curve + "]}")) << "a point off the curve";
-  EXPECT_TRUE(refused(R"({"keys":[]})"));
+  EXPECT_TRUE(ParseJwks(R"({"keys":[]})", Secrets::kIgnored).empty()) << "all have been revoked";
+  const std::string sound = R"({"keys":[)" + vectors[1].key + "]}";
+  EXPECT_THROW((void)ParseJwks(sound + '\0' + "[]", Secrets::kTaken), Error)
+      << "what follows a NUL byte is not overlooked";
   EXPECT_TRUE(refused(R"({"keys":{}})"));
   EXPECT_TRUE(refused("[]"));
   EXPECT_TRUE(refused("<html>"));
@@ -336,7 +346,7 @@ TEST(Identity, AKeyIdNamesTheKey) {
 TEST(Identity, KeysComeFromThisMachineOrByHttps) {
   const auto refused = [](const char *url) {
     try {
-      CheckKeySource({"", url});
+      (void)KeySourcesOf({"", url});
       return false;
     } catch (const ConfigError &) {
       return true;
@@ -351,9 +361,134 @@ TEST(Identity, KeysComeFromThisMachineOrByHttps) {
   EXPECT_TRUE(refused("http://127.0.0.1.example.org/keys"));
   EXPECT_TRUE(refused("http://localhost.example.org/keys"));
   EXPECT_TRUE(refused("https://user@id.example.org/keys"));
+  EXPECT_TRUE(refused("https://user:word@id.example.org/keys"));
+  EXPECT_TRUE(refused("http://127.0.0.1@id.example.org/keys"));
   EXPECT_TRUE(refused("https:///keys"));
-  EXPECT_THROW((void)ReadKeyFiles({"/does/not/exist", ""}), ConfigError);
-  EXPECT_THROW((void)ReadKeyFiles({"", "/does/not/exist"}), ConfigError);
+  EXPECT_TRUE(refused("https://"));
+  EXPECT_TRUE(refused("https://:443/keys"));
+  EXPECT_TRUE(refused("https://id example.org/keys"));
+  EXPECT_FALSE(refused("https://id.example.org:65535/keys"));
+  EXPECT_TRUE(refused("https://id.example.org:65536/keys"));
+  EXPECT_TRUE(refused("https://id.example.org:0/keys"));
+  EXPECT_TRUE(refused("https://id.example.org:-1/keys"));
+  EXPECT_TRUE(refused("https://id.example.org:https/keys"));
+  EXPECT_FALSE(refused("https://[2001:db8::1]:8443/keys"));
+  EXPECT_FALSE(refused("http://[::1]:9000/keys"));
+  EXPECT_TRUE(refused("http://[2001:db8::1]/keys"));
+  EXPECT_TRUE(refused("https://[2001:db8::1/keys"));
+  EXPECT_TRUE(refused("https://[2001:db8::g]/keys"));
+}
+
+/// A file that is gone in the end.
+class OwnFile {
+public:
+  explicit OwnFile(const std::string &text) {
+    const int descriptor = mkstemp(path_.data());
+    if (descriptor < 0) throw Error("no temporary file");
+    close(descriptor);
+    Write(text);
+  }
+  OwnFile(const OwnFile &) = delete;
+  OwnFile &operator=(const OwnFile &) = delete;
+  ~OwnFile() { (void)std::remove(path_.c_str()); }
+  void Write(const std::string &text) const { std::ofstream(path_, std::ios::binary | std::ios::trunc) << text; }
+  [[nodiscard]] const std::string &path() const { return path_; }
+
+private:
+  std::string path_ = "/tmp/itemize_identity_XXXXXX";
+};
+
+TEST(Identity, AFileOfASecretHoldsNothingElse) {
+  const StopSource stop;
+  const auto error = [&](const KeySourceOptions &options) -> std::string {
+    try {
+      for (const KeySource &source : KeySourcesOf(options))
+        (void)ReadFirst(source, stop.token());
+      return {};
+    } catch (const ConfigError &thrown) {
+      return thrown.what();
+    }
+  };
+  const auto secret_error = [&](const std::string &text) {
+    const OwnFile file(text);
+    return error({file.path(), ""});
+  };
+  EXPECT_EQ(secret_error(kOwnSecret + "\n"), "");
+  EXPECT_EQ(secret_error(" -" + kOwnSecret), "");
+  EXPECT_NE(secret_error("short").find("32 to 4096"), std::string::npos);
+  EXPECT_NE(secret_error(std::string(4097, 'x')).find("32 to 4096"), std::string::npos);
+  for (const char *other : {"-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE\n",
+                            "\n\t-----BEGIN CERTIFICATE-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE\n",
+                            " {\"kty\":\"oct\",\"k\":\"AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr\"}"})
+    EXPECT_NE(secret_error(other).find("PEM or JSON"), std::string::npos) << other;
+  EXPECT_NE(error({"/does/not/exist", ""}), "");
+  EXPECT_NE(error({"", "/does/not/exist"}), "");
+  const OwnFile empty(R"({"keys":[]})");
+  EXPECT_NE(error({"", empty.path()}).find("has no key"), std::string::npos)
+      << "at the start an empty set is a mistake";
+}
+
+/// Takes connections, and answers with a header field every now and then until whoever asks has gone.
+class SlowServer {
+public:
+  SlowServer() {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof address;
+    auto *const any = reinterpret_cast<sockaddr *>(&address);
+    if (listener_ < 0 || bind(listener_, any, size) != 0 || listen(listener_, 1) != 0 ||
+        getsockname(listener_, any, &size) != 0) {
+      throw Error("no socket to listen on");
+    }
+    port_ = ntohs(address.sin_port);
+    thread_ = std::thread([this] { Serve(); });
+  }
+  SlowServer(const SlowServer &) = delete;
+  SlowServer &operator=(const SlowServer &) = delete;
+  ~SlowServer() {
+    shutdown(listener_, SHUT_RDWR);
+    thread_.join();
+    close(listener_);
+  }
+  [[nodiscard]] std::string url() const { return "http://127.0.0.1:" + std::to_string(port_) + "/keys"; }
+
+private:
+  void Serve() const {
+    for (int client = accept(listener_, nullptr, nullptr); client >= 0; client = accept(listener_, nullptr, nullptr)) {
+      std::string_view text = "HTTP/1.1 200 OK\r\n";
+      while (send(client, text.data(), text.size(), MSG_NOSIGNAL) > 0) {
+        text = "X: y\r\n";
+        std::this_thread::sleep_for(std::chrono::milliseconds(20));
+      }
+      close(client);
+    }
+  }
+
+  int listener_ = socket(AF_INET, SOCK_STREAM, 0);
+  int port_ = 0;
+  std::thread thread_;
+};
+
+TEST(Identity, AFetchEndsInTimeHoweverSlowlyItIsAnswered) {
+  const SlowServer server;
+  const StopSource stop;
+  const auto start = std::chrono::steady_clock::now();
+  EXPECT_THROW((void)FetchKeyUrl(server.url(), stop.token(), std::chrono::milliseconds(200)), Error);
+  EXPECT_LT(std::chrono::steady_clock::now() - start, kKeyUrlTimeout / 2) << "the bound is for the whole";
+}
+
+TEST(Identity, AFetchEndsWithAStop) {
+  const SlowServer server;
+  StopSource stop;
+  const auto start = std::chrono::steady_clock::now();
+  std::thread stopping([&stop] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    stop.RequestStop();
+  });
+  EXPECT_THROW((void)FetchKeyUrl(server.url(), stop.token()), Stopped);
+  EXPECT_LT(std::chrono::steady_clock::now() - start, kKeyUrlTimeout / 2);
+  stopping.join();
 }
 
 /// A server of key sets, on a free port.
@@ -452,7 +587,6 @@ TEST(Identity, AnIssuerThatIsAwayTakesNoKeysAway) {
            {302, ""},
            {200, "{}"},
            {200, ""},
-           {200, R"({"keys":[)" + vectors[0].key + "]}"},
            {200, R"({"keys":[],"x":")" + std::string(kMostJwksBytes, 'x') + "\"}"}}) {
     server.Serve(status, body);
     const auto kept = refresh();
@@ -460,14 +594,90 @@ TEST(Identity, AnIssuerThatIsAwayTakesNoKeysAway) {
     EXPECT_EQ(kept->front().algorithm(), Algorithm::kRs256);
   }
   EXPECT_FALSE(server.followed) << "a redirection is no key set";
-  EXPECT_GE(metrics.Counter("itemize_token_key_failures_total", "").Value(), 6.0);
+  EXPECT_GE(metrics.Counter("itemize_token_key_failures_total", "").Value(), 5.0);
   server.Serve(200, R"({"keys":[)" + vectors[2].key + "]}");
   refresh(); // perhaps one that had begun before
   const auto changed = refresh();
   ASSERT_TRUE(changed);
   EXPECT_EQ(changed->front().algorithm(), Algorithm::kEs256) << "and new ones are taken";
+  server.Serve(200, R"({"keys":[)" + vectors[0].key + "]}");
+  refresh();
+  const auto revoked = refresh();
+  ASSERT_TRUE(revoked);
+  EXPECT_TRUE(revoked->empty()) << "a set without keys that can be used is taken for what it says";
   stop.RequestStop();
   reading.join();
+}
+
+TEST(Identity, ASourceThatIsAwayKeepsNoOtherAsItWas) {
+  const auto vectors = Vectors();
+  KeyServer server;
+  server.Serve(200, R"({"keys":[)" + vectors[1].key + "]}");
+  const OwnFile file(kOwnSecret);
+  Logger log(LogLevel::kError);
+  Metrics metrics;
+  RefreshTimes times;
+  times.pause = std::chrono::milliseconds(0);
+  times.period = std::chrono::hours(1);
+  StopSource stop;
+  KeyStore store({file.path(), server.url()}, log, metrics, times);
+  EXPECT_FALSE(store.keys()) << "one of two is not had yet";
+  std::thread reading([&] { store.Run(stop.token()); });
+  const auto takes = [&](const std::string &secret) {
+    for (int i = 0; i < 2; ++i) { // the first perhaps of an attempt that had begun before
+      std::promise<void> woken;
+      store.AwaitRefresh([&] { woken.set_value(); });
+      woken.get_future().wait();
+    }
+    const auto keys = store.keys();
+    if (!keys) return Kind::kMalformed;
+    EXPECT_EQ(keys->size(), 2U);
+    return Verifier({})
+        .Verify(Sign(R"({"exp":1900000000})", R"({"alg":"HS256"})", secret), *keys, SystemClock::from_time_t(kNow))
+        .kind;
+  };
+  EXPECT_EQ(takes(kOwnSecret), Kind::kAccepted);
+  server.Serve(500, "");
+  file.Write(kOwnSecret + "2");
+  EXPECT_EQ(takes(kOwnSecret), Kind::kSignature);
+  EXPECT_EQ(takes(kOwnSecret + "2"), Kind::kAccepted);
+  file.Write("short");
+  server.Serve(200, R"({"keys":[)" + vectors[2].key + "]}");
+  EXPECT_EQ(takes(kOwnSecret + "2"), Kind::kAccepted) << "and the other way around";
+  ASSERT_TRUE(store.keys());
+  EXPECT_EQ(store.keys()->front().algorithm(), Algorithm::kEs256);
+  stop.RequestStop();
+  reading.join();
+}
+
+TEST(Identity, ARequestWaitsForKeysOnceAndThatIsNoWaitForRows) {
+  const OwnFile file(kOwnSecret);
+  Logger log(LogLevel::kError);
+  Metrics metrics;
+  RefreshTimes times;
+  times.pause = std::chrono::milliseconds(0);
+  KeyStore store({file.path(), ""}, log, metrics, times);
+  const http::Authentication authentication(store, {}, metrics);
+  http::FramedRequest request;
+  request.head.fields = {{"Authorization", "Bearer " + Sign(R"({"exp":1900000000})", R"({"alg":"ES256"})")}};
+  Caller caller;
+  request.parked = true; // for rows
+  auto reply = authentication.Check(request, caller);
+  ASSERT_TRUE(reply);
+  EXPECT_TRUE(reply->park);
+  EXPECT_TRUE(reply->awaits_keys);
+  request.awaited_keys = true;
+  reply = authentication.Check(request, caller);
+  ASSERT_TRUE(reply);
+  EXPECT_FALSE(reply->park);
+  EXPECT_EQ(reply->status, 401);
+}
+
+TEST(Identity, WhatFollowsANulByteIsNotOverlooked) {
+  const std::string claims = R"({"exp":1900000000})";
+  EXPECT_EQ(Judge(Sign(claims)).kind, Kind::kAccepted);
+  EXPECT_EQ(Judge(Sign(claims + '\0' + R"({"exp":1})")).kind, Kind::kMalformed);
+  EXPECT_EQ(Judge(Sign(claims, std::string(R"({"alg":"HS256"})") + '\0')).kind, Kind::kMalformed);
 }
 
 } // namespace

@@ -10,18 +10,6 @@ using Kind = identity::Verdict::Kind;
 
 constexpr std::string_view kScheme = "Bearer";
 
-const char *NameOf(Kind kind) {
-  switch (kind) {
-  case Kind::kUnknownKey: return "unknown_key";
-  case Kind::kSignature: return "signature";
-  case Kind::kTime: return "time";
-  case Kind::kClaims: return "claims";
-  case Kind::kMalformed:
-  case Kind::kAccepted: break;
-  }
-  return "malformed";
-}
-
 /// The token of a field of the scheme Bearer; nothing for another scheme.
 std::optional<std::string_view> TokenOf(std::string_view field) {
   field = TrimBlanks(field);
@@ -40,6 +28,19 @@ identity::VerifierOptions VerifierOptionsOf(const Options &options) {
   return {options.jwt_audience, options.jwt_issuer, options.jwt_role_claim, options.jwt_clock_skew};
 }
 
+Authentication::Authentication(identity::KeyStore &keys, identity::VerifierOptions options, Metrics &metrics)
+    : keys_(keys), verifier_(std::move(options)) {
+  const auto count = [&](Kind kind, const char *reason) {
+    refused_.emplace(kind, metrics.Counter("itemize_tokens_refused_total", "Requests refused for their token",
+                                           {{"reason", reason}}));
+  };
+  count(Kind::kUnknownKey, "unknown_key");
+  count(Kind::kMalformed, "malformed");
+  count(Kind::kSignature, "signature");
+  count(Kind::kTime, "time");
+  count(Kind::kClaims, "claims");
+}
+
 std::optional<Reply> Authentication::Check(const FramedRequest &request, identity::Caller &caller) const {
   caller = nullptr;
   if (!keys_.configured()) return std::nullopt;
@@ -49,7 +50,7 @@ std::optional<Reply> Authentication::Check(const FramedRequest &request, identit
     const auto found = TokenOf(field.value);
     // Credentials of other schemes are for whoever stands in front of us.
     if (!found) continue;
-    if (token) return Refusal(NameOf(Kind::kMalformed), "there are two tokens");
+    if (token) return Refusal(Kind::kMalformed, "there are two tokens");
     token = found;
   }
   if (!token) return std::nullopt;
@@ -60,10 +61,11 @@ std::optional<Reply> Authentication::CheckToken(const FramedRequest &request, st
                                                 identity::Caller &caller) const {
   const auto await_keys = [this] {
     Reply reply;
+    reply.awaits_keys = true;
     reply.park = [&keys = keys_](identity::KeyStore::Wake wake) { keys.AwaitRefresh(std::move(wake)); };
     return reply;
   };
-  const bool may_wait = !request.parked && keys_.MayRefresh();
+  const bool may_wait = !request.awaited_keys && keys_.MayRefresh();
   const auto keys = keys_.keys();
   if (!keys) {
     if (may_wait) return await_keys();
@@ -75,11 +77,11 @@ std::optional<Reply> Authentication::CheckToken(const FramedRequest &request, st
     return std::nullopt;
   }
   if (verdict.kind == Kind::kUnknownKey && may_wait) return await_keys();
-  return Refusal(NameOf(verdict.kind), verdict.reason);
+  return Refusal(verdict.kind, verdict.reason);
 }
 
-Reply Authentication::Refusal(const char *kind, const std::string &reason) const {
-  metrics_.Counter("itemize_tokens_refused_total", "Requests refused for their token", {{"reason", kind}}).Increment();
+Reply Authentication::Refusal(Kind kind, const std::string &reason) const {
+  refused_.at(kind).Increment();
   Reply reply = ProblemReply({ProblemKind::kInvalidToken, reason, {}});
   reply.headers.emplace_back("WWW-Authenticate", R"(Bearer error="invalid_token", error_description=")" + reason + '"');
   reply.headers.emplace_back("Cache-Control", "no-store");

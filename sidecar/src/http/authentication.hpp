@@ -8,6 +8,7 @@
 #include "identity/verifier.hpp"
 #include "options.hpp"
 
+#include <map>
 #include <optional>
 
 namespace itemize::sidecar::http {
@@ -18,8 +19,7 @@ namespace itemize::sidecar::http {
 /// What all workers share. Thread-safe.
 class Authentication {
 public:
-  Authentication(identity::KeyStore &keys, identity::VerifierOptions options, Metrics &metrics)
-      : keys_(keys), verifier_(std::move(options)), metrics_(metrics) {}
+  Authentication(identity::KeyStore &keys, identity::VerifierOptions options, Metrics &metrics);
 
   /// Says in `caller` who asks: null for nobody in particular, as everybody is where no keys are configured. Nothing
   /// but when the request is not to be answered: its refusal, or where it waits for keys.
@@ -28,11 +28,12 @@ public:
 private:
   [[nodiscard]] std::optional<Reply> CheckToken(const FramedRequest &request, std::string_view token,
                                                 identity::Caller &caller) const;
-  [[nodiscard]] Reply Refusal(const char *kind, const std::string &reason) const;
+  [[nodiscard]] Reply Refusal(identity::Verdict::Kind kind, const std::string &reason) const;
 
   identity::KeyStore &keys_;
   const identity::Verifier verifier_;
-  Metrics &metrics_;
+  /// There from the start: a counter that begins with its first refusal shows no rise.
+  std::map<identity::Verdict::Kind, prometheus::Counter &> refused_;
 };
 
 } // namespace itemize::sidecar::http

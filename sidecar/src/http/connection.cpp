@@ -106,7 +106,7 @@ void Connection::Submit(const std::shared_ptr<FramedRequest> &request, Clock::ti
         Server &server = self->server_;
         if (answer.park) {
           // From here it waits without a worker, until somebody has it asked again.
-          request->parked = true;
+          (answer.awaits_keys ? request->awaited_keys : request->parked) = true;
           if (answer.search) request->search = std::move(answer.search);
           const auto again = std::make_shared<std::shared_ptr<Connection>>(std::move(self));
           answer.park([&loop = server.loop_, again, request, start] {

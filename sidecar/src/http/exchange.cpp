@@ -138,6 +138,7 @@ private:
     replied_ = true;
     answer_.live = std::move(reply.live);
     answer_.park = std::move(reply.park);
+    answer_.awaits_keys = reply.awaits_keys;
     answer_.search = std::move(reply.search);
     answer_.route = reply.route;
     response.status = reply.status;

@@ -21,6 +21,7 @@ struct Answer {
   std::shared_ptr<live::Subscriber> live;
   /// As in Reply: there is no answer yet.
   Park park;
+  bool awaits_keys = false;
   std::shared_ptr<search::Job> search;
   int status = 0;
   std::string_view route;

@@ -31,6 +31,8 @@ struct Reply {
   /// Set when the request is to be answered later: called with what makes it be asked again. The
   /// rest of this is then not an answer.
   Park park;
+  /// With `park`: it waits for the keys of tokens, and not yet for any row.
+  bool awaits_keys = false;
   /// With `park`: what the request then finds in FramedRequest::search.
   std::shared_ptr<search::Job> search;
   /// Set by /v1/live: the connection's socket goes to this subscriber instead of an answer.

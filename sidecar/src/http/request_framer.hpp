@@ -26,8 +26,10 @@ struct FramingLimits {
 struct FramedRequest {
   RequestHead head;
   std::string body;
-  /// It has been parked, and is now to be answered without.
+  /// It has been parked for rows, and is now to be answered without.
   bool parked = false;
+  /// It has been parked for the keys of tokens, and is now to be judged by those that are there.
+  bool awaited_keys = false;
   /// It has been parked for a search, which is here, done.
   std::shared_ptr<search::Job> search;
 };

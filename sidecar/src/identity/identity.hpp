@@ -15,7 +15,7 @@ struct Identity {
   std::string subject;
   /// Of the role claim.
   std::vector<std::string> roles;
-  /// All claims as JSON, the roles under `role`: what the database gets as request.jwt.claims.
+  /// All claims as JSON, the roles under `role`: what the database will get as request.jwt.claims.
   std::string claims;
   /// From this moment on it counts no more: `exp`, and the clock skew that is allowed for.
   std::chrono::system_clock::time_point expires;

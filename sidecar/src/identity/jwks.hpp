@@ -13,8 +13,8 @@ inline constexpr std::size_t kMostKeys = 100;
 /// Whether keys of the type `oct` are taken: a document that anybody can fetch holds no secret.
 enum class Secrets : std::uint8_t { kTaken, kIgnored };
 
-/// Keys of other kinds, for other uses, and keys that are too weak are left out, as RFC 7517 section 5 wants it. Throws
-/// Error when the text is no key set, and when nothing is left of it.
+/// Keys of other kinds, for other uses, and keys that are too weak are left out, as RFC 7517 section 5 wants it:
+/// nothing may be left. Throws Error when the text is no key set.
 [[nodiscard]] KeySet ParseJwks(std::string_view text, Secrets secrets);
 
 } // namespace itemize::sidecar::identity

@@ -1,9 +1,12 @@
 // Where keys are read from: a file with a secret, and a key set in a file or at a URL.
 #pragma once
 
+#include "base/stop_token.hpp"
 #include "identity/jwks.hpp"
 
+#include <functional>
 #include <string>
+#include <vector>
 
 namespace itemize::sidecar::identity {
 
@@ -17,16 +20,18 @@ struct KeySourceOptions {
   [[nodiscard]] bool any() const { return !secret_file.empty() || !jwks.empty(); }
 };
 
-/// Whether the keys may be away for a while without the configuration being wrong.
-[[nodiscard]] bool IsRemote(const KeySourceOptions &options);
+struct KeySource {
+  /// Whether it may be away for a while without the configuration being wrong.
+  bool remote = false;
+  /// Throws Error when the keys cannot be read. A key set without one that can be used is an empty set: its keys have
+  /// been revoked.
+  std::function<KeySet(const StopToken &)> read;
+};
 
 /// Throws ConfigError for a URL that is none, or that is not to be trusted.
-void CheckKeySource(const KeySourceOptions &options);
+[[nodiscard]] std::vector<KeySource> KeySourcesOf(const KeySourceOptions &options);
 
-/// Of the files alone. Throws ConfigError.
-[[nodiscard]] KeySet ReadKeyFiles(const KeySourceOptions &options);
-
-/// Of the URL: at most kMostJwksBytes, within some seconds, by way of no redirection. Throws Error.
-[[nodiscard]] KeySet FetchKeys(const std::string &url);
+/// Where nothing has been read yet, nothing can have been revoked: throws ConfigError also for an empty set.
+[[nodiscard]] KeySet ReadFirst(const KeySource &source, const StopToken &stop);
 
 } // namespace itemize::sidecar::identity

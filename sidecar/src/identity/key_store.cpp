@@ -1,5 +1,7 @@
 #include "identity/key_store.hpp"
 
+#include "base/errors.hpp"
+
 #include <utility>
 
 namespace itemize::sidecar::identity {
@@ -11,16 +13,20 @@ constexpr std::chrono::milliseconds kIdle{200};
 
 } // namespace
 
-KeyStore::KeyStore(KeySourceOptions options, Logger &log, Metrics &metrics, RefreshTimes times)
-    : options_(std::move(options)), times_(times), log_(log),
+KeyStore::KeyStore(const KeySourceOptions &options, Logger &log, Metrics &metrics, RefreshTimes times)
+    : configured_(options.any()), times_(times), log_(log),
       failures_(metrics.Counter("itemize_token_key_failures_total",
                                 "Attempts to read the keys of tokens again that failed")) {
-  CheckKeySource(options_);
+  const StopSource never;
+  for (KeySource &origin : KeySourcesOf(options)) {
+    std::optional<KeySet> keys;
+    if (!origin.remote) keys = ReadFirst(origin, never.token());
+    sources_.push_back({std::move(origin), std::move(keys)});
+  }
+  keys_ = Joined();
   const auto now = Clock::now();
   next_attempt_ = now;
-  next_period_ = IsRemote(options_) ? now : now + times_.period;
-  KeySet keys = ReadKeyFiles(options_);
-  if (!IsRemote(options_)) keys_ = std::make_shared<const KeySet>(std::move(keys));
+  next_period_ = keys_ ? now + times_.period : now;
 }
 
 std::shared_ptr<const KeySet> KeyStore::keys() const {
@@ -60,31 +66,51 @@ void KeyStore::Run(const StopToken &stop) {
       if (!IsDue()) continue;
       wanted_ = true; // who comes meanwhile waits for this attempt
     }
-    Refresh();
+    Refresh(stop);
   }
 }
 
-void KeyStore::Refresh() {
-  std::shared_ptr<const KeySet> read;
+/// Each for itself, so that one that is away does not keep the others as they were. What failed, and why; empty:
+/// nothing.
+std::string KeyStore::ReadSources(const StopToken &stop) {
+  std::string failures;
+  for (Source &source : sources_) {
+    try {
+      source.last = source.origin.read(stop);
+    } catch (const Stopped &) {
+      throw;
+    } catch (const std::exception &error) {
+      if (!failures.empty()) failures += "; ";
+      failures += error.what();
+    }
+  }
+  return failures;
+}
+
+std::shared_ptr<const KeySet> KeyStore::Joined() const {
+  KeySet keys;
+  for (const Source &source : sources_) {
+    if (!source.last) return nullptr;
+    keys.insert(keys.end(), source.last->begin(), source.last->end());
+  }
+  return std::make_shared<const KeySet>(std::move(keys));
+}
+
+void KeyStore::Refresh(const StopToken &stop) {
   std::string failure;
   try {
-    KeySet keys = ReadKeyFiles(options_);
-    if (IsRemote(options_)) {
-      for (Key &key : FetchKeys(options_.jwks))
-        keys.push_back(std::move(key));
-    }
-    read = std::make_shared<const KeySet>(std::move(keys));
-  } catch (const std::exception &error) {
-    failure = error.what();
+    failure = ReadSources(stop);
+  } catch (const Stopped &) {
+    return; // Clear() drops who waits
   }
+  auto joined = Joined();
   std::vector<Wake> waiting;
   {
     const std::lock_guard<std::mutex> lock(mutex_);
     const auto now = Clock::now();
     next_attempt_ = now + times_.pause;
-    // Keys that cannot be read now are no reason to turn away who was let in with them a moment ago.
-    next_period_ = now + (read ? times_.period : times_.pause);
-    if (read) keys_ = std::move(read);
+    next_period_ = now + (failure.empty() ? times_.period : times_.pause);
+    keys_ = std::move(joined);
     if (!failure.empty()) failures_.Increment();
     if (!failure.empty() && !failing_) log_.Warning("token_keys_unavailable", {{"error", failure}});
     if (failure.empty() && failing_) log_.Info("token_keys_available");

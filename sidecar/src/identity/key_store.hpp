@@ -12,6 +12,8 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
+#include <string>
 #include <vector>
 
 namespace itemize::sidecar::identity {
@@ -22,17 +24,17 @@ struct RefreshTimes {
   std::chrono::milliseconds pause{10000};
 };
 
-/// Thread-safe.
+/// Thread-safe, but for Run, which is for one thread.
 class KeyStore {
 public:
   using Wake = std::function<void()>;
 
   /// Reads the files: throws ConfigError when they have no keys. The URL is read by Run.
-  KeyStore(KeySourceOptions options, Logger &log, Metrics &metrics, RefreshTimes times = {});
+  KeyStore(const KeySourceOptions &options, Logger &log, Metrics &metrics, RefreshTimes times = {});
 
   /// Whether tokens are looked at at all.
-  [[nodiscard]] bool configured() const { return options_.any(); }
-  /// Null: none have been had yet.
+  [[nodiscard]] bool configured() const { return configured_; }
+  /// What was last had of each source, joined. Null: one of them has not been had yet.
   [[nodiscard]] std::shared_ptr<const KeySet> keys() const;
 
   /// Whether AwaitRefresh would read the keys again, or is doing so.
@@ -48,10 +50,20 @@ public:
 private:
   using Clock = std::chrono::steady_clock;
 
-  void Refresh();
+  struct Source {
+    KeySource origin;
+    /// Keys that cannot be read now are no reason to turn away who was let in with them a moment ago.
+    std::optional<KeySet> last;
+  };
+
+  void Refresh(const StopToken &stop);
+  [[nodiscard]] std::string ReadSources(const StopToken &stop);
+  [[nodiscard]] std::shared_ptr<const KeySet> Joined() const;
   [[nodiscard]] bool IsDue() const;
 
-  const KeySourceOptions options_;
+  /// Used by the constructor and by Run alone.
+  std::vector<Source> sources_;
+  const bool configured_;
   const RefreshTimes times_;
   Logger &log_;
   prometheus::Counter &failures_;

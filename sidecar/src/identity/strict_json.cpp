@@ -16,6 +16,8 @@ constexpr int kMostDepth = 32;
 } // namespace
 
 std::optional<json> ParseStrictObject(std::string_view text) {
+  // nlohmann::json takes it for the end of the text.
+  if (text.find('\0') != std::string_view::npos) return std::nullopt;
   bool sound = true;
   std::vector<std::set<std::string>> names;
   const auto watch = [&](int depth, json::parse_event_t event, json &parsed) {

@@ -8,7 +8,8 @@
 
 namespace itemize::sidecar::identity {
 
-/// Nothing when `text` is no JSON object (RFC 8259, UTF-8), has a name twice in one object, or is nested too deeply.
+/// Nothing when `text` is no JSON object (RFC 8259, UTF-8; a NUL byte is of none), has a name twice in one object, or
+/// is nested too deeply.
 [[nodiscard]] std::optional<nlohmann::json> ParseStrictObject(std::string_view text);
 
 } // namespace itemize::sidecar::identity
