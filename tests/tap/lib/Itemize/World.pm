@@ -230,7 +230,9 @@ sub start_sidecar
 	else
 	{
 		@flags = ('--database', $database->('itemize_reader'), '--local-redis', $redis->('redis', $place),
-			'--listen', "127.0.0.1:$self->{port}{$place}");
+			'--listen', "127.0.0.1:$self->{port}{$place}",
+			# The judge wants each change told, so no follower may be so slow that its changes are conflated.
+			'--live-buffer', 256 * 1024 * 1024);
 		push @flags, '--replica', $self->conninfo('itemize_reader', 'replica') if $place eq 'B';
 	}
 	push @flags, '--item-ttl-seconds', 2 if $mode ne 'global' && $place eq 'B';
