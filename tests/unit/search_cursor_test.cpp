@@ -58,30 +58,5 @@ TEST(CursorContent, AnotherVersionIsNone) {
   EXPECT_FALSE(UnpackCursor(""));
 }
 
-TEST(Base64Url, IsThatOfRfc4648WithoutPadding) {
-  EXPECT_EQ(EncodeBase64Url(""), "");
-  EXPECT_EQ(EncodeBase64Url("f"), "Zg");
-  EXPECT_EQ(EncodeBase64Url("fo"), "Zm8");
-  EXPECT_EQ(EncodeBase64Url("foobar"), "Zm9vYmFy");
-  EXPECT_EQ(EncodeBase64Url("\xFB\xFF"), "-_8");
-}
-
-TEST(Base64Url, EveryLengthComesBack) {
-  std::string bytes;
-  for (int i = 0; i < 300; ++i) {
-    EXPECT_EQ(DecodeBase64Url(EncodeBase64Url(bytes)), bytes);
-    bytes.push_back(static_cast<char>(i * 37));
-  }
-}
-
-TEST(Base64Url, HasOneTextForBytes) {
-  EXPECT_FALSE(DecodeBase64Url("Zh")); // the last four bits are not zero
-  EXPECT_FALSE(DecodeBase64Url("Z"));
-  EXPECT_FALSE(DecodeBase64Url("Zg=="));
-  EXPECT_FALSE(DecodeBase64Url("Zm9+"));
-  EXPECT_FALSE(DecodeBase64Url("Zm9v YmFy"));
-  EXPECT_FALSE(DecodeBase64Url("Zm9v\xC3\xA4"));
-}
-
 } // namespace
 } // namespace itemize

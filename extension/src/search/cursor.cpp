@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "boundary/entry.hpp"
+#include "itemize/base64url.hpp"
 #include "search/run.hpp"
 
 #include "boundary/prelude.hpp"

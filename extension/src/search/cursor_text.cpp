@@ -9,7 +9,6 @@ namespace {
 constexpr char kVersion = 2;
 constexpr unsigned kRelaxed = 1;
 constexpr unsigned kByRates = 2;
-constexpr char kSigns[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
 void AppendNumber(std::string &bytes, std::uint64_t number) {
   for (unsigned shift = 0; shift < 64; shift += 8)
@@ -49,11 +48,6 @@ bool TakeSized(std::string_view &bytes, std::string &value) {
   value.assign(bytes.substr(0, size));
   bytes.remove_prefix(size);
   return true;
-}
-
-int SignValue(char sign) {
-  const std::size_t at = std::string_view(kSigns, 64).find(sign);
-  return at == std::string_view::npos ? -1 : static_cast<int>(at);
 }
 
 } // namespace
@@ -97,42 +91,6 @@ std::optional<CursorContent> UnpackCursor(std::string_view bytes) {
     content.values.push_back(present != 0 ? std::optional<std::string>(std::move(value)) : std::nullopt);
   }
   return content;
-}
-
-std::string EncodeBase64Url(std::string_view bytes) {
-  std::string text;
-  text.reserve((bytes.size() * 4 + 2) / 3);
-  std::uint32_t bits = 0;
-  unsigned held = 0;
-  for (const char c : bytes) {
-    bits = (bits << 8U) | static_cast<unsigned char>(c);
-    held += 8;
-    while (held >= 6) {
-      held -= 6;
-      text.push_back(kSigns[(bits >> held) & 0x3FU]);
-    }
-  }
-  if (held > 0) text.push_back(kSigns[(bits << (6 - held)) & 0x3FU]);
-  return text;
-}
-
-std::optional<std::string> DecodeBase64Url(std::string_view text) {
-  std::string bytes;
-  bytes.reserve(text.size() * 3 / 4);
-  std::uint32_t bits = 0;
-  unsigned held = 0;
-  for (const char sign : text) {
-    const int value = SignValue(sign);
-    if (value < 0) return std::nullopt;
-    bits = (bits << 6U) | static_cast<std::uint32_t>(value);
-    held += 6;
-    if (held < 8) continue;
-    held -= 8;
-    bytes.push_back(static_cast<char>((bits >> held) & 0xFFU));
-  }
-  // Left over are at most four bits, all zero.
-  if (held >= 6 || (bits & ((1U << held) - 1)) != 0) return std::nullopt;
-  return bytes;
 }
 
 } // namespace itemize

@@ -34,10 +34,4 @@ std::string PackCursor(const CursorContent &content);
 /// Nothing when it is malformed, or of another version.
 std::optional<CursorContent> UnpackCursor(std::string_view bytes);
 
-/// base64url without padding (RFC 4648, section 5).
-std::string EncodeBase64Url(std::string_view bytes);
-
-/// Nothing when there is a sign that does not belong there, or not the one text of these bytes.
-std::optional<std::string> DecodeBase64Url(std::string_view text);
-
 } // namespace itemize

@@ -1,5 +1,7 @@
 #include "http/entity_tag.hpp"
 
+#include "itemize/base64url.hpp"
+
 #include <openssl/evp.h>
 
 #include <array>
@@ -10,24 +12,6 @@ namespace itemize::sidecar::http {
 namespace {
 
 constexpr std::size_t kTagBytes = 16;
-
-std::string Base64Url(const unsigned char *bytes, std::size_t count) {
-  constexpr char kDigits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-  std::string text;
-  unsigned held = 0;
-  unsigned bits = 0;
-  for (std::size_t i = 0; i < count; ++i) {
-    held = (held << 8U) | bytes[i];
-    bits += 8;
-    while (bits >= 6) {
-      bits -= 6;
-      text.push_back(kDigits[(held >> bits) & 0x3FU]);
-    }
-    held &= (1U << bits) - 1;
-  }
-  if (bits > 0) text.push_back(kDigits[(held << (6 - bits)) & 0x3FU]);
-  return text;
-}
 
 /// Takes blanks and at most one comma off the front.
 void SkipSeparator(std::string_view &rest) {
@@ -44,7 +28,7 @@ std::string EntityTag(std::string_view bytes) {
       length < kTagBytes) {
     throw std::runtime_error("SHA-256 is not available from libcrypto");
   }
-  return '"' + Base64Url(digest.data(), kTagBytes) + '"';
+  return '"' + EncodeBase64Url({reinterpret_cast<const char *>(digest.data()), kTagBytes}) + '"';
 }
 
 bool IfNoneMatchHits(std::string_view field, std::string_view tag) {

@@ -1,8 +1,8 @@
 #include "identity/jwks.hpp"
 
 #include "base/errors.hpp"
-#include "identity/base64url.hpp"
 #include "identity/strict_json.hpp"
+#include "itemize/base64url.hpp"
 
 #include <algorithm>
 #include <string>

@@ -1,5 +1,7 @@
 #include "identity/key.hpp"
 
+#include "base/freed.hpp"
+
 #include <openssl/bn.h>
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
@@ -22,13 +24,6 @@ constexpr std::size_t kP256Bytes = 32;
 constexpr std::size_t kEd25519Bytes = 32;
 constexpr char kUncompressedPoint = 4; // SEC 1, section 2.3.3
 
-template <auto Free>
-struct Freed {
-  template <typename Object>
-  void operator()(Object *object) const {
-    Free(object);
-  }
-};
 using BigNumber = std::unique_ptr<BIGNUM, Freed<&BN_free>>;
 using Parameters = std::unique_ptr<OSSL_PARAM, Freed<&OSSL_PARAM_free>>;
 using Builder = std::unique_ptr<OSSL_PARAM_BLD, Freed<&OSSL_PARAM_BLD_free>>;

@@ -1,6 +1,7 @@
 #include "identity/key_url.hpp"
 
 #include "base/errors.hpp"
+#include "base/freed.hpp"
 #include "identity/jwks.hpp"
 
 #include <curl/curl.h>
@@ -15,13 +16,6 @@ constexpr std::size_t kMostHeaderBytes = std::size_t{64} * 1024;
 constexpr long kOk = 200;
 constexpr const char *kHttps = "https";
 
-template <auto Free>
-struct Freed {
-  template <typename Object>
-  void operator()(Object *object) const {
-    Free(object);
-  }
-};
 using ParsedUrl = std::unique_ptr<CURLU, Freed<&curl_url_cleanup>>;
 using Transfer = std::unique_ptr<CURL, Freed<&curl_easy_cleanup>>;
 using Headers = std::unique_ptr<curl_slist, Freed<&curl_slist_free_all>>;

@@ -1,8 +1,8 @@
 #include "identity/verifier.hpp"
 
 #include "base/errors.hpp"
-#include "identity/base64url.hpp"
 #include "identity/strict_json.hpp"
+#include "itemize/base64url.hpp"
 
 #include <algorithm>
 #include <cmath>
