@@ -277,8 +277,6 @@ sub restart_replica
 	return;
 }
 
-my @links = qw(global1-database global1-redis localA-global localA-redis extendedA-redis extendedA-database);
-
 # Name => sub that does it to a world and returns to whom, where that was chosen at random.
 our %kinds = (
 	'kill the active global sidecar' => sub { my ($world) = @_; kill_sidecar($world, $world->active_global); return },
@@ -295,8 +293,8 @@ our %kinds = (
 	'standby: replay is paused' => \&pause_replay,
 	'standby: replay lags' => \&delay_replay,
 	'standby: immediate shutdown' => \&restart_replica,
-	'a link is cut' => sub { my ($world) = @_; my $which = pick(@links); cut_link($world, $which); return $which },
-	'a link is frozen' => sub { my ($world) = @_; my $which = pick(@links); freeze_link($world, $which); return $which },
+	'a link is cut' => sub { my ($world) = @_; my $which = pick($world->links); cut_link($world, $which); return $which },
+	'a link is frozen' => sub { my ($world) = @_; my $which = pick($world->links); freeze_link($world, $which); return $which },
 );
 for my $place ([ 'global Redis', ['global'] ], [ 'local Redis', [qw(A B)] ])
 {

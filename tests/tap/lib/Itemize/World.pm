@@ -1,8 +1,8 @@
 # Two clusters of one database, and a workload that records what its clients see: what the fault tests break.
 #
-#   database ── global1 (through proxies), global2 ── global Redis
-#   cluster A: local, extended and Redis, each link through a proxy;  cluster B: the same, directly, and beside it a standby
-#   of the database, from which it fills; what is not read for two seconds is let go there
+#   database ── global1 (through proxies), global2 (directly) ── global Redis
+#   cluster A: local, extended and Redis, each link through a proxy;  cluster B: the same, and beside it a standby
+#   of the database, from which it fills, its links through proxies as well; what is not read for two seconds is let go there
 #
 # Servers are reached through links in one directory, so that another server can take a name over as a virtual address
 # would let it.
@@ -53,21 +53,25 @@ sub new
 	}, $class;
 	$self->{primary} = $self->_make_primary;
 	$self->point_database;
-	$self->_make_replica;
 	$self->{redis}{$_} = $self->_start_redis($_) for qw(global A B);
-	$self->{proxy} = {
-		'global1-database' => Itemize::Proxy->launch($self->_database_socket),
-		'global1-redis'    => Itemize::Proxy->launch("$self->{dir}/global"),
-		'localA-global'    => Itemize::Proxy->launch("$self->{dir}/global"),
-		'localA-redis'     => Itemize::Proxy->launch("$self->{dir}/A"),
-		'extendedA-redis'  => Itemize::Proxy->launch("$self->{dir}/A"),
-		'extendedA-database' => Itemize::Proxy->launch($self->_database_socket),
-	};
+	my %server = (database => $self->_database_socket, standby => $self->_standby_socket, global => "$self->{dir}/global");
+	$self->{proxy}{$_} = Itemize::Proxy->launch($server{ (split /-/)[1] }) for qw(global1-database global1-global standby-database);
+	for my $place (qw(A B))
+	{
+		$self->{proxy}{"local$place-global"} = Itemize::Proxy->launch($server{global});
+		$self->{proxy}{"extended$place-database"} = Itemize::Proxy->launch($server{database});
+		$self->{proxy}{"$_$place-redis"} = Itemize::Proxy->launch("$self->{dir}/$place") for qw(local extended);
+	}
+	$self->{proxy}{'extendedB-standby'} = Itemize::Proxy->launch($server{standby});
+	$self->_make_replica;
 	$self->{port}{$_} = free_port() for qw(A B);
 	$self->start_sidecar($_) for $self->sidecar_names;
 	$self->{sidecars}{$_}->wait_ready for qw(localA localB extendedA extendedB);
 	return $self;
 }
+
+# The names of all links that can be broken: who asks, and whom.
+sub links { my ($self) = @_; return sort keys %{ $self->{proxy} } }
 
 sub sidecar_names { return qw(global1 global2 localA localB extendedA extendedB) }
 
@@ -98,15 +102,18 @@ sub sql { my ($self, $text) = @_; return $self->{primary}->safe_psql('postgres',
 
 sub _database_socket { return "$_[0]{dir}/pg/.s.PGSQL.5432" }
 
-# A running standby that follows the primary.
+sub _standby_socket { return "$_[0]{dir}/replica/.s.PGSQL.5432" }
+
+# A running standby that follows the primary; with these settings besides.
 sub make_standby
 {
-	my ($self) = @_;
+	my ($self, $conf) = @_;
 	my $name = 'standby' . ++$self->{standbys};
 	$self->{primary}->backup($name);
 	my $standby = PostgreSQL::Test::Cluster->new($name);
 	$standby->init_from_backup($self->{primary}, $name, has_streaming => 1);
 	remove_tree($self->{primary}->backup_dir . "/$name");
+	$standby->append_conf('postgresql.conf', $conf) if defined $conf;
 	$standby->start;
 	return $standby;
 }
@@ -114,9 +121,12 @@ sub make_standby
 sub _make_replica
 {
 	my ($self) = @_;
-	$self->{replica} = $self->make_standby;
+	# It follows whoever has the primary's name, over a link that can be broken, and looks soon whether that is there again.
+	my $name = 'standby' . ($self->{standbys} + 1);
+	$self->{replica} = $self->make_standby(sprintf(
+		"primary_conninfo = '%s application_name=%s'\nwal_retrieve_retry_interval = '200ms'\n", _over_tcp($self->{proxy}{'standby-database'}), $name));
 	mkdir "$self->{dir}/replica";
-	_link($self->{replica}->host . '/.s.PGSQL.' . $self->{replica}->port, "$self->{dir}/replica/.s.PGSQL.5432");
+	_link($self->{replica}->host . '/.s.PGSQL.' . $self->{replica}->port, $self->_standby_socket);
 	return;
 }
 
@@ -173,9 +183,11 @@ sub point_database
 
 sub conninfo
 {
-	my ($self, $user, $server) = @_;
-	return sprintf('postgresql:///postgres?host=%s/%s&port=5432&connect_timeout=5&user=%s', $self->{dir}, $server // 'pg', $user);
+	my ($self, $user) = @_;
+	return sprintf('postgresql:///postgres?host=%s/pg&port=5432&connect_timeout=5&user=%s', $self->{dir}, $user);
 }
+
+sub _over_tcp { my ($proxy) = @_; return sprintf('host=127.0.0.1 port=%d sslmode=disable gssencmode=disable', $proxy->port) }
 
 sub _start_redis
 {
@@ -209,31 +221,34 @@ sub start_sidecar
 {
 	my ($self, $name) = @_;
 	my ($mode, $place) = $name =~ /^([a-z]+)(.)$/;
-	my $direct = $place eq 'B' || $place eq '2';
-	my $over   = sub { return $self->{proxy}{"$name-$_[0]"}->port };
+	my $link = sub { return $self->{proxy}{"$name-$_[0]"} };
 	my $database = sub {
-		my ($user) = @_;
-		return $direct ? $self->conninfo($user)
-		  : sprintf('postgresql://%s@127.0.0.1:%d/postgres?sslmode=disable&gssencmode=disable', $user, $over->('database'));
+		my ($user, $server) = @_;
+		my $proxy = $link->($server // 'database') or return $self->conninfo($user);
+		return _over_tcp($proxy) . " dbname=postgres user=$user";
 	};
-	my $redis = sub { my ($link, $which) = @_; return $direct ? "unix://$self->{dir}/$which" : 'redis://127.0.0.1:' . $over->($link) };
+	my $redis = sub {
+		my ($which) = @_;
+		my $proxy = $link->($which eq 'global' ? 'global' : 'redis') or return "unix://$self->{dir}/$which";
+		return 'redis://127.0.0.1:' . $proxy->port;
+	};
 	my @flags;
 	if ($mode eq 'global')
 	{
 		@flags = ('--database', $database->('itemize_reader'), '--replication-database', $database->('itemize_global'),
-			'--global-redis', $redis->('redis', 'global'), '--heartbeat-seconds', 1);
+			'--global-redis', $redis->('global'), '--heartbeat-seconds', 1);
 	}
 	elsif ($mode eq 'local')
 	{
-		@flags = ('--global-redis', $redis->('global', 'global'), '--local-redis', $redis->('redis', $place), '--cluster', $place);
+		@flags = ('--global-redis', $redis->('global'), '--local-redis', $redis->($place), '--cluster', $place);
 	}
 	else
 	{
-		@flags = ('--database', $database->('itemize_reader'), '--local-redis', $redis->('redis', $place),
+		@flags = ('--database', $database->('itemize_reader'), '--local-redis', $redis->($place),
 			'--listen', "127.0.0.1:$self->{port}{$place}",
 			# The judge wants each change told, so no follower may be so slow that its changes are conflated.
 			'--live-buffer', 256 * 1024 * 1024);
-		push @flags, '--replica', $self->conninfo('itemize_reader', 'replica') if $place eq 'B';
+		push @flags, '--replica', $database->('itemize_reader', 'standby') if $place eq 'B';
 	}
 	push @flags, '--item-ttl-seconds', 2 if $mode ne 'global' && $place eq 'B';
 	$self->{sidecars}{$name} = Itemize::Sidecar->launch($mode, \@flags);
