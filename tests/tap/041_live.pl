@@ -313,12 +313,6 @@ sub check_definitions
 	return;
 }
 
-sub metric
-{
-	my ($of, $name) = @_;
-	return http_get($of->url('/metrics'))->{body} =~ /^\Q$name\E(?:\{[^}]*\})? (\S+)$/m ? $1 + 0 : undef;
-}
-
 # Big updates, no faster than the stream takes them: portions that fit in a subscriber's buffer, and after each the last
 # of its names must have come. $update gives the statement of a number, $name the name that it writes.
 sub update_at_the_pace_of

@@ -36,8 +36,6 @@ sub get { my ($sidecar, $path, @headers) = @_; return http_get($sidecar->url("/v
 sub row { my ($answer) = @_; return $answer->{status} == 200 ? $answer->{body} : "$answer->{status} " . ($answer->{json}{type} // '') }
 sub at { my ($token, @preferences) = @_; return ("Itemize-Min-Position: $token", map { "Prefer: $_" } @preferences) }
 # Commits, and gives the token of the commit.
-sub commit { my ($statements) = @_; return (split /\n/, $node->safe_psql('postgres', "$statements;\nSELECT itemize.token()"))[-1] }
-sub metric { my ($sidecar, $name) = @_; return http_get($sidecar->url('/metrics'))->{body} =~ /^\Q$name\E (\S+)/m ? $1 : 0 }
 sub problem_is
 {
 	my ($answer, $wanted, $about) = @_;
@@ -46,7 +44,7 @@ sub problem_is
 
 # Tokens.
 my $epoch = $node->safe_psql('postgres', 'SELECT epoch FROM itemize.stream');
-my $token = commit('UPDATE item SET n = 1 WHERE id = 1');
+my $token = commit($node, 'UPDATE item SET n = 1 WHERE id = 1');
 like($token, qr/^\Q$epoch\E:\d+-0$/, 'a token is a position of the running epoch');
 my ($lsn) = $token =~ /:(\d+)-/;
 my $again = $node->safe_psql('postgres', "UPDATE item SET n = 1 WHERE id = 1;\nUPDATE other SET n = 1;\nSELECT itemize.token() = itemize.token();\nINSERT INTO other VALUES (1);\nSELECT itemize.token()");
@@ -62,7 +60,7 @@ is($node->safe_psql('postgres', "SET ROLE itemize_reader;\nSELECT itemize.token(
 # Written here, read there, at once.
 for my $n (1 .. 10)
 {
-	my $written = commit("UPDATE item SET n = $n WHERE id = 3");
+	my $written = commit($node, "UPDATE item SET n = $n WHERE id = 3");
 	my @rows = map { row(get($_, 'item/3', at($written))) } $near, $far;
 	is("@rows", qq({"n":$n} {"n":$n}), "commit $n is read through both clusters") or last;
 }
@@ -75,7 +73,7 @@ is(get($far, 'item/3', at($answer->{headers}{'itemize-position'}))->{body}, '{"n
 # The far cluster stands still.
 is(row(get($far, 'item/3')), '{"n":10}', 'held there');
 $applier->signal('STOP');
-my $new = commit('UPDATE item SET n = 11; DELETE FROM item WHERE id = 9; INSERT INTO item VALUES (10, 11)');
+my $new = commit($node, 'UPDATE item SET n = 11; DELETE FROM item WHERE id = 9; INSERT INTO item VALUES (10, 11)');
 is(row(get($far, 'item/3')), '{"n":10}', 'which shows the old row to whoever demands nothing');
 $answer = get($far, 'item/3', at($new, 'wait=0'));
 is("$answer->{body} $answer->{headers}{'itemize-position'}", qq({"n":11} $new), 'who has a token gets the row of the primary, and is told so');
@@ -87,7 +85,7 @@ is(row(get($far, 'item?limit=2&after=7', at($new, 'wait=0'))), '{"items":[{"key"
 problem_is(get($far, 'item/9', at($new, 'wait=0')), '404 urn:itemize:problem:not-found', 'what was deleted is gone');
 
 # Whoever waits holds no worker.
-my $newest = commit('UPDATE item SET n = 12');
+my $newest = commit($node, 'UPDATE item SET n = 12');
 my @parked = map { Itemize::RawConnection->open($far->port) } 1 .. PARKED;
 $_->send("GET /v1/items/item/5 HTTP/1.1\r\nHost: x\r\nItemize-Min-Position: $newest\r\nPrefer: wait=30\r\n\r\n") for @parked;
 poll_until(sub { metric($far, 'itemize_read_position_waits_total') >= PARKED }, 'they wait');
@@ -100,12 +98,12 @@ is(metric($far, 'itemize_read_uncached_total'), 0, 'none of them went past the c
 poll_until(sub { row(get($far, 'item/3')) eq '{"n":12}' }, 'the rest follows');
 
 # A commit that changes nothing of ours comes with the heartbeat only: the primary is asked in its place.
-my $elsewhere = commit('INSERT INTO other VALUES (2)');
+my $elsewhere = commit($node, 'INSERT INTO other VALUES (2)');
 is(row(get($far, 'item/6', at($elsewhere, 'wait=0'))), '{"n":12}', 'a commit that is in no stream is no riddle');
 
 # Without the database.
 $applier->signal('STOP');
-my $last = commit('UPDATE item SET n = 13');
+my $last = commit($node, 'UPDATE item SET n = 13');
 $proxy->kill9;
 $answer = get($far, 'item/3', at($last, 'wait=1'));
 problem_is($answer, '503 urn:itemize:problem:position-not-reached', 'neither cluster nor primary: no older row instead');
@@ -129,7 +127,7 @@ problem_is(get($near, 'item/3', at("$system.$timeline." . ($generation + 1) . ":
 problem_is(get($near, 'item/3', at("$epoch:1152921504606846976-0", 'wait=0')), '503 urn:itemize:problem:position-not-reached', 'of a future');
 
 # Redis away: the primary is as new as any token, and says of which epoch it is.
-my $alone = commit('UPDATE item SET n = 14 WHERE id = 3');
+my $alone = commit($node, 'UPDATE item SET n = 14 WHERE id = 3');
 $redis->stop;
 $answer = get($near, 'item/3', at($alone));
 is(join(' ', row($answer), $answer->{headers}{'itemize-degraded'} // '', $answer->{headers}{'itemize-position'} // ''), qq({"n":14} redis $alone), 'without Redis the primary answers');

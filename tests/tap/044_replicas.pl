@@ -29,11 +29,8 @@ my $sidecar = start_sidecar('extended', postgres => $node,
 	flags => [ @urls, '--replica', database_url($standby, user => 'itemize_reader') ]);
 
 my $namespace = $local->cli('HGET', 'itemize:local', 'namespace');
-sub metric { my ($name) = @_; return http_get($sidecar->url('/metrics'))->{body} =~ /^\Q$name\E (\S+)/m ? $1 : 0 }
 sub get { my ($key, @headers) = @_; return http_get($sidecar->url("/v1/items/item/$key"), @headers) }
 sub body { my $answer = get(@_); return $answer->{status} == 200 ? $answer->{body} : $answer->{status} }
-# Commits, and gives the token of the commit.
-sub commit { my ($statements) = @_; return (split /\n/, $node->safe_psql('postgres', "$statements;\nSELECT itemize.token()"))[-1] }
 sub on_standby { my ($key) = @_; return $standby->safe_psql('postgres', "SELECT item FROM itemize.fetch('item', '{$key}')") }
 sub evict { my ($key) = @_; $local->cli('DEL', split /\n/, $local->cli('KEYS', "*:item:item:*:$key")); return }
 sub pause_replay
@@ -54,8 +51,8 @@ sub next_key { return ++$key }
 # Reads cold keys until one came from the standby, and gives its row.
 sub filled_by_standby
 {
-	my $before = metric('itemize_read_replica_fills_total');
-	return poll_until(sub { my $row = body(next_key()); metric('itemize_read_replica_fills_total') > $before && $row }, 'a fill from the standby');
+	my $before = metric($sidecar, 'itemize_read_replica_fills_total');
+	return poll_until(sub { my $row = body(next_key()); metric($sidecar, 'itemize_read_replica_fills_total') > $before && $row }, 'a fill from the standby');
 }
 
 # What the standby says of itself.
@@ -69,17 +66,17 @@ like($error, qr/a standby gives no positions.*Ask the primary/s, 'a standby give
 
 # The first fill is the primary's: only from then on it is known how far fills have shown rows.
 is(body(next_key()), '{"n":0}', 'a first fill');
-is(metric('itemize_read_replica_fills_total'), 0, 'comes from the primary');
+is(metric($sidecar, 'itemize_read_replica_fills_total'), 0, 'comes from the primary');
 is(filled_by_standby(), '{"n":0}', 'later ones from the standby, once the stream has come as far as it');
 
 # A standby that lags.
 pause_replay();
-my $token = commit('UPDATE item SET n = 1');
+my $token = commit($node, 'UPDATE item SET n = 1');
 is(body(next_key(), "Itemize-Min-Position: $token", 'Prefer: wait=30'), '{"n":1}', 'the cluster has applied a change');
 my $cold = next_key();
 is(on_standby($cold), '{"n":0}', 'a standby whose replay is paused shows what was before');
 is(body($cold), '{"n":1}', 'a cold key does not show that');
-poll_until(sub { body(next_key()) eq '{"n":1}' or die "an old row\n"; metric('itemize_read_replica_misses_total') > 0 }, 'because the standby was asked, and not believed');
+poll_until(sub { body(next_key()) eq '{"n":1}' or die "an old row\n"; metric($sidecar, 'itemize_read_replica_misses_total') > 0 }, 'because the standby was asked, and not believed');
 resume_replay();
 is(filled_by_standby(), '{"n":1}', 'when it has caught up it is used again');
 
@@ -90,7 +87,7 @@ my $replayed = $standby->safe_psql('postgres', q{SELECT pg_last_wal_replay_lsn()
 poll_until(sub { $local->cli('HGET', 'itemize:local', 'complete') >= $replayed }, 'the stream to come as far as the standby');
 $applier->signal('STOP');
 $cold = next_key();
-$token = commit('UPDATE item SET n = 2');
+$token = commit($node, 'UPDATE item SET n = 2');
 is(body($cold, "Itemize-Min-Position: $token", 'Prefer: wait=0'), '{"n":2}', 'a row ahead of the stream is shown');
 evict($cold);
 is(on_standby($cold), '{"n":1}', 'evicted; the standby is as far as the cluster has applied');

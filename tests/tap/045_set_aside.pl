@@ -21,7 +21,6 @@ my $redis   = start_redis();
 my $sidecar = start_sidecar('absolute', postgres => $node, redis => $redis);
 
 sub item { my ($key) = @_; return http_get($sidecar->url("/v1/items/item/$key")) }
-sub metric { my ($name) = @_; my ($value) = http_get($sidecar->url('/metrics'))->{body} =~ /^\Q$name\E (\S+)$/m; return $value // 0 }
 
 # Waits until everything committed so far has arrived.
 my $marks = 1000;
@@ -75,7 +74,7 @@ subtest 'a row over the limit is set aside' => sub {
 		[ 1, 500, 'urn:itemize:problem:item-unencodable' ], 'and of that one what is wrong');
 	is(http_get($sidecar->url('/v1/items/item?limit=10'))->{status}, 500, 'nor in a page');
 	is(item(1)->{json}{name}, 'uno', 'others are served');
-	is(metric('itemize_changes_set_aside_total{reason="too_large"}'), 1, 'it is counted');
+	is(metric($sidecar, 'itemize_changes_set_aside_total{reason="too_large"}'), 1, 'it is counted');
 	my ($line) = $sidecar->log_events('change_set_aside');
 	is_deeply([ @$line{qw(level type)} ], [ 'error', 'item' ], 'and in the log, with its type');
 	like($line->{position}, qr/^\d+\.\d+\.\d+:\d+-1$/, 'its position');
@@ -93,7 +92,7 @@ subtest 'a change whose encoding fails stops nothing' => sub {
 	is_deeply([ map { item($_)->{json}{name} } 4, 5 ], [ 'before', 'after' ], 'what came before and after is there');
 	my $answer = item(1);
 	is_deeply([ $answer->{status}, $answer->{json}{type} ], [ 500, 'urn:itemize:problem:item-unencodable' ], 'the item itself cannot be had');
-	is(metric('itemize_changes_set_aside_total{reason="encode_failed"}'), 1, 'it is counted');
+	is(metric($sidecar, 'itemize_changes_set_aside_total{reason="encode_failed"}'), 1, 'it is counted');
 	my $line = ($sidecar->log_events('change_set_aside'))[-1];
 	is($line->{reason}, 'encode_failed SQLSTATE 22P03', 'with its SQLSTATE in the log');
 	is(scalar(my @careful = $sidecar->log_events('encoding_with_care')), 1, 'after one start with care');

@@ -37,7 +37,6 @@ sub sql { return $node->safe_psql('postgres', $_[0]) }
 sub get { my ($key, @headers) = @_; return http_get($sidecar->url("/v1/items/item/$key"), @headers) }
 sub body { my $answer = get(@_); return $answer->{status} == 200 ? $answer->{body} : $answer->{status} }
 # Commits, and gives the token of the commit.
-sub commit { my ($statements) = @_; return (split /\n/, sql("$statements;\nSELECT itemize.token()"))[-1] }
 sub redis_key { my ($room, $key) = @_; return $local->cli('KEYS', "*:$room:item:*:$key") }
 # Waits until the cluster has applied what the token stands for; a key that is read for nothing else.
 sub applied { my ($token) = @_; poll_until(sub { get(100, "Itemize-Min-Position: $token", 'Prefer: wait=0'); applied_lsn() >= ($token =~ /:(\d+)-/)[0] }, 'applied'); return }
@@ -48,7 +47,7 @@ subtest 'a change that passed while the key was not held' => sub {
 	my $item = redis_key('item', 1);
 	my @entry = split /\n/, $local->cli('HGETALL', $item);
 	$local->cli('DEL', $item);
-	applied(commit('UPDATE item SET n = 1 WHERE id = 1'));
+	applied(commit($node, 'UPDATE item SET n = 1 WHERE id = 1'));
 	# A cache that stores what it has read before, since nothing tells it that a change has passed.
 	$local->cli('HSET', $item, @entry);
 	is(body(1), '{"n":0}', 'without a marker the older row is stored, and stays: the hazard is real');
@@ -98,11 +97,11 @@ subtest 'a fill that is ahead of the stream does not go back' => sub {
 		is(body($key), '{"n":0}', 'held');
 		# Of two commits the first is in the stream, the second only in the database.
 		$applier->signal('STOP');
-		my ($first) = commit("UPDATE item SET n = 1 WHERE id = $key") =~ /:(\d+)-/;
+		my ($first) = commit($node, "UPDATE item SET n = 1 WHERE id = $key") =~ /:(\d+)-/;
 		my $stream = (split /\n/, $redis->cli('KEYS', 'itemize:{*}:stream'))[0];
 		poll_until(sub { $redis->cli('XREVRANGE', $stream, '+', '-', 'COUNT', 20) =~ /^\Q$first\E-/m }, 'the first is in the stream');
 		$global->signal('STOP');
-		my $token = commit("UPDATE item SET n = 2 WHERE id = $key");
+		my $token = commit($node, "UPDATE item SET n = 2 WHERE id = $key");
 		is(body($key, "Itemize-Min-Position: $token", 'Prefer: wait=0'), '{"n":2}', 'a read of the second, past the cluster');
 		$local->cli('HDEL', redis_key('item', $key), 's') if !$remedy;
 		$applier->signal('CONT');
@@ -147,7 +146,7 @@ subtest 'a Redis that went back' => sub {
 	$local->cli('SAVE');
 	# The stream stands still; a read goes past it, and shows what no stream has brought.
 	$global->signal('STOP');
-	my $token = commit("UPDATE item SET n = 1 WHERE id = $key");
+	my $token = commit($node, "UPDATE item SET n = 1 WHERE id = $key");
 	is(body($key, "Itemize-Min-Position: $token", 'Prefer: wait=0'), '{"n":1}', 'shown');
 	$applier->signal('STOP');
 	$local->kill9;
@@ -173,13 +172,13 @@ subtest 'a reader that could not reach Redis, and can again' => sub {
 	my $types = sub { return $local->cli('HGET', $local->cli('HGET', 'itemize:local', 'namespace') . ':local:types', 'long') };
 
 	# With more than is remembered key by key, for the last part.
-	applied(commit(q{INSERT INTO long SELECT 'b' || repeat('k', 2500) || i, 0 FROM generate_series(10000, 13999) i; INSERT INTO long VALUES ('a', 0)}));
+	applied(commit($node, q{INSERT INTO long SELECT 'b' || repeat('k', 2500) || i, 0 FROM generate_series(10000, 13999) i; INSERT INTO long VALUES ('a', 0)}));
 	is($said->($_), '200 copy {"n":0}', "$_: held") for qw(item/50 item/51 item/52 item/53 long/a);
 	my $before = $types->();
 
 	# The stream stands still, so the copy that comes back into reach has the older rows.
 	$global->signal('STOP');
-	my $token = commit('UPDATE item SET n = 1 WHERE id IN (50, 52); DELETE FROM item WHERE id = 51; UPDATE long SET n = 1 WHERE id = \'a\'');
+	my $token = commit($node, 'UPDATE item SET n = 1 WHERE id IN (50, 52); DELETE FROM item WHERE id = 51; UPDATE long SET n = 1 WHERE id = \'a\'');
 	my $cut = sub { $link->kill9; poll_until(sub { ($read->('item/100')->{headers}{'itemize-degraded'} // '') eq 'redis' }, 'degraded'); return };
 	$cut->();
 	is($said->('item/50'), '200 redis {"n":1}', 'without Redis the database answers');

@@ -34,7 +34,6 @@ my $sidecar = start_sidecar('extended', flags => [ @urls, '--database', "postgre
 
 sub get { my ($key, $from) = @_; return http_get(($from // $sidecar)->url("/v1/items/item/$key")) }
 sub row { my ($key) = @_; return qq({"n":"$key) . 'x' x 1000 . '"}' }
-sub metric { my ($name, $from) = @_; return http_get(($from // $sidecar)->url('/metrics'))->{body} =~ /^\Q$name\E (\S+)/m ? $1 : 0 }
 # Questions for items that have come to the database so far.
 sub questions { my $count = () = slurp($node->logfile) =~ /itemize\.fetch\(/g; return $count }
 
@@ -98,7 +97,7 @@ ok(eval {
 			$proxy->signal('CONT');
 			$slow->read_until(sub { /"\}$/ || /^HTTP\/1.1 5/ });
 			poll_until(sub { get(++$warm)->{status} == 200 }, 'the first one to be well');
-			return metric('itemize_read_lease_waits_total', $other) > 0;
+			return metric($other, 'itemize_read_lease_waits_total') > 0;
 		},
 		'a wait');
 }, 'the other one has waited for its lease') or diag($@);
@@ -130,7 +129,7 @@ is(join(' ', map { get($_)->{status} . ($_ == 18001 ? '' : ' ' . get($_)->{body}
 my $answer = get(18002);
 is($answer->{body}, row(18002), 'not held: served from the database');
 is($answer->{headers}{'itemize-degraded'}, undef, 'as exact as ever');
-cmp_ok(metric('itemize_read_uncached_total'), '>=', 1, 'but not stored');
+cmp_ok(metric($sidecar, 'itemize_read_uncached_total'), '>=', 1, 'but not stored');
 is($local->cli('KEYS', '*:item:item:*:18002'), '', 'really');
 is(scalar $sidecar->log_events('redis_full'), 1, 'the log tells, once');
 is($local->cli('HGET', 'itemize:local', 'ahead'), '', 'how far rows were shown is not known any more');

@@ -38,14 +38,6 @@ SELECT itemize.define('many', 'many', fields => '{id,name}', text => '{"name": "
 my ($redis) = start_redis();
 my $sidecar = start_sidecar('absolute', postgres => $node, redis => $redis, flags => [ '--heartbeat-seconds', 1, '--search-timeout-milliseconds', 60000 ]);
 
-sub metric
-{
-	my ($name) = @_;
-	my $sum = 0;
-	my $text = http_get($sidecar->url('/metrics'))->{body};
-	$sum += $1 while $text =~ /^\Q$name\E(?:\{[^}]*\})? (\S+)/mg;
-	return $sum;
-}
 sub get { my ($path, @headers) = @_; return http_get($sidecar->url("/v1/$path"), @headers) }
 sub keys_of { my ($answer) = @_; return $answer->{json} && $answer->{json}{items} ? join(' ', map { $_->{key} } @{ $answer->{json}{items} }) : "status $answer->{status}: $answer->{body}" }
 sub found { return keys_of(get("search/listing?$_[0]")) }
@@ -53,7 +45,6 @@ sub refused { my ($path) = @_; my $answer = get($path); return "$answer->{status
 # Takes items out of the copy.
 sub evict { my ($keys) = @_; $redis->cli('DEL', 'none', split /\n/, $redis->cli('KEYS', "*:item:$keys")); return }
 # Commits, and gives the token of the commit.
-sub commit { my ($statements) = @_; return (split /\n/, $node->safe_psql('postgres', "$statements;\nSELECT itemize.token()"))[-1] }
 
 # ---- What is found
 
@@ -145,9 +136,9 @@ is(outline('items/heavy?key=in.(3,2,9,1)'), '{"items":{"3":6000000,"2":6000000},
 # ---- The copy
 
 is($redis->cli('EXISTS', grep { /:item:many:.*:7$/ } split /\n/, $redis->cli('KEYS', '*:item:many:*')), 1, 'results are in the copy');
-my $fills = metric('itemize_read_fills_total');
+my $fills = metric($sidecar, 'itemize_read_fills_total');
 is(get('items/many/7')->{status}, 200, 'opened,');
-is(metric('itemize_read_fills_total'), $fills, 'a result costs the database nothing');
+is(metric($sidecar, 'itemize_read_fills_total'), $fills, 'a result costs the database nothing');
 # One that the database cannot give: found, and not had.
 $node->safe_psql('postgres', q{UPDATE many SET name = 'thing bulk ' || repeat(' x', 1000) WHERE id = 7});
 $node->safe_psql('postgres', qq{SELECT itemize.version();\nALTER SYSTEM SET itemize.max_row_bytes = '1kB'}); # known once the library is loaded
@@ -165,10 +156,10 @@ cmp_ok(scalar(() = $sidecar->log_events('item_unencodable')), '<=', 1 + int((tim
 $node->safe_psql('postgres', qq{SELECT itemize.version();\nALTER SYSTEM RESET itemize.max_row_bytes});
 $node->reload;
 poll_until(sub { my $found = get('search/many?q=bulk'); $found->{status} == 200 && ref $found->{json}{items}[0]{item} }, 'the item again');
-my $token = commit(q{UPDATE listing SET name = 'Loft with a view of the lake' WHERE id = 1});
+my $token = commit($node, q{UPDATE listing SET name = 'Loft with a view of the lake' WHERE id = 1});
 is(keys_of(get('search/listing?q=lake', "Itemize-Min-Position: $token", 'Prefer: wait=30')), '1', 'what was written is found by who asks with its position');
 like(get('search/listing?q=lake')->{body}, qr/"name":"Loft with a view of the lake"/, 'and shown');
-$token = commit('DELETE FROM listing WHERE id = 4');
+$token = commit($node, 'DELETE FROM listing WHERE id = 4');
 is(keys_of(get('search/listing?q=view&order=key', "Itemize-Min-Position: $token", 'Prefer: wait=30')), '1 3', 'what was deleted is not');
 
 # ---- Facets and clusters
@@ -295,12 +286,12 @@ my $holder = IPC::Run::start(
 	'<', \undef, '>', \$out, '2>', \$err);
 my $held = q{FROM pg_locks WHERE relation = 'listing'::regclass AND mode = 'AccessExclusiveLock' AND granted};
 poll_until(sub { $node->safe_psql('postgres', "SELECT count(*) $held") eq '1' }, 'the table is held');
-my $timeouts = metric('itemize_search_timeouts_total');
+my $timeouts = metric($sidecar, 'itemize_search_timeouts_total');
 my $late = get('search/listing?q=view');
 is($late->{status}, 504, 'a search that takes too long is ended');
 is($late->{json}{type}, 'urn:itemize:problem:search-timeout', 'and says so');
 ok($late->{headers}{'retry-after'}, 'when to come back');
-cmp_ok(metric('itemize_search_timeouts_total') - $timeouts, '>=', 1, 'it is counted');
+cmp_ok(metric($sidecar, 'itemize_search_timeouts_total') - $timeouts, '>=', 1, 'it is counted');
 my $busy = $sidecar->url('/v1/search/listing?q=view');
 my ($codes, $errors) = ('', '');
 IPC::Run::run(
@@ -310,7 +301,7 @@ my %count;
 $count{$_}++ for split /\n/, $codes;
 is(join(' ', sort keys %count), '503 504', 'of many, those that would wait for too long are sent away') or diag(explain(\%count));
 is(get('items/many/9')->{status}, 200, 'items are served meanwhile');
-cmp_ok(metric('itemize_search_refused_total'), '>', 20, 'which is counted');
+cmp_ok(metric($sidecar, 'itemize_search_refused_total'), '>', 20, 'which is counted');
 $node->safe_psql('postgres', "SELECT pg_terminate_backend(pid) $held");
 $holder->finish;
 poll_until(sub { found('q=view&order=key') eq '1 3' }, 'and then it goes on');
@@ -325,7 +316,7 @@ $standby->init_from_backup($node, 'backup', has_streaming => 1);
 $standby->start;
 $sidecar = start_sidecar('absolute', postgres => $node, redis => $redis,
 	flags => [ '--heartbeat-seconds', 3600, '--search-timeout-milliseconds', 60000, map { ('--replica', database_url($standby, user => "reader_$_")) } qw(first second) ]);
-my $on = sub { metric(qq(itemize_search_seconds_count{kind="search",server="$_[0]"})) };
+my $on = sub { metric($sidecar, qq(itemize_search_seconds_count{kind="search",server="$_[0]"})) };
 # Nothing wrong is ever said; that no server answers now may be.
 sub says
 {
@@ -366,10 +357,10 @@ my $noise = IPC::Run::start([ 'curl', '--silent', '--output', '/dev/null', $side
 poll_until(sub {
 	die "nobody asks in vain\n" if !$noise->pumpable || get('search/plain?q=view')->{status} == 200;
 	# Moves the stream, which has no heartbeats here, to where the standby comes to stand.
-	commit('UPDATE many SET price = price + 1 WHERE id = 1');
-	my $fills_there = metric('itemize_read_replica_fills_total');
+	commit($node, 'UPDATE many SET price = price + 1 WHERE id = 1');
+	my $fills_there = metric($sidecar, 'itemize_read_replica_fills_total');
 	get('items/many/' . ++$filled);
-	return metric('itemize_read_replica_fills_total') > $fills_there;
+	return metric($sidecar, 'itemize_read_replica_fills_total') > $fills_there;
 }, 'an item filled from the standby between searches that fail there');
 $noise->kill_kill;
 pass('searches that fail do not keep items from being filled there');
@@ -377,7 +368,7 @@ pass('searches that fail do not keep items from being filled there');
 # One that lags is not believed.
 $standby->safe_psql('postgres', 'SELECT pg_wal_replay_pause()');
 poll_until(sub { $standby->safe_psql('postgres', 'SELECT pg_get_wal_replay_pause_state()') eq 'paused' }, 'replay is paused');
-$token = commit(q{INSERT INTO listing (id, name, lang) VALUES (5, 'A tent with a view', 'en')});
+$token = commit($node, q{INSERT INTO listing (id, name, lang) VALUES (5, 'A tent with a view', 'en')});
 my $before = $on->('primary');
 is(keys_of(get('search/listing?q=view&order=key', "Itemize-Min-Position: $token", 'Prefer: wait=30')), '1 3 5', 'a standby that lags behind what is shown is not asked');
 cmp_ok($on->('primary'), '>', $before, 'but the primary');

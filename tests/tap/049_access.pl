@@ -24,13 +24,6 @@ append_to_file($file, "$secret\n");
 my $sidecar = start_sidecar('absolute', postgres => $node, redis => $redis, flags => [ '--jwt-secret-file', $file, '--jwt-audience', 'shop' ]);
 
 sub get { my ($path, @headers) = @_; return http_get($sidecar->url("/v1/$path"), @headers) }
-sub metric
-{
-	my ($name) = @_;
-	my ($value) = http_get($sidecar->url('/metrics'))->{body} =~ /^\Q$name\E (\S+)/m;
-	return $value // 0;
-}
-
 # ---- Tokens
 
 like(http_get($sidecar->url('/metrics'))->{body}, qr/^itemize_tokens_refused_total\{reason="$_"\} 0$/m, "refusals by $_ are counted from the start")
@@ -75,7 +68,7 @@ for my $path ('items/open?key=in.(1)', 'items/open', 'search/open?q=one', 'facet
 }
 is(http_get($sidecar->url('/readyz'), $refused{expired})->{status}, 200, 'health is for everybody');
 is(get("items/open/1?access_token=$good")->{status}, 400, 'a token in the URL is none');
-cmp_ok(metric('itemize_tokens_refused_total{reason="time"}'), '>=', 2, 'they are counted');
+cmp_ok(metric($sidecar, 'itemize_tokens_refused_total{reason="time"}'), '>=', 2, 'they are counted');
 
 my $log = $sidecar->log_text;
 is(index($log, $signature), -1, 'no token is in the log');

@@ -32,13 +32,6 @@ my $sidecar = start_sidecar('absolute', postgres => $node, redis => $redis,
 	flags => [ '--heartbeat-seconds', '1', '--coherence-interval-seconds', '0', '--missing-ttl-seconds', '3600' ]);
 sub get { my ($path) = @_; return http_get($sidecar->url("/v1/items/$path")) }
 
-sub metric
-{
-	my ($from, $name) = @_;
-	my ($value) = http_get($from->url('/metrics'))->{body} =~ /^\Q$name\E (\S+)$/m;
-	return $value // 0;
-}
-
 # One comparison by hand: its exit status and what it said. What is to be done all the time meanwhile may be given.
 my $meanwhile = sub { };
 sub verify

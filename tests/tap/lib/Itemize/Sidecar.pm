@@ -20,7 +20,9 @@ sub launch
 {
 	my ($class, $mode, $flags, $env) = @_;
 	my $log = "$PostgreSQL::Test::Utils::log_path/sidecar_" . $$ . '_' . ++$count . '.log';
-	return $class->start(command => [ program(), $mode, @$flags ], log => $log, env => $env);
+	my $self = $class->start(command => [ program(), $mode, @$flags ], log => $log, env => $env);
+	$self->{mode} = $mode;
+	return $self;
 }
 
 # The JSON lines of the log as they are now, decoded; an optional event name selects. What was decoded once is not again.
@@ -65,6 +67,14 @@ sub url
 {
 	my ($self, $path) = @_;
 	return 'http://127.0.0.1:' . $self->port . ($path // '');
+}
+
+# Where its metrics are, in any mode.
+sub metrics_url
+{
+	my ($self) = @_;
+	return $self->url('/metrics') if $self->{mode} eq 'absolute' || $self->{mode} eq 'extended';
+	return 'http://127.0.0.1:' . $self->wait_for_log('metrics_listening')->{port} . '/metrics';
 }
 
 sub wait_ready

@@ -17,10 +17,11 @@ use Itemize::Process qw(poll_until slurp);
 use Itemize::Redis;
 use Itemize::Sidecar;
 use JSON::PP ();
+use List::Util qw(sum0);
 
 our @EXPORT = qw(
   start_postgres configure_postgres database_url create_sidecar_roles drop_slot wait_for_slot
-  start_redis start_sidecar launch_sidecar http_request http_get sidecar_says open_events open_browser poll_until slurp collection
+  start_redis start_sidecar launch_sidecar http_request http_get metric commit sidecar_says open_events open_browser poll_until slurp collection
 );
 
 # Seconds until an answer over HTTP must be there: longer than any of the sidecar's own waits, on a slow machine.
@@ -183,6 +184,21 @@ sub http_get
 {
 	my ($url, @headers) = @_;
 	return http_request('GET', $url, headers => \@headers);
+}
+
+# metric(SIDECAR, NAME): its value now, 0 when there is none yet. Of a name without labels, the sum of all that have some.
+sub metric
+{
+	my ($sidecar, $name) = @_;
+	my @values = http_get($sidecar->metrics_url)->{body} =~ /^\Q$name\E(?:\{[^}]*\})? (\S+)$/mg;
+	return @values == 1 ? $values[0] : sum0(@values);
+}
+
+# commit(NODE, STATEMENTS): the token of the commit.
+sub commit
+{
+	my ($node, $statements) = @_;
+	return (split /\n/, $node->safe_psql('postgres', "$statements;\nSELECT itemize.token()"))[-1];
 }
 
 # open_events(URL, [headers...]): an Itemize::EventStream
