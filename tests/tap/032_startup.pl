@@ -123,12 +123,16 @@ subtest 'a server that is not set up for it' => sub {
 	sql(q{SELECT pg_create_logical_replication_slot('elsewhere', 'itemize')}, 'other');
 	fatal('the slot of another database', [ '--slot', 'elsewhere' ], qr/"fatal".*elsewhere.*belongs to database other, not to postgres.*--slot/);
 	sql(q{SELECT pg_drop_replication_slot('elsewhere')}, 'other');
+	# What tail --from snapshot goes on with.
+	$redis->cli('SET', 'skewed:epoch', '1.1.1');
+	$redis->cli('XADD', 'skewed:{1.1.1}:stream', '5-0', 'p', "H\t1\t0/5\n");
 	for my $version ('0.0.9', '7.5.0')
 	{
 		sql("CREATE OR REPLACE FUNCTION itemize.version() RETURNS text LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS \$\$ SELECT '$version'::text \$\$", 'other');
 		my $skewed = database_url($node, dbname => 'other');
 		fatal("version $version", [ '--database', $skewed, '--replication-database', $skewed ], qr/"fatal".*version \Q$version\E, this program of .*ALTER EXTENSION itemize UPDATE/);
-		for my $other ([ 'extended', '--listen', '127.0.0.1:0' ], ['verify'], [ 'erasure-check', '--type', 'item', '--key', 1 ])
+		for my $other ([ 'extended', '--listen', '127.0.0.1:0' ], ['verify'], [ 'erasure-check', '--type', 'item', '--key', 1 ],
+			[ 'tail', '--prefix', 'skewed', '--types', 'item', '--from', 'snapshot' ])
 		{
 			my ($status, undef, $error) = run([ @$other, '--database', $skewed, @redis ]);
 			is($status, 1, "$other->[0] of version $version: status 1") or diag($error);

@@ -1,6 +1,7 @@
 #include "tail/snapshot_copy.hpp"
 
 #include "base/errors.hpp"
+#include "postgres/refusals.hpp"
 
 #include <algorithm>
 #include <optional>
@@ -37,6 +38,7 @@ PostgresSettings CopySettings() {
 
 SnapshotCopy::SnapshotCopy(const std::string &database, const StopToken &stop)
     : connection_(database, CopySettings(), stop) {
+  CheckExtension(connection_);
   // The first query takes the snapshot, and every later one of the transaction uses it.
   connection_.Execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
   const PostgresResult result =
