@@ -21,7 +21,7 @@ pgxs = $(MAKE) --no-print-directory $(jobs) -C build/extension -f $(root)/extens
 .DEFAULT_GOAL := all
 .PHONY: help deps deps-demo deps-check deps-containers all extension sidecar sql install install-extension install-sidecar demo \
         check check-quick check-regress check-isolation check-unit check-tap check-model check-containers soak \
-        bench bench-decoding bench-latency bench-pipeline bench-relevance bench-search lint format sanitize build-sanitized clean FORCE
+        bench bench-decoding bench-latency bench-live bench-pipeline bench-relevance bench-search lint format sanitize build-sanitized clean FORCE
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  \1|\2/p' Makefile | while IFS='|' read -r name text; do \
@@ -124,13 +124,16 @@ lint: all ## format, clang-tidy, shellcheck, perl -c, dependency directions
 format: ## format the C++ sources in place
 	@find extension sidecar tests -name '*.[ch]pp' -exec clang-format -i {} +
 
-bench: bench-decoding bench-latency bench-pipeline bench-relevance bench-search ## run every benchmark (results in build/bench/*.json)
+bench: bench-decoding bench-latency bench-live bench-pipeline bench-relevance bench-search ## run every benchmark (results in build/bench/*.json)
 
 bench-decoding: all ## decoding time of this plugin beside others
 	@tests/bench/decoding.sh
 
 bench-latency: all ## commit to event at an idle client, beside LISTEN/NOTIFY
 	@tests/bench/latency.sh
+
+bench-live: all ## ten thousand live clients: memory, a change that all follow, a thousand changes a second
+	@tests/bench/live.sh
 
 bench-pipeline: all ## the whole pipeline: a backlog, live clients, writers, clusters, a large transaction (6 min)
 	@tests/bench/pipeline.sh

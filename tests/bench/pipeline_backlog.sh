@@ -29,18 +29,6 @@ make_backlog() {
   end_pg_lsn=$answer
 }
 
-# All items into the local Redis, as readers would: a thousand keys a request.
-hold_all() { # PORT HOW_MANY
-  local from held
-  for ((from = 1; from <= $2; from += 1000)); do
-    printf 'url = "http://127.0.0.1:%d/v1/items/place?key=in.(%s)"\noutput = /dev/null\n' "$1" \
-      "$(seq -s , "$from" $((from + 999 < $2 ? from + 999 : $2)))"
-  done > "$work/requests"
-  run_child curl --silent --fail --globoff --config "$work/requests" || fail_bench 'the items could not be read'
-  held=$(in_redis local dbsize)
-  [ "$held" -ge "$2" ] || fail_bench "only $held keys are held"
-}
-
 copy_slot() { # SLOT COPY
   ask bench --command "SELECT pg_copy_logical_replication_slot('$1', '$2')"
 }

@@ -1,5 +1,6 @@
 # shellcheck shell=bash
-# What the parts of the pipeline benchmark start and read: Redis, sidecars, processor time. Sourced after bench.sh.
+# What the benchmarks of the pipeline and of live clients start and read: Redis, sidecars, processor time. Sourced after
+# bench.sh.
 
 database_url="postgresql:///bench?host=$work/run/pg&port=5432&user"
 
@@ -59,6 +60,18 @@ start_sidecar() { # NAME MODE FLAG...
 said() { # NAME EVENT
   kill -0 "${pid_of[$1]}" 2> /dev/null || { cat "$work/$1.log" >&2; fail_bench "the sidecar $1 has ended"; }
   grep -qs "\"event\": *\"$2\"" "$work/$1.log"
+}
+
+# All items into the local Redis, as readers would: a thousand keys a request.
+hold_all() { # PORT HOW_MANY
+  local from held
+  for ((from = 1; from <= $2; from += 1000)); do
+    printf 'url = "http://127.0.0.1:%d/v1/items/place?key=in.(%s)"\noutput = /dev/null\n' "$1" \
+      "$(seq -s , "$from" $((from + 999 < $2 ? from + 999 : $2)))"
+  done > "$work/requests"
+  run_child curl --silent --fail --globoff --config "$work/requests" || fail_bench 'the items could not be read'
+  held=$(in_redis local dbsize)
+  [ "$held" -ge "$2" ] || fail_bench "only $held keys are held"
 }
 
 # A stream, a cluster and its HTTP server, all of them empty, that hold so many items.
