@@ -40,7 +40,7 @@ ask postgres --command 'CREATE DATABASE bench'
 ask bench --file "$work/src/tests/bench/decoding.sql" --file "$work/src/docker/database/sidecar_roles.sql" \
   --file "$work/src/tests/bench/pipeline.sql"
 ask bench --command "CALL load_places($clients + 1)" --command 'CHECKPOINT'
-export ITEMIZE_MAX_CONNECTIONS=$((clients + 200))
+server_flags=(--max-connections $((clients + 200)))
 start_pipeline 1000
 printf 'measuring %d live clients, %d changes a second for %d s, twice\n' "$clients" "$rate" "$seconds"
 run_child "${as_test_user[@]}" "$work/live_clients" "host=$work/run/pg port=5432 user=postgres dbname=bench" \

@@ -2,6 +2,8 @@
 # What the benchmarks of the pipeline and of live clients start and read: Redis, sidecars, processor time. Sourced after
 # bench.sh.
 
+# What is told to the HTTP server beside its places.
+server_flags=()
 database_url="postgresql:///bench?host=$work/run/pg&port=5432&user"
 
 # Looks until COMMAND succeeds; gives up after two minutes, with the log.
@@ -83,7 +85,7 @@ start_pipeline() { # HOW_MANY FLAG...
   await_log publisher ready
   start_sidecar applier local "${local_flags[@]}"
   await_log applier ready
-  start_sidecar server extended --local-redis "$local_redis"
+  start_sidecar server extended --local-redis "$local_redis" "${server_flags[@]}"
   await_log server ready
   hold_all "$(port_of server)" "$1"
 }
