@@ -5,6 +5,7 @@
 #include <boost/asio/post.hpp>
 
 #include <algorithm>
+#include <cstdint>
 #include <utility>
 
 namespace itemize::sidecar::live {
@@ -264,17 +265,20 @@ void Hub::MoveTo(const Position &position) {
 void Hub::Start() { ArmKeepalive(); }
 
 void Hub::ArmKeepalive() {
-  keepalive_.expires_after(options_.keepalive);
+  keepalive_.expires_after(std::chrono::microseconds(options_.keepalive) / kShares);
   keepalive_.async_wait([this](const boost::system::error_code &error) {
     if (error) return;
-    Keepalive();
+    Keepalive(connected_.at(next_share_));
+    next_share_ = (next_share_ + 1) % kShares;
     ArmKeepalive();
   });
 }
 
-void Hub::Keepalive() {
+void Hub::Keepalive(const Share &share) {
+  if (share.empty()) return;
   const SharedEvent event = KeepaliveEvent(delivered_);
-  for (const auto &subscriber : Connected()) {
+  // A copy: who is closed leaves its share.
+  for (const auto &[pointer, subscriber] : Share(share)) {
     if (subscriber->StalledFor(options_.stall_limit)) {
       metrics_.evicted.Increment();
       subscriber->Close();
@@ -286,28 +290,42 @@ void Hub::Keepalive() {
 
 Hub::Receivers Hub::Connected() const {
   Receivers all;
-  all.reserve(connected_.size());
-  for (const auto &[pointer, subscriber] : connected_)
-    all.push_back(subscriber);
+  all.reserve(connected_count_);
+  for (const Share &share : connected_) {
+    for (const auto &[pointer, subscriber] : share)
+      all.push_back(subscriber);
+  }
   return all;
+}
+
+Hub::Share &Hub::ShareOf(Subscriber *subscriber) {
+  // Addresses of equal objects lie at equal distances: their upper bits after a multiplication (Fibonacci hashing) do
+  // not.
+  constexpr std::uint64_t kGoldenRatio = 0x9E3779B97F4A7C15;
+  constexpr int kShareBits = 6;
+  static_assert(kShares == std::size_t{1} << kShareBits);
+  return connected_.at(reinterpret_cast<std::uintptr_t>(subscriber) * kGoldenRatio >> (64 - kShareBits));
 }
 
 void Hub::Adopt(Subscriber::Socket socket, std::shared_ptr<Subscriber> subscriber) {
   Subscriber &adopted = *subscriber;
-  connected_.emplace(&adopted, std::move(subscriber));
+  ShareOf(&adopted).emplace(&adopted, std::move(subscriber));
+  ++connected_count_;
   metrics_.connections.Increment();
   adopted.Attach(std::move(socket));
   if (draining_) SendAway(adopted);
 }
 
 void Hub::Forget(Subscriber *subscriber) {
-  const auto at = connected_.find(subscriber);
-  if (at == connected_.end()) return;
+  Share &share = ShareOf(subscriber);
+  const auto at = share.find(subscriber);
+  if (at == share.end()) return;
   // The caller is a member of it: its last reference must not fall in here.
   asio::post(loop_, [keep = std::move(at->second)] {});
-  connected_.erase(at);
+  share.erase(at);
+  --connected_count_;
   metrics_.connections.Decrement();
-  if (connected_.empty() && drained_) std::exchange(drained_, nullptr)();
+  if (connected_count_ == 0 && drained_) std::exchange(drained_, nullptr)();
 }
 
 void Hub::Drain(std::function<void()> done) {
@@ -316,7 +334,7 @@ void Hub::Drain(std::function<void()> done) {
   draining_ = true;
   for (const auto &subscriber : Connected())
     SendAway(*subscriber);
-  if (connected_.empty() && drained_) std::exchange(drained_, nullptr)();
+  if (connected_count_ == 0 && drained_) std::exchange(drained_, nullptr)();
 }
 
 void Hub::SendAway(Subscriber &subscriber) {

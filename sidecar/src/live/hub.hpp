@@ -14,6 +14,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 
+#include <array>
 #include <functional>
 #include <mutex>
 #include <random>
@@ -24,6 +25,8 @@ namespace itemize::sidecar::live {
 struct HubOptions {
   /// Bytes that may wait for one subscriber before it is conflated.
   std::size_t buffer_bytes = std::size_t{1024} * 1024;
+  /// Between two keepalives to the same client. They are spread over that time: ten thousand at once would hold up
+  /// the events behind them.
   std::chrono::milliseconds keepalive{15000};
   /// A subscriber that takes nothing for this long is closed.
   std::chrono::milliseconds stall_limit{30000};
@@ -102,13 +105,16 @@ public:
   void Start();
   void Adopt(Subscriber::Socket socket, std::shared_ptr<Subscriber> subscriber);
   void Forget(Subscriber *subscriber);
-  [[nodiscard]] std::size_t connected() const { return connected_.size(); }
+  [[nodiscard]] std::size_t connected() const { return connected_count_; }
   /// Tells every client when to come back, and ends. `done` is called when none is left.
   void Drain(std::function<void()> done);
   void CloseAll();
 
 private:
   using Receivers = std::vector<std::shared_ptr<Subscriber>>;
+  /// Clients that get their keepalive together.
+  using Share = std::unordered_map<Subscriber *, std::shared_ptr<Subscriber>>;
+  static constexpr std::size_t kShares = 64;
 
   [[nodiscard]] Receivers Everyone() const;
   [[nodiscard]] bool IsReadable(const std::string &type) const;
@@ -124,7 +130,8 @@ private:
   [[nodiscard]] bool IsCurrent(const Change &change) const;
   void MoveTo(const Position &position);
   void ArmKeepalive();
-  void Keepalive();
+  void Keepalive(const Share &share);
+  [[nodiscard]] Share &ShareOf(Subscriber *subscriber);
   [[nodiscard]] Receivers Connected() const;
   void SendAway(Subscriber &subscriber);
 
@@ -141,7 +148,10 @@ private:
 
   // The loop's own.
   boost::asio::steady_timer keepalive_;
-  std::unordered_map<Subscriber *, std::shared_ptr<Subscriber>> connected_;
+  std::array<Share, kShares> connected_;
+  std::size_t connected_count_ = 0;
+  /// Whose turn it is.
+  std::size_t next_share_ = 0;
   /// What has been handed to the subscribers.
   std::optional<Position> delivered_;
   std::minstd_rand random_{std::random_device{}()};
