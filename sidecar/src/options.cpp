@@ -68,6 +68,7 @@ struct Raw {
   std::int64_t max_connections = 0;
   std::int64_t live_buffer = 0;
   std::int64_t jwt_clock_skew_seconds = 0;
+  std::int64_t memory_cache_bytes = 0;
   std::int64_t coherence_interval_seconds = 0;
   std::int64_t coherence_items_per_second = 0;
   std::int64_t search_timeout_milliseconds = 0;
@@ -115,6 +116,7 @@ void Declare(CLI::App &app, Options &options, Raw &raw) {
   Add(app, "heartbeat-seconds", raw.heartbeat_seconds, "longest time without an entry while the WAL moves");
   Add(app, "item-ttl-seconds", raw.item_ttl_seconds, "how long an item is held after it was last read");
   Add(app, "missing-ttl-seconds", raw.missing_ttl_seconds, "the same for an item known to be missing");
+  Add(app, "memory-cache-bytes", raw.memory_cache_bytes, "bytes of items kept in this process' memory; 0: none");
   Add(app, "listen", raw.listen, "ADDRESS:PORT of the HTTP server; port 0 takes a free one");
   Add(app, "metrics-listen", raw.metrics_listen, "ADDRESS:PORT for health and metrics alone, in every mode");
   Add(app, "static-dir", options.static_dir, "directory served at /");
@@ -272,6 +274,7 @@ void Resolve(Raw &raw, CommandLine &command) {
   RequireAtLeastOne(raw.live_buffer, "live-buffer");
   if (raw.jwt_clock_skew_seconds < 0 || raw.jwt_clock_skew_seconds > kMostClockSkewSeconds)
     throw ConfigError("jwt-clock-skew-seconds must be 0 to " + std::to_string(kMostClockSkewSeconds));
+  if (raw.memory_cache_bytes < 0) throw ConfigError("memory-cache-bytes must not be negative");
   if (raw.coherence_interval_seconds < 0) throw ConfigError("coherence-interval-seconds must not be negative");
   RequireAtLeastOne(raw.coherence_items_per_second, "coherence-items-per-second");
   RequireAtLeastOne(raw.search_timeout_milliseconds, "search-timeout-milliseconds");
@@ -295,6 +298,7 @@ void Resolve(Raw &raw, CommandLine &command) {
   options.item_ttl = std::chrono::seconds(raw.item_ttl_seconds);
   options.missing_ttl = std::chrono::seconds(raw.missing_ttl_seconds);
   options.max_connections = static_cast<std::uint64_t>(raw.max_connections);
+  options.memory_cache_bytes = static_cast<std::uint64_t>(raw.memory_cache_bytes);
   options.live_buffer = static_cast<std::uint64_t>(raw.live_buffer);
   if (other)
     ResolveCommand(*other, raw.command, options);
@@ -334,6 +338,7 @@ CommandLine ParseCommandLine(int argc, const char *const *argv) {
   raw.item_ttl_seconds = options.item_ttl.count();
   raw.missing_ttl_seconds = options.missing_ttl.count();
   raw.max_connections = static_cast<std::int64_t>(options.max_connections);
+  raw.memory_cache_bytes = static_cast<std::int64_t>(options.memory_cache_bytes);
   raw.live_buffer = static_cast<std::int64_t>(options.live_buffer);
   raw.jwt_clock_skew_seconds = options.jwt_clock_skew.count();
   raw.coherence_interval_seconds = options.coherence_interval.count();

@@ -77,6 +77,9 @@ struct Options {
   /// The same for an item that is known to be missing.
   std::chrono::seconds missing_ttl{60};
 
+  /// Bytes of items that a process keeps in its own memory besides; 0: none.
+  std::uint64_t memory_cache_bytes = 67'108'864;
+
   /// Address and port of the HTTP server; port 0 takes a free one.
   std::string listen_address = "127.0.0.1";
   std::uint16_t listen_port = 8080;

@@ -95,7 +95,19 @@ void Connection::Continue(RequestFramer::State before) {
 void Connection::SubmitRequest() {
   phase_ = Phase::kAnswering;
   deadline_.cancel();
-  Submit(std::make_shared<FramedRequest>(framer_.Take()), Clock::now());
+  const auto request = std::make_shared<FramedRequest>(framer_.Take());
+  const auto start = Clock::now();
+  if (server_.shortcut_ && !draining_ && request->head.keep_alive) {
+    const auto answered = [self = shared_from_this(), request, start](std::optional<Answer> answer) {
+      if (self->phase_ != Phase::kAnswering) return;
+      if (!answer) return self->Submit(request, start);
+      const std::chrono::duration<double> took = Clock::now() - start;
+      self->server_.metrics_.Answered(answer->route, answer->status, took.count());
+      self->OnAnswer(std::move(*answer));
+    };
+    if (server_.shortcut_(request, answered)) return;
+  }
+  Submit(request, start);
 }
 
 void Connection::Submit(const std::shared_ptr<FramedRequest> &request, Clock::time_point start) {

@@ -80,6 +80,22 @@ Reply WithPreferenceApplied(const RequestHead &head, const read::ReadDemand &dem
   return reply;
 }
 
+std::string CacheStatus(const read::ReadResult &read) {
+  std::string status(kHit);
+  if (read.without_redis) {
+    status = "itemize; fwd=miss";
+  } else if (read.ahead_of_copy || read.held < read.rows.size()) {
+    // RFC 9211 section 2.2: what is held was not new enough for this request, was part of it, or was not there.
+    status = read.ahead_of_copy ? "itemize; fwd=request"
+             : read.held > 0    ? "itemize; fwd=partial"
+                                : "itemize; fwd=uri-miss";
+    if (read.stored) status += "; stored";
+  }
+  if (read.without_redis) status += "; detail=redis-away";
+  if (read.stale) status += "; detail=database-away";
+  return status;
+}
+
 void Describe(Reply &reply, const std::optional<Position> &position, bool without_redis, bool stale) {
   if (position) reply.headers.emplace_back("Itemize-Position", FormatPosition(*position));
   if (without_redis) reply.headers.emplace_back("Itemize-Degraded", "redis");
@@ -87,8 +103,12 @@ void Describe(Reply &reply, const std::optional<Position> &position, bool withou
 }
 
 Reply Content(const RequestHead &head, std::string body) {
-  Reply reply;
   const std::string tag = EntityTag(body);
+  return Content(head, tag, std::move(body));
+}
+
+Reply Content(const RequestHead &head, const std::string &tag, std::string body) {
+  Reply reply;
   reply.headers.emplace_back("ETag", tag);
   // Kept by whoever likes, shown only after asking here: then a 304 costs no row.
   reply.headers.emplace_back("Cache-Control", "no-cache");

@@ -7,6 +7,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 
 namespace itemize::sidecar::http {
 
@@ -20,10 +21,19 @@ namespace itemize::sidecar::http {
 /// RFC 7240 section 3: tells that the wait was the one preferred.
 [[nodiscard]] Reply WithPreferenceApplied(const RequestHead &head, const read::ReadDemand &demand, Reply reply);
 
+/// Cache-Status (RFC 9211) of an answer with items.
+[[nodiscard]] std::string CacheStatus(const read::ReadResult &read);
+/// The same of an item that was held.
+inline constexpr std::string_view kHit = "itemize; hit";
+/// The same of one that the database is always asked for.
+inline constexpr std::string_view kNotFromCache = "itemize; fwd=bypass";
+
 /// Itemize-Position and Itemize-Degraded.
 void Describe(Reply &reply, const std::optional<Position> &position, bool without_redis, bool stale);
 
 /// 200 with the body, or 304 when the client has it.
 [[nodiscard]] Reply Content(const RequestHead &head, std::string body);
+/// The same of a body whose entity tag is known.
+[[nodiscard]] Reply Content(const RequestHead &head, const std::string &tag, std::string body);
 
 } // namespace itemize::sidecar::http

@@ -1,13 +1,13 @@
 #include "http/exchange.hpp"
 
 #include "base/errors.hpp"
+#include "http/date.hpp"
 #include "http/target.hpp"
 
 #include <httplib.h>
 
 #include <algorithm>
 #include <cstring>
-#include <ctime>
 
 namespace itemize::sidecar::http {
 
@@ -42,19 +42,6 @@ private:
   std::size_t at_ = 0;
   std::string output_;
 };
-
-/// IMF-fixdate of RFC 9110 section 5.6.7, independent of the locale.
-std::string HttpDate(std::time_t now) {
-  constexpr const char *kDays[] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
-  constexpr const char *kMonths[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
-                                     "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
-  std::tm utc{};
-  gmtime_r(&now, &utc);
-  char text[64];
-  std::snprintf(text, sizeof(text), "%s, %02d %s %04d %02d:%02d:%02d GMT", kDays[utc.tm_wday], utc.tm_mday,
-                kMonths[utc.tm_mon], utc.tm_year + 1900, utc.tm_hour, utc.tm_min, utc.tm_sec);
-  return text;
-}
 
 /// The library says nothing of the encoding of text.
 constexpr std::pair<const char *, const char *> kTextTypes[] = {
@@ -174,24 +161,13 @@ private:
     response.headers.erase("Accept-Ranges");
     response.headers.erase("Keep-Alive");
     if (request_->head.http_1_0 && answer_.keep_alive) response.set_header("Connection", "keep-alive");
-    response.set_header("Date", Date());
-  }
-
-  const std::string &Date() {
-    const std::time_t now = std::time(nullptr);
-    if (now != date_of_) {
-      date_of_ = now;
-      date_ = HttpDate(now);
-    }
-    return date_;
+    response.set_header("Date", DateOfNow());
   }
 
   Route route_;
   const FramedRequest *request_ = nullptr;
   Answer answer_;
   bool replied_ = false;
-  std::time_t date_of_ = 0;
-  std::string date_;
 };
 
 Exchange::Exchange(Route route, const std::string &static_dir)

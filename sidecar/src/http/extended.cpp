@@ -1,6 +1,7 @@
 #include "http/extended.hpp"
 
 #include "base/errors.hpp"
+#include "http/kept_items.hpp"
 #include "http/routes.hpp"
 #include "http/server.hpp"
 #include "live/feed.hpp"
@@ -73,8 +74,8 @@ public:
         server_options_(ServerOptionsOf(options)), server_(loop_, server_options_, services),
         hub_(loop_, HubOptionsOf(options), services), feed_(hub_, backends_), rooms_(backends_),
         keys_(http::KeySourceOptionsOf(options), services.log, services.metrics),
-        authentication_(keys_, http::VerifierOptionsOf(options), services.metrics), routes_{backends_, hub_, rooms_,
-                                                                                            authentication_},
+        authentication_(keys_, http::VerifierOptionsOf(options), services.metrics),
+        kept_(loop_, backends_), routes_{backends_, hub_, rooms_, authentication_},
         workers_(WorkerCount(), [this] { return MakeExchange(); }) {
     services_.readiness.Register(kPart);
   }
@@ -84,7 +85,8 @@ public:
     RaiseDescriptorLimit(services_.log, server_options_.max_connections);
     server_.Start(
         workers_, [this](auto socket, auto subscriber) { hub_.Adopt(std::move(socket), std::move(subscriber)); },
-        [this] { return hub_.connected(); });
+        [this] { return hub_.connected(); },
+        [this](const auto &request, const auto &answered) { return kept_.Take(request, answered); });
     hub_.Start();
     const auto endpoint = server_.endpoint();
     services_.log.Info("http_listening", {{"address", endpoint.address().to_string()}, {"port", endpoint.port()}});
@@ -95,6 +97,7 @@ public:
     waiting.emplace_back([this] { Guarded("token_keys", [this] { keys_.Run(backend_stop_.token()); }); });
     waiting.emplace_back(
         [this] { Guarded("position_watch", [this] { rooms_.positions.Run(backend_stop_.token()); }); });
+    waiting.emplace_back([this] { Guarded("kept_items", [this] { kept_.Run(backend_stop_.token()); }); });
     for (std::size_t i = 0; i < read::FillQueue::kThreads; ++i)
       waiting.emplace_back([this] { Guarded("fill_queue", [this] { rooms_.fills.Run(backend_stop_.token()); }); });
     for (std::uint64_t i = 0; i < options_.search_connections; ++i)
@@ -116,6 +119,7 @@ public:
     rooms_.fills.Clear();
     rooms_.searches.Clear();
     keys_.Clear();
+    kept_.Clear();
     // Answers made after the loop had ended, and the ends of their connections.
     server_.CloseAll();
     hub_.CloseAll();
@@ -214,6 +218,7 @@ private:
   http::WaitingRooms rooms_;
   identity::KeyStore keys_;
   const http::Authentication authentication_;
+  http::KeptItems kept_;
   http::RouteContext routes_;
   http::WorkerPool workers_;
   int draining_ = 0;

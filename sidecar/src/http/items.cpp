@@ -86,6 +86,7 @@ Reply Items::One(const FramedRequest &request, std::string_view type, std::strin
       Describe(reply, demand.at_least, read.without_redis, false);
   } else {
     reply = Content(request.head, std::move(*read.rows.front()));
+    reply.headers.emplace_back("Cache-Status", CacheStatus(read));
     Describe(reply, read.position, read.without_redis, read.stale);
   }
   return WithPreferenceApplied(request.head, demand, std::move(reply));
@@ -136,6 +137,7 @@ Reply Items::Many(const RequestHead &head, const read::ReadDemand &demand, const
     rest += (rest.empty() ? R"(,"rest":[")" : R"(",")") + keys[i];
   if (!rest.empty()) rest += R"("])";
   Reply reply = Content(head, R"({"items":{)" + items + R"(},"missing":[)" + missing + ']' + problems + rest + '}');
+  reply.headers.emplace_back("Cache-Status", CacheStatus(read));
   Describe(reply, read.position, read.without_redis, read.stale);
   return reply;
 }
@@ -167,6 +169,7 @@ Reply Items::Page(const RequestHead &head, const read::ReadDemand &demand, const
   }
   body += R"(],"next":)" + (page.next ? '"' + *page.next + '"' : std::string("null")) + '}';
   Reply reply = Content(head, std::move(body));
+  reply.headers.emplace_back("Cache-Status", kNotFromCache);
   Describe(reply, page.position, page.without_redis, false);
   return reply;
 }

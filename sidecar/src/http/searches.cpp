@@ -44,6 +44,7 @@ Reply Finish(const RequestHead &head, const search::Job &job) {
   if (job.found.outcome != Outcome::kOk) return ProblemReply(ProblemOf(job.found, job.demand.at_least.has_value()));
   if (job.reading.status != Status::kOk) return WithoutRows(job.reading.status, job.reading.position);
   Reply reply = Content(head, SearchBody(job.ask, job.found));
+  reply.headers.emplace_back("Cache-Status", kNotFromCache);
   Describe(reply, job.reading.position, job.reading.without_redis, job.reading.stale);
   return reply;
 }

@@ -46,10 +46,11 @@ Server::Server(asio::io_context &loop, const ServerOptions &options, Services &s
 
 Server::~Server() { CloseAll(); }
 
-void Server::Start(WorkerPool &workers, Adopt adopt, CountAdopted count_adopted) {
+void Server::Start(WorkerPool &workers, Adopt adopt, CountAdopted count_adopted, Shortcut shortcut) {
   workers_ = &workers;
   adopt_ = std::move(adopt);
   count_adopted_ = std::move(count_adopted);
+  shortcut_ = std::move(shortcut);
   Accept();
 }
 

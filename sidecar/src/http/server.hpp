@@ -36,6 +36,10 @@ public:
   using Socket = boost::asio::ip::tcp::socket;
   /// Takes over the socket of a live client.
   using Adopt = std::function<void(Socket, std::shared_ptr<live::Subscriber>)>;
+  /// Takes a request that needs no worker: true, and calls back on the loop's thread, with nothing when a worker is
+  /// needed after all.
+  using Answered = std::function<void(std::optional<Answer>)>;
+  using Shortcut = std::function<bool(const std::shared_ptr<FramedRequest> &, const Answered &)>;
   /// Number of sockets that live clients hold.
   using CountAdopted = std::function<std::size_t()>;
 
@@ -50,7 +54,7 @@ public:
   [[nodiscard]] boost::asio::ip::tcp::endpoint endpoint() const { return acceptor_.local_endpoint(); }
 
   /// `workers` must outlive this object's use on the loop.
-  void Start(WorkerPool &workers, Adopt adopt, CountAdopted count_adopted);
+  void Start(WorkerPool &workers, Adopt adopt, CountAdopted count_adopted, Shortcut shortcut = {});
   /// No new connections, idle ones end, answers begun are finished. `done` is called when none is left.
   void Drain(std::function<void()> done);
   /// Ends every connection now.
@@ -72,6 +76,7 @@ private:
   WorkerPool *workers_ = nullptr;
   Adopt adopt_;
   CountAdopted count_adopted_;
+  Shortcut shortcut_;
   std::function<void()> drained_;
   std::unordered_map<Connection *, std::weak_ptr<Connection>> connections_;
   /// What any connection reads into: they share the loop's thread.

@@ -45,6 +45,7 @@ void Feed::Follow(const StopToken &stop) {
     if (!arrived.healed.empty()) healed_after_ = arrived.healed.back().id;
     TellHealed(position_.version);
     for (const StreamEntry &entry : arrived.entries) {
+      backends_.memory.ForgetChanges(entry.piece, {position_.epoch, entry.id});
       hub_.Publish(entry, row_source);
       position_.version = entry.id;
       // Before what the copy has applied later: who has had that has been told, and need not be when he comes back.
@@ -57,6 +58,10 @@ void Feed::Follow(const StopToken &stop) {
 
 void Feed::TellHealed(const Version &applied) {
   while (!healed_.empty() && healed_.front().applied <= applied) {
+    if (healed_.front().type.empty())
+      backends_.memory.Clear(position_);
+    else
+      backends_.memory.Forget(healed_.front().type, healed_.front().key);
     hub_.TellHealed(healed_.front(), HealedRows(reader_));
     healed_.pop_front();
   }
@@ -84,6 +89,7 @@ void Feed::Find(RedisConnection &redis, const StopToken &stop) {
   healed_.clear();
   healed_after_ = LocalStream::LastHealed(redis, name_space_);
   backends_.services.log.Info("live_feed", {{"position", FormatPosition(position_)}, {"reason", reason}});
+  backends_.memory.Clear(position_);
   hub_.Reset(std::move(*state), reason);
 }
 

@@ -58,7 +58,7 @@ local erased -- the newest entry with an erasure among those added here
 local function xid_of(piece) return string.match(piece, '^B\t1\t[^\t]*\t(%d+)') end
 
 local erases -- in the piece under way
--- held: member lengths, "known to be missing", snapshot, watch
+-- held: member lengths, "known to be missing", snapshot, watch, stamp
 local function update_item(item, held, kind, piece, key_end, row_end, lengths_end)
   if held[4] then call('HDEL', item, 'w') end
   if held[3] then
@@ -66,6 +66,7 @@ local function update_item(item, held, kind, piece, key_end, row_end, lengths_en
     if contains(held[3], xid_of(piece)) then return end
     call('HDEL', item, 's')
   end
+  if held[5] then call('HDEL', item, 'v') end
   if kind == 'D' and erases then
     call('UNLINK', item)
     return
@@ -107,7 +108,7 @@ local function apply_row(kind, subject, piece, key_start, key_end, row_end, leng
   if not item_rooms[subject] then return end
   local key = sub(piece, key_start, key_end)
   local item, fill = item_rooms[subject] .. key, fill_rooms[subject] .. key
-  local held = call_or_drop('HMGET', item, 'l', 'd', 's', 'w') or {}
+  local held = call_or_drop('HMGET', item, 'l', 'd', 's', 'w', 'v') or {}
   local is_held, is_filled = held[1] or held[2], call('EXISTS', fill) == 1
   if is_held then update_item(item, held, kind, piece, key_end, row_end, lengths_end) end
   if is_filled then collect_for_fill(fill, kind, piece, key_end, row_end, lengths_end) end

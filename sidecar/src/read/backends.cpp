@@ -7,7 +7,8 @@ namespace itemize::sidecar::read {
 ReadBackends::ReadBackends(const Options &run_options, Services &run_services, StopToken stop_token)
     : options(run_options), services(run_services), stop(std::move(stop_token)),
       redis_endpoint(ParseRedisUrl(run_options.local_redis)), local(run_options),
-      hits(run_services.metrics.Counter("itemize_read_hits_total", "Items served from the local Redis")),
+      memory(run_options.memory_cache_bytes, run_services.metrics),
+      hits(run_services.metrics.Counter("itemize_read_hits_total", "Items that the local Redis held")),
       fills(run_services.metrics.Counter("itemize_read_fills_total", "Items filled from the database")),
       fill_queries(run_services.metrics.Counter("itemize_read_fill_queries_total",
                                                 "Questions to a database for items, each for one or many")),

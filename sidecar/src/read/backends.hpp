@@ -7,6 +7,7 @@
 #include "options.hpp"
 #include "read/lazy_connection.hpp"
 #include "read/local_copy.hpp"
+#include "read/memory_cache.hpp"
 #include "read/position_floor.hpp"
 #include "read/said_lately.hpp"
 #include "read/shown_uncached.hpp"
@@ -52,6 +53,7 @@ struct ReadBackends {
   StopToken stop;
   RedisEndpoint redis_endpoint;
   LocalCopy local;
+  MemoryCache memory;
   PositionFloor floor;
   ShownUncached shown_uncached;
   /// In the order of the options.

@@ -8,7 +8,7 @@ namespace itemize::sidecar::read {
 namespace {
 
 HeldItem HeldFrom(FetchedItem item) {
-  return {item.found ? HeldItem::State::kFound : HeldItem::State::kMissing, std::move(item.row)};
+  return {item.found ? HeldItem::State::kFound : HeldItem::State::kMissing, std::move(item.row), {}};
 }
 
 } // namespace

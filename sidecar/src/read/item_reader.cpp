@@ -90,13 +90,18 @@ bool ItemReader::ReadLocal(const std::string &type, const std::vector<std::strin
   const auto floor = backends_.floor.Get();
   const auto read = [&](RedisConnection &redis) {
     if (const auto due = backends_.shown_uncached.DueOf(type, keys)) Forget(redis, *due);
-    local = backends_.local.Read(redis, type, keys);
+    local = backends_.local.Read(redis, type, keys, &backends_.memory);
   };
   if (!WithRedis(read)) return false;
   if (!local.position) return true;
   if (local.behind) return false;
   if (floor && PositionFloor::IsBelow(*local.position, *floor)) return false;
   backends_.floor.Raise(*local.position);
+  if (local.known > 0) backends_.memory.CountHits(local.known);
+  for (std::size_t i = 0; i < local.items.size(); ++i) {
+    HeldItem &item = local.items[i];
+    if (!item.stamp.empty()) backends_.memory.Keep(type, keys[i], std::move(item.stamp), item.row, *local.position);
+  }
   return true;
 }
 
@@ -168,6 +173,9 @@ ReadResult ItemReader::ReadThrough(const std::string &type, const std::vector<st
     result.status = Status::kAwaitFill;
     return result;
   }
+  // Without a position to wait for, it was the fill of this item that was waited for.
+  if (!demand.repeated || demand.at_least) result.held = local.items.size() - unknown;
+  result.ahead_of_copy = question.ahead_of_copy.has_value();
   if (!demand.repeated) backends_.hits.Increment(static_cast<double>(local.items.size() - unknown));
 
   try {
@@ -242,6 +250,7 @@ void ItemReader::CompleteFromDatabase(const Question &question, const std::vecto
 
 void ItemReader::CompleteWithoutStoring(const Question &question, const std::vector<std::string> &keys,
                                         std::vector<HeldItem> &items, ReadResult &result, bool forget) {
+  result.stored = false;
   const std::vector<std::string> unknown = FindUnknown(keys, items).keys;
   if (!FetchUncached(question.type, keys, items)) {
     result.status = question.ahead_of_copy ? Status::kNotReached : Status::kUnavailable;
@@ -256,6 +265,7 @@ ReadResult ItemReader::ReadWithoutCopy(const std::string &type, const std::vecto
                                        const ReadDemand &demand) {
   ReadResult result;
   result.without_redis = true;
+  result.stored = false;
   if (demand.at_least) {
     result.status = CheckPrimary(*demand.at_least);
     if (result.status != Status::kOk) return result;

@@ -18,11 +18,13 @@ constexpr std::string_view kLeaseMilliseconds = "250";
 /// Fields that the read script answers before the items.
 constexpr std::size_t kReadHead = 6;
 constexpr std::size_t kFillHead = 3;
+/// What the read script answers in place of a row that is in memory here.
+constexpr std::int64_t kRowIsKnown = 2;
 
 HeldItem ItemOf(const ReplyView &reply) {
   if (reply.IsNil()) return {};
-  if (reply.IsText()) return {HeldItem::State::kFound, std::string(reply.Text())};
-  return {HeldItem::State::kMissing, {}};
+  if (reply.IsText()) return {HeldItem::State::kFound, std::string(reply.Text()), {}};
+  return {HeldItem::State::kMissing, {}, {}};
 }
 
 /// The second word of "<generation> <read> <truncations>".
@@ -55,9 +57,32 @@ std::optional<LocalRead> LocalCopy::ReadPosition(RedisConnection &redis) const {
   return read;
 }
 
-LocalRead LocalCopy::Read(RedisConnection &redis, const std::string &type, const std::vector<std::string> &keys) const {
-  RedisArguments arguments{type, item_ttl_};
-  arguments.insert(arguments.end(), keys.begin(), keys.end());
+Checked LocalCopy::Check(RedisConnection &redis, const std::vector<KeptQuestion> &questions) const {
+  RedisArguments arguments{item_ttl_};
+  for (const KeptQuestion &question : questions)
+    arguments.insert(arguments.end(), {question.type, question.key, question.item->stamp});
+  const Reply reply = kCheckScript.Run(redis, {state_key_}, arguments);
+  Checked checked;
+  if (reply.size() == 0 || reply[2].IsNil() || reply[2].Text() != redis.RunId()) return checked;
+  const auto epoch = ParseEpoch(reply[0].Text());
+  const auto applied = ParseVersion(reply[1].Text());
+  checked.same = reply[3].Text();
+  if (!epoch || !applied || checked.same.size() != questions.size())
+    throw RedisError("the check script gave an answer of an unknown form");
+  checked.position = Position{*epoch, *applied};
+  return checked;
+}
+
+LocalRead LocalCopy::Read(RedisConnection &redis, const std::string &type, const std::vector<std::string> &keys,
+                          MemoryCache *memory) const {
+  const bool keep = memory != nullptr && memory->enabled() && !keys.empty();
+  const std::string fresh = keep ? MakeToken() : std::string();
+  std::vector<SharedItem> kept(keys.size());
+  RedisArguments arguments{type, item_ttl_, fresh};
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    if (keep) kept[i] = memory->Find(type, keys[i]);
+    arguments.insert(arguments.end(), {keys[i], kept[i] ? std::string_view(kept[i]->stamp) : std::string_view()});
+  }
   const Reply reply = kReadScript.Run(redis, {state_key_}, arguments);
   LocalRead read;
   if (reply.size() < kReadHead) {
@@ -78,8 +103,18 @@ LocalRead LocalCopy::Read(RedisConnection &redis, const std::string &type, const
   }
   read.access = LocalRead::Access::kReadable;
   read.items.reserve(keys.size());
-  for (std::size_t i = 0; i < keys.size(); ++i)
-    read.items.push_back(ItemOf(reply[kReadHead + i]));
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    const ReplyView answer = reply[kReadHead + i];
+    if (answer.IsArray()) {
+      read.items.push_back({HeldItem::State::kFound, std::string(answer[0].Text()), std::string(answer[1].Text())});
+    } else if (!answer.IsNil() && !answer.IsText() && answer.Integer() == kRowIsKnown) {
+      if (!kept[i]) throw RedisError("the read script gave an answer of an unknown form");
+      read.items.push_back({HeldItem::State::kFound, kept[i]->row, {}});
+      ++read.known;
+    } else {
+      read.items.push_back(ItemOf(answer));
+    }
+  }
   return read;
 }
 

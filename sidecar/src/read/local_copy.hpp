@@ -3,6 +3,7 @@
 
 #include "itemize/lsn.hpp"
 #include "options.hpp"
+#include "read/memory_cache.hpp"
 #include "redis/connection.hpp"
 
 #include <optional>
@@ -21,6 +22,8 @@ struct HeldItem {
   };
   State state = State::kUnknown;
   std::string row;
+  /// Of a row that the copy has just given: what it goes by when it is kept in memory. Empty: not to be kept.
+  std::string stamp;
 };
 
 struct LocalRead {
@@ -37,6 +40,23 @@ struct LocalRead {
   /// Every transaction up to here is applied whole.
   Lsn complete = 0;
   std::vector<HeldItem> items;
+  /// How many of their rows were known already.
+  std::size_t known = 0;
+};
+
+/// An item in memory that somebody asks for.
+struct KeptQuestion {
+  std::string type;
+  std::string key;
+  SharedItem item;
+};
+
+/// What the copy says of items in memory.
+struct Checked {
+  /// What the copy had applied when it was asked; nothing when there is no copy that may be read.
+  std::optional<Position> position;
+  /// For each question a 1 when its row is still the item's.
+  std::string same;
 };
 
 /// A row that the database gave, or did not.
@@ -83,7 +103,10 @@ class LocalCopy {
 public:
   explicit LocalCopy(const Options &options);
 
-  LocalRead Read(RedisConnection &redis, const std::string &type, const std::vector<std::string> &keys) const;
+  /// With `memory`: what is there need not come from the copy again, and what comes is stamped, to be kept there.
+  LocalRead Read(RedisConnection &redis, const std::string &type, const std::vector<std::string> &keys,
+                 MemoryCache *memory = nullptr) const;
+  Checked Check(RedisConnection &redis, const std::vector<KeptQuestion> &questions) const;
 
   /// The running position, and nothing else. Nothing when there is no copy that may be read.
   std::optional<LocalRead> ReadPosition(RedisConnection &redis) const;

@@ -32,19 +32,51 @@ local value, read, gen = type_of(namespace, type)
 local answer = {namespace, epoch, applied, server or false, complete, value or false}
 if read ~= 'everyone' then return answer end
 local room = namespace .. ':item:' .. type .. ':' .. gen .. ':'
-for i = 3, #ARGV do
-  local item = room .. ARGV[i]
-  local held = call_or_drop('HMGET', item, 'r', 'd') or {}
+-- A stamp for rows that have none; empty: none are wanted.
+local stamp = ARGV[3]
+local n = #answer
+for i = 4, #ARGV, 2 do
+  n = n + 1
+  local item, known = room .. ARGV[i], ARGV[i + 1]
+  local held = call_or_drop('HMGET', item, 'r', 'd', 'v') or {}
   if held[1] then
     redis.call('EXPIRE', item, ARGV[2])
-    answer[i + 4] = held[1]
+    if held[3] and held[3] == known then
+      answer[n] = 2
+    elseif stamp == '' then
+      answer[n] = held[1]
+    else
+      -- Without memory for it, the row is answered all the same.
+      if not held[3] then held[3] = redis.pcall('HSET', item, 'v', stamp) == 1 and stamp end
+      answer[n] = held[3] and {held[1], held[3]} or held[1]
+    end
   elseif held[2] then
-    answer[i + 4] = 1
+    answer[n] = 1
   else
-    answer[i + 4] = false
+    answer[n] = false
   end
 end
 return answer
+)lua";
+
+/// For items that are kept in memory: whether their rows are still those.
+const std::string kCheckBody = R"lua(
+local namespace, epoch, applied, server, complete = local_copy()
+if not namespace then return {} end
+local rooms, same = {}, {}
+for i = 2, #ARGV, 3 do
+  local type, key, stamp = ARGV[i], ARGV[i + 1], ARGV[i + 2]
+  local room = rooms[type]
+  if room == nil then
+    local _, read, gen = type_of(namespace, type)
+    room = read == 'everyone' and namespace .. ':item:' .. type .. ':' .. gen .. ':'
+    rooms[type] = room
+  end
+  local kept = room and call_or_drop('HGET', room .. key, 'v') == stamp
+  if kept then redis.call('EXPIRE', room .. key, ARGV[1]) end
+  same[#same + 1] = kept and '1' or '0'
+end
+return {epoch, applied, server or false, table.concat(same)}
 )lua";
 
 const std::string kFillBeginBody = R"lua(
@@ -224,6 +256,7 @@ return redis.status_reply('OK')
 } // namespace
 
 const RedisScript kReadScript(std::string(kCallOrDropLua) + kPrelude + kReadBody);
+const RedisScript kCheckScript(std::string(kCallOrDropLua) + kPrelude + kCheckBody);
 const RedisScript kFillBeginScript(std::string(kLuaPrelude) + kCallOrDropLua + kPrelude + kFillBeginBody);
 const RedisScript kFillStoreScript(std::string(kLuaPrelude) + kCallOrDropLua + kPrelude + kOwnMarker + kFillStoreBody);
 const RedisScript kForgetScript(kPrelude + kForgetBody);

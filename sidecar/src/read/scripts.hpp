@@ -8,10 +8,15 @@
 
 namespace itemize::sidecar::read {
 
-/// ARGV: type, item TTL in seconds, keys. Answers {} when there is no local copy yet, else
-/// {namespace, epoch, applied, server or nil, complete, types value or nil, then for each key: row | 1 (known to be
-/// missing) | nil}; the keys only for a type that everyone may read.
+/// ARGV: type, item TTL in seconds, stamp for rows that have none ("" = none wanted), then for each key two: key, stamp
+/// of the row that is known ("" = none). Answers {} when there is no local copy yet, else
+/// {namespace, epoch, applied, server or nil, complete, types value or nil, then for each key: row | {row, stamp} |
+/// 1 (known to be missing) | 2 (the row is the one known) | nil}; the keys only for a type that everyone may read.
 extern const RedisScript kReadScript;
+
+/// ARGV: item TTL in seconds, then for each item three: type, key, stamp. Answers {} as above, else {epoch, applied,
+/// server or nil, one character for each: 1 when the row is still the one of that stamp, and everyone may read it}.
+extern const RedisScript kCheckScript;
 
 /// ARGV: type, marker TTL in milliseconds, lease in milliseconds, token, keys. Sets a marker for each key that has
 /// none, which is the right to fill it. Answers {} as above, else {namespace, GEN, epoch, then for each key: the token

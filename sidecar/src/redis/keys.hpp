@@ -100,6 +100,9 @@ struct ItemField {
   /// Set by a comparison with the database (coherence), whose token it holds: gone with the first event of the key
   /// that passes, whatever becomes of it, and with the item.
   static constexpr const char *kWatch = "w";
+  /// Set by a reader that keeps the row in its memory, unlike any other ever set: as long as it stands, so does the
+  /// row. The applier drops it with the row that it was put on.
+  static constexpr const char *kStamp = "v";
 };
 
 /// The keys of one local copy. GEN = "<generation>.<truncations>", see LocalTypes.
