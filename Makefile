@@ -21,7 +21,7 @@ pgxs = $(MAKE) --no-print-directory $(jobs) -C build/extension -f $(root)/extens
 .DEFAULT_GOAL := all
 .PHONY: help deps deps-demo deps-check deps-containers all extension sidecar sql install install-extension install-sidecar demo \
         check check-quick check-regress check-isolation check-unit check-tap check-model check-containers soak \
-        bench bench-decoding bench-latency bench-live bench-pipeline bench-relevance bench-search lint format sanitize build-sanitized clean FORCE
+        bench bench-decoding bench-latency bench-live bench-pipeline bench-relevance bench-search bench-serve lint format sanitize build-sanitized clean FORCE
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  \1|\2/p' Makefile | while IFS='|' read -r name text; do \
@@ -124,7 +124,7 @@ lint: all ## format, clang-tidy, shellcheck, perl -c, dependency directions
 format: ## format the C++ sources in place
 	@find extension sidecar tests -name '*.[ch]pp' -exec clang-format -i {} +
 
-bench: bench-decoding bench-latency bench-live bench-pipeline bench-relevance bench-search ## run every benchmark (results in build/bench/*.json)
+bench: bench-decoding bench-latency bench-live bench-pipeline bench-relevance bench-search bench-serve ## run every benchmark (results in build/bench/*.json)
 
 bench-decoding: all ## decoding time of this plugin beside others
 	@tests/bench/decoding.sh
@@ -140,6 +140,9 @@ bench-pipeline: all ## the whole pipeline: a backlog, live clients, writers, clu
 
 bench-relevance: all ## how good the ranking is: MAP and nDCG@10 on the Cranfield collection, beside ts_rank
 	@tests/bench/relevance.sh
+
+bench-serve: all ## cached items over HTTP beside a bare cpp-httplib server, SQL for each request, and nginx
+	@tests/bench/serve.sh
 
 bench-search: all ## searches of 50,000 and 500,000 rows beside the same by hand (SEARCH_ROWS sets the larger number)
 	@tests/bench/search.sh
