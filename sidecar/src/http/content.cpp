@@ -84,7 +84,7 @@ std::string CacheStatus(const read::ReadResult &read) {
   std::string status(kHit);
   if (read.without_redis) {
     status = "itemize; fwd=miss";
-  } else if (read.ahead_of_copy || read.held < read.rows.size()) {
+  } else if (read.ahead_of_copy || read.held < read.asked) {
     // RFC 9211 section 2.2: what is held was not new enough for this request, was part of it, or was not there.
     status = read.ahead_of_copy ? "itemize; fwd=request"
              : read.held > 0    ? "itemize; fwd=partial"

@@ -134,6 +134,10 @@ ReadResult ItemReader::ReadSome(const std::string &type, const std::vector<std::
     if (from == 0 || !some.position) result.position = some.position;
     result.without_redis = result.without_redis || some.without_redis;
     result.stale = result.stale || some.stale;
+    result.held += some.held;
+    result.asked += some.asked;
+    result.ahead_of_copy = result.ahead_of_copy || some.ahead_of_copy;
+    result.stored = result.stored && some.stored;
     for (auto &row : some.rows) {
       bytes += row ? row->size() : 0;
       if (!result.rows.empty() && bytes > kMaxAnswerBytes) break;
@@ -173,6 +177,7 @@ ReadResult ItemReader::ReadThrough(const std::string &type, const std::vector<st
     result.status = Status::kAwaitFill;
     return result;
   }
+  result.asked = keys.size();
   // Without a position to wait for, it was the fill of this item that was waited for.
   if (!demand.repeated || demand.at_least) result.held = local.items.size() - unknown;
   result.ahead_of_copy = question.ahead_of_copy.has_value();

@@ -44,8 +44,9 @@ struct ReadResult {
   bool without_redis = false;
   /// The database is gone: this may have stopped being kept current.
   bool stale = false;
-  /// How many of the keys the copy could answer before anybody was asked.
+  /// How many of the keys asked for the copy could answer before anybody was asked.
   std::size_t held = 0;
+  std::size_t asked = 0;
   /// The others are from the primary because of ReadDemand::at_least.
   bool ahead_of_copy = false;
   /// What the copy could not answer is in it now.
