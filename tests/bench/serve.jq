@@ -20,6 +20,8 @@ def round_to(digits): pow(10; digits) as $scale | . * $scale | round / $scale;
     ratios: ({
         rps_over_httplib_hello: over("itemize"; "hello"),
         rps_over_sql_per_request: over("itemize"; "sql"),
-        not_modified_over_httplib_hello: over("not_modified"; "hello")
+        not_modified_over_httplib_hello: over("not_modified"; "hello"),
+        not_modified_over_whole_answers: over("not_modified"; "itemize"),
+        among_1000_idle_over_alone: over("among_idle"; "alone")
       } + if of("nginx"; 1) != [] then {rps_over_nginx: over("itemize"; "nginx")} else {} end)
   }

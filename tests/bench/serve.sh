@@ -3,7 +3,7 @@
 #
 # A hundred items of one type, asked for in turn, beside a bare cpp-httplib server that answers as many bytes, the same
 # asking the database for each request, and nginx with the same bytes in files (skipped where there is none). The kinds are
-# measured one after the other, in every round; a ratio is the median of the rounds' own. BENCH_ROUNDS and BENCH_SECONDS make
+# measured one after the other, in every round; 50 connections, too, alone and beside 1000 that are idle. A ratio is the median of the rounds' own. BENCH_ROUNDS and BENCH_SECONDS make
 # it shorter for a try. The result is build/bench/serve.json.
 set -Eeuo pipefail
 trap 'echo "bench: ${BASH_SOURCE[0]##*/}:$LINENO failed: $BASH_COMMAND" >&2' ERR
@@ -70,6 +70,7 @@ CONF
 # process that answers in microseconds an answer.
 measure() { # KIND SERVER PATH STATUS [FIELD]
   local kind=$1 server=$2 path=$3 keys=$items before after
+  local connections=${clients:-$connections}
   shift 3
   before=$(cpu_ns "${pid_of[$server]}")
   run_child "${as_test_user[@]}" "$work/serve_load" "${port[$server]}" "$path" "$keys" "$connections" "$seconds" "$@" \
@@ -114,6 +115,8 @@ for ((round = 0; round <= rounds; round++)); do
   measure hello hello /hello 200
   measure not_modified itemize /v1/items/place/1 304 "If-None-Match: $tag"
   measure sql sql "$path" 200
+  clients=50 measure alone itemize "$path" 200
+  clients=50+1000 measure among_idle itemize "$path" 200
   if [ -n "$nginx" ]; then measure nginx nginx "$path" 200; fi
 done
 

@@ -1,10 +1,13 @@
 // Asks for items over keep-alive connections, each of which asks again as soon as it has been answered; prints answers
-// a second and percentiles of the time to the answer in milliseconds: serve_load PORT PATH KEYS CONNECTIONS SECONDS
-// STATUS [FIELD: VALUE]. In PATH, %d stands for a key from 1 to KEYS. Every answer must have the status.
+// a second and percentiles of the time to the answer in milliseconds:
+//   serve_load PORT PATH KEYS CONNECTIONS[+IDLE] SECONDS STATUS [FIELD: VALUE]
+// In PATH, %d stands for a key from 1 to KEYS. Every answer must have the status. IDLE further connections have been
+// answered once, and are silent from then on.
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -28,6 +31,7 @@ struct Options {
   std::string path;
   int keys;
   std::size_t connections;
+  std::size_t idle;
   std::chrono::seconds length;
   std::string status;
   std::string field;
@@ -42,22 +46,30 @@ public:
       if (at != std::string::npos) path.replace(at, 2, std::to_string(key));
       requests_.push_back("GET " + path + " HTTP/1.1\r\nHost: localhost\r\n" + options.field + "\r\n");
     }
-    connections_.resize(options.connections);
+    connections_.resize(options.connections + options.idle);
     for (std::size_t i = 0; i < connections_.size(); ++i)
       Connect(i);
+    for (std::size_t i = options.connections; i < connections_.size(); ++i) {
+      Ask(connections_[i]);
+      while (!Read(connections_[i])) {
+      }
+    }
+    times_.clear();
   }
 
   void Run() {
     const auto start = Clock::now();
     const auto end = start + options_.length;
-    for (std::size_t i = 0; i < connections_.size(); ++i)
+    for (std::size_t i = 0; i < options_.connections; ++i)
       Ask(connections_[i]);
     std::array<epoll_event, 64> events{};
     while (Clock::now() < end) {
       const int ready = epoll_wait(epoll_, events.data(), static_cast<int>(events.size()), 1000);
       if (ready == 0) throw std::runtime_error("no answer for a second");
-      for (int i = 0; i < ready; ++i)
-        Read(connections_[events.at(static_cast<std::size_t>(i)).data.u64]);
+      for (int i = 0; i < ready; ++i) {
+        Connection &connection = connections_[events.at(static_cast<std::size_t>(i)).data.u64];
+        if (Read(connection)) Ask(connection);
+      }
     }
     const std::chrono::duration<double> took = Clock::now() - start;
     std::sort(times_.begin(), times_.end());
@@ -96,24 +108,25 @@ private:
       throw std::runtime_error("a request was not taken");
   }
 
-  void Read(Connection &connection) {
+  /// Whether the answer is there.
+  bool Read(Connection &connection) {
     const ssize_t count = read(connection.socket, buffer_.data(), buffer_.size());
     if (count <= 0) throw std::runtime_error("a connection was closed");
     connection.received.append(buffer_.data(), static_cast<std::size_t>(count));
     const std::string_view received = connection.received;
     const std::size_t head = received.find("\r\n\r\n");
-    if (head == std::string_view::npos) return;
+    if (head == std::string_view::npos) return false;
     if (received.substr(9, 3) != options_.status) throw std::runtime_error(connection.received.substr(0, 400));
     std::size_t body = 0;
     constexpr std::string_view kLength = "Content-Length: ";
     const std::size_t length = received.substr(0, head).find(kLength);
     if (length != std::string_view::npos)
       body = static_cast<std::size_t>(std::atoll(received.data() + length + kLength.size()));
-    if (received.size() < head + 4 + body) return;
+    if (received.size() < head + 4 + body) return false;
     times_.push_back(static_cast<double>(
         std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - connection.asked).count()));
     connection.received.clear();
-    Ask(connection);
+    return true;
   }
 
   const Options options_;
@@ -125,15 +138,26 @@ private:
   std::size_t next_ = 0;
 };
 
+void AllowDescriptors() {
+  rlimit limit{};
+  getrlimit(RLIMIT_NOFILE, &limit);
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 } // namespace
 
 int main(int argc, char **argv) {
   if (argc < 7) return 2;
   try {
+    AllowDescriptors();
+    const std::string connections = argv[4];
+    const std::size_t plus = connections.find('+');
     Options options{std::atoi(argv[1]),
                     argv[2],
                     std::atoi(argv[3]),
-                    static_cast<std::size_t>(std::atoi(argv[4])),
+                    std::stoul(connections),
+                    plus == std::string::npos ? 0 : std::stoul(connections.substr(plus + 1)),
                     std::chrono::seconds(std::atoi(argv[5])),
                     argv[6],
                     {}};
