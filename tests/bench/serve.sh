@@ -3,7 +3,8 @@
 #
 # A hundred items of one type, asked for in turn, beside a bare cpp-httplib server that answers as many bytes, the same
 # asking the database for each request, and nginx with the same bytes in files (skipped where there is none). The kinds are
-# measured one after the other, in every round; 50 connections, too, alone and beside 1000 that are idle. A ratio is the median of the rounds' own. BENCH_ROUNDS and BENCH_SECONDS make
+# measured one after the other, in every round; 50 connections, too, alone and beside 1000 that are idle. A ratio is the
+# median of the rounds' own. BENCH_ROUNDS and BENCH_SECONDS make
 # it shorter for a try. The result is build/bench/serve.json.
 set -Eeuo pipefail
 trap 'echo "bench: ${BASH_SOURCE[0]##*/}:$LINENO failed: $BASH_COMMAND" >&2' ERR
