@@ -125,7 +125,6 @@ SELECT * FROM itemize.search('stay', near => ST_SetSRID(ST_Point(1, 1e300), 3857
 SELECT * FROM itemize.search('stay', near => ST_GeomFromText('LINESTRING(0 0, 45000000 5, 1 1)', 3857));
 SELECT * FROM itemize.search('stay', area => ST_MakeEnvelope(30000000, 0, 30000010, 10, 3857));
 SELECT * FROM itemize.search('stay', within => 5);
-SELECT * FROM itemize.search('stay', near => ST_Point(0, 0), within => -1);
 SELECT * FROM itemize.search('stay', near => ST_Point(0, 0), within => 'NaN');
 SELECT * FROM itemize.search('stay', bbox => '{1,2,3}');
 SELECT * FROM itemize.search('stay', bbox => '{1,2,3,NULL}');
@@ -136,6 +135,7 @@ SELECT * FROM itemize.search('stay', area => ST_GeomFromText('POLYGON((0 0, 1 1,
 SELECT * FROM itemize.search('stay', area => ST_MakeEnvelope(-100, 0, 100, 10));
 SELECT * FROM itemize.search('stay', near => (SELECT ST_Collect(ST_Point(i % 180, 0)) FROM generate_series(1, 10001) i));
 \set VERBOSITY default
+SELECT * FROM itemize.search('stay', near => ST_Point(0, 0), within => -1);
 
 -- Prices in the visitor's currency.
 SELECT key, price FROM itemize.search('stay', price_min => 60, price_max => 150, currency => 'EUR');

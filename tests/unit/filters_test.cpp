@@ -127,7 +127,7 @@ TEST(Filters, LimitsAreRefusedAsSuch) {
   EXPECT_EQ(Refusal(R"({"a": {"cs": )" + std::string(100, '[') + std::string(100, ']') + "}}"),
             "54000 filters are nested more than 32 deep");
   EXPECT_EQ(Refusal("{\"a\": \"" + std::string(kMaxFilterBytes, 'x') + "\"}"),
-            "54000 filters are longer than 65536 bytes");
+            "54000 filters are longer than 65536 bytes as text");
 }
 
 TEST(FiltersJson, ReadsStringsWithTheirEscapes) {

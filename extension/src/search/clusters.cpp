@@ -10,6 +10,7 @@
 #include "search/engine.hpp"
 #include "search/place.hpp"
 #include "search/postgis.hpp"
+#include "search/row_count.hpp"
 #include "search/run.hpp"
 #include "serializer/row_encoder.hpp"
 
@@ -51,19 +52,15 @@ std::string AnyOf(const std::string &name, Oid type) {
 }
 
 /// The place of a row as a geometry: a point as it is, of anything else its centre.
-std::string PointExpression(const SearchDefinition &definition) {
-  const DefinitionColumn &column = *definition.location;
-  const Oid type = CallPg([&] { return getBaseType(get_atttype(definition.item.source, column.attnum)); });
-  const PostGis postgis = FindPostGis(type);
+std::string PointExpression(const SearchDefinition &definition, const PostGis &postgis) {
   return PostGisName(postgis, "st_centroid") + "(" + LocationAsGeometry(definition, postgis) + ")";
 }
 
 void WriteStatement(Statement &statement, const ClusterCall &call, Matching matching) {
   const SearchDefinition &definition = *call.definition;
   const ItemDefinition &item = definition.item;
-  const Oid location = CallPg([&] { return getBaseType(get_atttype(item.source, definition.location->attnum)); });
-  const PostGis postgis = FindPostGis(location);
-  std::vector<std::string> columns = {PointExpression(definition) + " AS p"};
+  const PostGis postgis = PostGisOfLocation(definition);
+  std::vector<std::string> columns = {PointExpression(definition, postgis) + " AS p"};
   std::string keys;
   for (int i = 0; i < item.key_count; ++i) {
     const DefinitionColumn &key = item.keys[i];
@@ -125,24 +122,12 @@ ClusterCall ReadCall(FunctionCallInfo fcinfo) {
   }
   call.zoom = PG_ARGISNULL(kZoom) ? -1 : PG_GETARG_INT32(kZoom);
   if (call.zoom < 0 || call.zoom > kMaxZoom) {
-    throw Error(ERRCODE_INVALID_PARAMETER_VALUE, "zoom must be between 0 and " + std::to_string(kMaxZoom));
+    throw Error(ERRCODE_INVALID_PARAMETER_VALUE, "zoom must be between 0 and " + std::to_string(kMaxZoom) + ", not " +
+                                                     (PG_ARGISNULL(kZoom) ? "null" : std::to_string(call.zoom)))
+        .Hint("It is that of web maps: 0 has the world in one tile, and each step more has it twice as wide.");
   }
   call.question = ReadQuestion(fcinfo, kFirstOfQuestion, *call.definition);
   return call;
-}
-
-/// Whether the question finds rows as it is, though none has a place.
-bool FindsAny(const ClusterCall &call) {
-  Statement statement;
-  EngineOf(*call.definition).AppendCount(statement, call.question, *call.definition, Matching::kStrict, 1);
-  bool found = false;
-  RunQuestion(*call.definition, statement, [&](const Rows &rows) {
-    found = CallPg([&] {
-      bool is_null = false;
-      return DatumGetInt64(SPI_getbinval(rows.table->vals[0], rows.table->tupdesc, 1, &is_null)) > 0;
-    });
-  });
-  return found;
 }
 
 void MapClusters(FunctionCallInfo fcinfo) {
@@ -153,17 +138,17 @@ void MapClusters(FunctionCallInfo fcinfo) {
   auto *const result = reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo);
   const ClusterCall call = ReadCall(fcinfo);
   NoticeMissingIndexes(*call.definition, call.question, nullptr);
-  const auto run = [&](Matching matching) {
+  (void)AskStrictlyThenRelaxed(call.question, [&](Matching matching, bool last) {
     Statement statement;
     WriteStatement(statement, call, matching);
-    uint64 found = 0;
+    bool found = false;
     RunQuestion(*call.definition, statement, [&](const Rows &rows) {
-      found = rows.count;
+      found = rows.count > 0;
       CallPg([&] { PutClusters(result, *call.definition, rows); });
     });
-    return found;
-  };
-  if (run(Matching::kStrict) == 0 && CanRelax(call.question) && !FindsAny(call)) (void)run(Matching::kRelaxed);
+    // What is found may have no place.
+    return found || last || CountRows(*call.definition, call.question, matching, 1) > 0;
+  });
 }
 
 } // namespace

@@ -6,6 +6,7 @@
 #include "boundary/entry.hpp"
 #include "boundary/version_check.hpp"
 #include "search/engine.hpp"
+#include "search/row_count.hpp"
 #include "search/run.hpp"
 
 #include "boundary/prelude.hpp"
@@ -17,18 +18,6 @@ namespace {
 constexpr int64 kCountedExactly = 1000;
 
 enum Argument : uint8 { kFirstOfQuestion = 1, kExact = kFirstOfQuestion + kQuestionArguments };
-
-int64 Count(const SearchDefinition &definition, const Question &question, Matching matching,
-            std::optional<int64> limit) {
-  Statement statement;
-  EngineOf(definition).AppendCount(statement, question, definition, matching, limit);
-  int64 count = 0;
-  RunQuestion(definition, statement, [&](const Rows &rows) {
-    bool is_null = false;
-    count = CallPg([&] { return DatumGetInt64(SPI_getbinval(rows.table->vals[0], rows.table->tupdesc, 1, &is_null)); });
-  });
-  return count;
-}
 
 /// The number behind the last `rows=` of a plan's first line: names of tables and indexes come before the costs.
 int64 RowsOfPlan(std::string_view line) {
@@ -66,12 +55,11 @@ Total CountSearch(FunctionCallInfo fcinfo) {
   const bool exact = !PG_ARGISNULL(kExact) && PG_GETARG_BOOL(kExact);
   NoticeMissingIndexes(*definition, question, nullptr);
   const std::optional<int64> limit = exact ? std::nullopt : std::optional<int64>(kCountedExactly + 1);
-  Matching matching = Matching::kStrict;
-  int64 rows = Count(*definition, question, matching, limit);
-  if (rows == 0 && CanRelax(question)) {
-    matching = Matching::kRelaxed;
-    rows = Count(*definition, question, matching, limit);
-  }
+  int64 rows = 0;
+  const Matching matching = AskStrictlyThenRelaxed(question, [&](Matching tried, bool /*last*/) {
+    rows = CountRows(*definition, question, tried, limit);
+    return rows > 0;
+  });
   if (exact || rows <= kCountedExactly) return {rows, true};
   return {std::max(rows, Estimate(*definition, question, matching)), false};
 }

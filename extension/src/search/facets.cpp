@@ -362,7 +362,10 @@ FacetCall ReadCall(FunctionCallInfo fcinfo) {
   call.question = ReadQuestion(fcinfo, kFirstOfQuestion, *call.definition);
   call.max_values = PG_ARGISNULL(kMaxValues) ? 0 : PG_GETARG_INT32(kMaxValues);
   if (call.max_values < 1 || call.max_values > kMaxFacetValues) {
-    throw Error(ERRCODE_INVALID_PARAMETER_VALUE, "max_values must be between 1 and " + std::to_string(kMaxFacetValues));
+    throw Error(ERRCODE_INVALID_PARAMETER_VALUE,
+                "max_values must be between 1 and " + std::to_string(kMaxFacetValues) + ", not " +
+                    (PG_ARGISNULL(kMaxValues) ? "null" : std::to_string(call.max_values)))
+        .Hint("Leave it out for 20 values of a facet; those of most rows come first.");
   }
   return call;
 }
@@ -374,16 +377,14 @@ void CountFacets(FunctionCallInfo fcinfo) {
   });
   const FacetCall call = ReadCall(fcinfo);
   NoticeMissingIndexes(*call.definition, call.question, nullptr);
-  const auto run = [&](Matching matching) {
+  (void)AskStrictlyThenRelaxed(call.question, [&](Matching matching, bool last) {
     Statement statement;
     WriteStatement(statement, call, matching);
-    const bool last_try = matching == Matching::kRelaxed || !CanRelax(call.question);
     bool found = true;
     RunQuestion(*call.definition, statement,
-                [&](const Rows &rows) { found = FacetRows(fcinfo, call).Put(rows, last_try); });
+                [&](const Rows &rows) { found = FacetRows(fcinfo, call).Put(rows, last); });
     return found;
-  };
-  if (!run(Matching::kStrict)) (void)run(Matching::kRelaxed);
+  });
 }
 
 } // namespace

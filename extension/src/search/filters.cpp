@@ -301,7 +301,8 @@ Jsonb *JsonArgument(Datum argument, const char *what) {
 std::string JsonText(Jsonb *document, const char *what) {
   if (!CallPg([&] { return IsShortAsText(document); })) {
     throw Error(ERRCODE_PROGRAM_LIMIT_EXCEEDED,
-                std::string(what) + " are longer than " + std::to_string(kMaxFilterBytes) + " bytes");
+                std::string(what) + " are longer than " + std::to_string(kMaxFilterBytes) + " bytes as text")
+        .Hint(kTooLongHint);
   }
   return CallPg([&] { return JsonbToCString(nullptr, &document->root, static_cast<int>(VARSIZE(document))); });
 }

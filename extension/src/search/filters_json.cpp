@@ -204,7 +204,9 @@ private:
 
 JsonValue ReadJson(std::string_view json, std::string_view what) {
   if (json.size() > kMaxFilterBytes) {
-    throw Error(kLimitExceeded, std::string(what) + " are longer than " + std::to_string(kMaxFilterBytes) + " bytes");
+    throw Error(kLimitExceeded,
+                std::string(what) + " are longer than " + std::to_string(kMaxFilterBytes) + " bytes as text")
+        .Hint(kTooLongHint);
   }
   return Reader(json, what).ReadAll();
 }

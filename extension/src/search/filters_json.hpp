@@ -15,6 +15,8 @@ namespace itemize {
 /// Limits of a document, whatever is in it; stated in docs/reference/search-filters.md.
 inline constexpr std::size_t kMaxFilterBytes = 65536;
 inline constexpr int kMaxJsonDepth = 32;
+/// What to do about a document of more than kMaxFilterBytes.
+inline constexpr char kTooLongHint[] = "Ask with fewer values; a number counts with all of its digits.";
 
 struct JsonValue {
   enum class Kind { kNull, kBoolean, kNumber, kString, kArray, kObject };

@@ -142,10 +142,6 @@ Datum GeographyOfText(const PostGis &postgis, const std::string &text) {
   });
 }
 
-Oid LocationType(const SearchDefinition &definition) {
-  return getBaseType(get_atttype(definition.item.source, definition.location->attnum));
-}
-
 /// Whether the column's type says that there is nothing but points: the bits of PostGIS's type modifier.
 bool HoldsPointsOnly(const SearchDefinition &definition) {
   constexpr int kTypeBits = 0xFC;
@@ -187,6 +183,12 @@ std::string BoxCondition(Statement &statement, const BoundingBox &box, const Sea
 }
 
 } // namespace
+
+PostGis PostGisOfLocation(const SearchDefinition &definition) {
+  const Oid type =
+      CallPg([&] { return getBaseType(get_atttype(definition.item.source, definition.location->attnum)); });
+  return FindPostGis(type);
+}
 
 std::string LocationAsGeometry(const SearchDefinition &definition, const PostGis &postgis) {
   const std::string column = ColumnText(NameStr(definition.location->name));
@@ -262,8 +264,7 @@ BoundingBox ReadBoundingBox(ArrayType *numbers) {
 void AppendPlaceConditions(Statement &statement, const Question &question, const SearchDefinition &definition,
                            std::vector<std::string> &conditions) {
   if (!question.within && !question.bbox && !question.area) return;
-  const Oid type = CallPg([&] { return LocationType(definition); });
-  const PostGis postgis = FindPostGis(type);
+  const PostGis postgis = PostGisOfLocation(definition);
   const std::string location = LocationAsGeography(definition, postgis);
   if (question.within) {
     conditions.push_back(PostGisName(postgis, "st_dwithin") + "(" + location + ", " +
@@ -283,8 +284,7 @@ void AppendPlaceConditions(Statement &statement, const Question &question, const
 }
 
 std::string DistanceExpression(Statement &statement, const Question &question, const SearchDefinition &definition) {
-  const Oid type = CallPg([&] { return LocationType(definition); });
-  const PostGis postgis = FindPostGis(type);
+  const PostGis postgis = PostGisOfLocation(definition);
   const std::string location = LocationAsGeography(definition, postgis);
   return "(" + location + " " + PostGisOperator(postgis, "<->") + " " +
          statement.Bind(postgis.geography, *question.near) + ")";

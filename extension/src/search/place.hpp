@@ -24,6 +24,9 @@ Datum ReadArea(Datum geometry, Oid geometry_type, const char *argument);
 /// Of `{west,south,east,north}`.
 BoundingBox ReadBoundingBox(ArrayType *numbers);
 
+/// The PostGIS that an item's location is of. Only with a location.
+PostGis PostGisOfLocation(const SearchDefinition &definition);
+
 /// An item's location as an expression of exactly PostGIS's geometry: what is called with a domain over it may be
 /// another's function.
 std::string LocationAsGeometry(const SearchDefinition &definition, const PostGis &postgis);

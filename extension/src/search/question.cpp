@@ -11,6 +11,7 @@
 
 extern "C" {
 #include "access/detoast.h"
+#include "utils/float.h"
 #include "utils/numeric.h"
 #include "utils/timestamp.h"
 }
@@ -81,7 +82,10 @@ void ReadPlaces(Question &question, FunctionCallInfo fcinfo, int first, const Se
   if (within) {
     const double metres = PG_GETARG_FLOAT8(first + kWithin);
     if (!std::isfinite(metres) || metres < 0) {
-      throw Error(ERRCODE_INVALID_PARAMETER_VALUE, "within must be a number of metres, zero or more");
+      const char *const given = CallPg([&] { return float8out_internal(metres); });
+      throw Error(ERRCODE_INVALID_PARAMETER_VALUE,
+                  "within must be a number of metres, zero or more, not " + std::string(given))
+          .Hint("Leave it out to find what is at any distance, the nearest first.");
     }
     question.within = std::fmin(metres, kMaxDistance);
   }
@@ -94,7 +98,11 @@ std::optional<Datum> PriceArgument(FunctionCallInfo fcinfo, int index, const cha
   Datum const value = CallPg([&] { return NumericGetDatum(PG_GETARG_NUMERIC(index)); });
   const bool finite =
       CallPg([&] { return !numeric_is_nan(DatumGetNumeric(value)) && !numeric_is_inf(DatumGetNumeric(value)); });
-  if (!finite) throw Error(ERRCODE_INVALID_PARAMETER_VALUE, std::string(name) + " must be a finite number");
+  if (!finite) {
+    const char *const given = CallPg([&] { return numeric_normalize(DatumGetNumeric(value)); });
+    throw Error(ERRCODE_INVALID_PARAMETER_VALUE, std::string(name) + " must be a finite number, not " + given)
+        .Hint("Leave it out where a price has no bound.");
+  }
   return value;
 }
 

@@ -18,6 +18,16 @@ enum class Matching : uint8 { kStrict, kRelaxed };
 /// Not when that would be the same question.
 bool CanRelax(const Question &question);
 
+/// The one way from "all words" to "any of them". `ask(matching, last)` runs the question and tells whether it found
+/// anything, which after the last try makes no difference. Returns what it was asked with last.
+template <typename Ask>
+Matching AskStrictlyThenRelaxed(const Question &question, Ask ask) {
+  const bool can_relax = CanRelax(question);
+  if (ask(Matching::kStrict, !can_relax) || !can_relax) return Matching::kStrict;
+  (void)ask(Matching::kRelaxed, true);
+  return Matching::kRelaxed;
+}
+
 /// Whether there are no conditions in a question.
 bool FindsAllRows(const Question &question);
 

@@ -313,9 +313,10 @@ void RunSearch(FunctionCallInfo fcinfo) {
   NoticeMissingIndexes(*search.definition, search.question, &search.order);
   if (search.after) {
     (void)RunOnce(fcinfo, search, search.after->relaxed ? Matching::kRelaxed : Matching::kStrict);
-  } else if (RunOnce(fcinfo, search, Matching::kStrict) == 0 && CanRelax(search.question)) {
-    (void)RunOnce(fcinfo, search, Matching::kRelaxed);
+    return;
   }
+  (void)AskStrictlyThenRelaxed(search.question,
+                               [&](Matching matching, bool /*last*/) { return RunOnce(fcinfo, search, matching) > 0; });
 }
 
 /// As compat::InitMaterializedSrf, for a set of plain values.
