@@ -1,6 +1,7 @@
 #include "search/cursor.hpp"
 
 #include <cstring>
+#include <utility>
 
 #include "boundary/entry.hpp"
 #include "itemize/base64url.hpp"
@@ -22,7 +23,13 @@ constexpr char kCursorKeyTable[] = "cursor_key";
 /// Bytes that all values of a cursor may have together.
 constexpr std::size_t kMaxValueBytes = 4096;
 
-bool FindCursorKey(CursorKey &key) {
+/// The row of that table.
+struct StoredKey {
+  static constexpr int kBytes = 32;
+  uint8 bytes[kBytes];
+};
+
+bool FindStoredKey(StoredKey &key) {
   const Oid schema = get_namespace_oid("itemize", true);
   const Oid relation = OidIsValid(schema) ? get_relname_relid(kCursorKeyTable, schema) : InvalidOid;
   if (!OidIsValid(relation)) return false;
@@ -34,27 +41,39 @@ bool FindCursorKey(CursorKey &key) {
     bool is_null = false;
     Datum const value = heap_getattr(tuple, 1, RelationGetDescr(table), &is_null);
     struct varlena *const packed = is_null ? nullptr : PG_DETOAST_DATUM_PACKED(value);
-    found = packed != nullptr && VARSIZE_ANY_EXHDR(packed) == CursorKey::kBytes;
-    if (found) std::memcpy(key.bytes, VARDATA_ANY(packed), CursorKey::kBytes);
+    found = packed != nullptr && VARSIZE_ANY_EXHDR(packed) == StoredKey::kBytes;
+    if (found) std::memcpy(key.bytes, VARDATA_ANY(packed), StoredKey::kBytes);
   }
   systable_endscan(scan);
   table_close(table, AccessShareLock);
   return found;
 }
 
-std::string Seal(const CursorKey &key, std::string_view bytes) {
-  struct Digest {
-    uint8 bytes[compat::kSha256Bytes];
-  };
+/// The last key that this session derived: an HMAC costs as much as twenty seals.
+struct DerivedKey {
+  bool is_made;
+  StoredKey from;
+  CursorKey key;
+};
+DerivedKey derived = {};
+
+CursorKey DeriveKey(const StoredKey &stored) {
+  if (derived.is_made && std::memcmp(derived.from.bytes, stored.bytes, StoredKey::kBytes) == 0) return derived.key;
   // Not to be mistaken for anything else that is made with a key of this kind.
   constexpr char kWhat[] = "itemize cursor";
-  const Digest digest = CallPg([&] {
-    Digest made = {};
-    compat::HmacSha256(key.bytes, CursorKey::kBytes, reinterpret_cast<const uint8 *>(kWhat), sizeof(kWhat),
-                       reinterpret_cast<const uint8 *>(bytes.data()), bytes.size(), made.bytes);
-    return made;
-  });
-  return {reinterpret_cast<const char *>(digest.bytes), kCursorSealBytes};
+  uint8 digest[compat::kSha256Bytes];
+  compat::HmacSha256(stored.bytes, StoredKey::kBytes, reinterpret_cast<const uint8 *>(kWhat), sizeof(kWhat), nullptr, 0,
+                     digest);
+  CursorKey key;
+  std::memcpy(&key, digest, sizeof(key));
+  derived = {true, stored, key};
+  return key;
+}
+
+std::string Seal(const CursorKey &key, std::string_view bytes) {
+  const SipHalves tag = SipHash(key, bytes);
+  static_assert(sizeof(tag) == kCursorSealBytes);
+  return {reinterpret_cast<const char *>(&tag), sizeof(tag)};
 }
 
 /// In a time that does not tell where they differ.
@@ -117,16 +136,6 @@ private:
   std::string bytes_;
 };
 
-std::string ValueBytes(const SortItem &item, const BoundValue &value) {
-  const bytea *const sent = CallPg([&] {
-    Oid function = InvalidOid;
-    bool is_varlena = false;
-    getTypeBinaryOutputInfo(item.type, &function, &is_varlena);
-    return OidSendFunctionCall(function, value.value);
-  });
-  return {VARDATA(sent), VARSIZE(sent) - VARHDRSZ};
-}
-
 Datum ValueOfBytes(const SearchDefinition &definition, const SortItem &item, const std::string &bytes) {
   const ReadAs read_as = DecideReadAs(definition);
   return CallPg([&] {
@@ -144,13 +153,13 @@ Datum ValueOfBytes(const SearchDefinition &definition, const SortItem &item, con
 
 CursorKey ReadCursorKey() {
   return CallPg([] {
-    CursorKey key = {};
-    if (!FindCursorKey(key)) {
+    StoredKey key = {};
+    if (!FindStoredKey(key)) {
       ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
                       errmsg("table itemize.%s has lost its row", kCursorKeyTable),
-                      errhint("Let a superuser insert one with %d random bytes.", CursorKey::kBytes)));
+                      errhint("Let a superuser insert one with %d random bytes.", StoredKey::kBytes)));
     }
-    return key;
+    return DeriveKey(key);
   });
 }
 
@@ -182,25 +191,40 @@ std::uint64_t HashQuestion(const SearchDefinition &definition, const Question &q
   return parts.Hash();
 }
 
-std::string SealCursor(const CursorKey &key, CursorContent &content, const Order &order,
-                       const std::vector<BoundValue> &values) {
-  content.values.clear();
+CursorSealer::CursorSealer(const CursorKey &key, CursorContent content, const Order &order)
+    : key_(key), content_(std::move(content)), count_(order.items.size()) {
+  const std::vector<SortItem> &items = order.items;
+  send_ = CallPg([&] {
+    auto *const functions = static_cast<FmgrInfo *>(palloc(sizeof(FmgrInfo) * items.size()));
+    for (std::size_t i = 0; i < items.size(); ++i) {
+      Oid function = InvalidOid;
+      bool is_varlena = false;
+      getTypeBinaryOutputInfo(items[i].type, &function, &is_varlena);
+      fmgr_info(function, &functions[i]);
+    }
+    return functions;
+  });
+}
+
+std::string CursorSealer::Seal(const Datum *values, const bool *nulls) {
+  content_.values.clear();
   std::size_t total = 0;
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    if (values[i].is_null) {
-      content.values.emplace_back(std::nullopt);
+  for (std::size_t i = 0; i < count_; ++i) {
+    if (nulls[i]) {
+      content_.values.emplace_back(std::nullopt);
       continue;
     }
-    content.values.emplace_back(ValueBytes(order.items[i], values[i]));
-    total += content.values.back()->size();
+    const bytea *const sent = CallPg([&] { return SendFunctionCall(&send_[i], values[i]); });
+    content_.values.emplace_back(std::in_place, VARDATA(sent), VARSIZE(sent) - VARHDRSZ);
+    total += content_.values.back()->size();
     if (total > kMaxValueBytes) {
       // Its row is found like any other; only that nothing goes on behind it.
-      content.values.clear();
+      content_.values.clear();
       break;
     }
   }
-  std::string bytes = PackCursor(content);
-  bytes += Seal(key, bytes);
+  std::string bytes = PackCursor(content_);
+  bytes += itemize::Seal(key_, bytes);
   return EncodeBase64Url(bytes);
 }
 

@@ -8,16 +8,14 @@
 #include "search/cursor_text.hpp"
 #include "search/order.hpp"
 #include "search/question.hpp"
+#include "search/siphash.hpp"
 
 #include "boundary/prelude.hpp"
 
 namespace itemize {
 
-/// What only this database knows (itemize.cursor_key).
-struct CursorKey {
-  static constexpr int kBytes = 32;
-  uint8 bytes[kBytes];
-};
+/// What cursors are sealed with, made of what only this database knows (itemize.cursor_key).
+using CursorKey = SipHalves;
 
 /// Raises 55000 when the table has lost its row.
 CursorKey ReadCursorKey();
@@ -25,10 +23,22 @@ CursorKey ReadCursorKey();
 /// A hash of all that a cursor's values depend on: the type, the question and the order.
 std::uint64_t HashQuestion(const SearchDefinition &definition, const Question &question, const Order &order);
 
-/// The text of a cursor behind a row whose sort items have these values; where they are too long for one, a cursor that
-/// OpenCursor refuses.
-std::string SealCursor(const CursorKey &key, CursorContent &content, const Order &order,
-                       const std::vector<BoundValue> &values);
+/// Makes the cursors of a page.
+class CursorSealer {
+public:
+  /// All but the values.
+  CursorSealer(const CursorKey &key, CursorContent content, const Order &order);
+
+  /// The text of a cursor behind a row whose sort items have these values; where they are too long for one, a cursor
+  /// that OpenCursor refuses.
+  std::string Seal(const Datum *values, const bool *nulls);
+
+private:
+  CursorKey key_;
+  CursorContent content_;
+  FmgrInfo *send_ = nullptr; ///< binary output of each sort item's type, in the memory context of the page
+  std::size_t count_;
+};
 
 struct OpenedCursor {
   bool relaxed = false;

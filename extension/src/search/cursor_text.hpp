@@ -17,7 +17,7 @@ namespace itemize {
 /// Longest text that is looked at as a cursor, in bytes.
 inline constexpr std::size_t kMaxCursorBytes = 8192;
 
-/// Bytes of the seal at a cursor's end: HMAC-SHA256, cut off as RFC 2104, section 5 allows.
+/// Bytes of the seal at a cursor's end: SipHash-2-4 with 128 bits (siphash.hpp).
 inline constexpr std::size_t kCursorSealBytes = 16;
 
 struct CursorContent {

@@ -195,8 +195,11 @@ private:
     AppendScope(statement, question, definition, top.matching, further);
     // Of all rows an order and a number decide how the best are found. The number is written out to be seen by then. A
     // policy's conditions are planned for who asks now.
-    const bool all_rows = further.empty() && FindsAllRows(question) && SeesAllRows(definition);
-    if (all_rows) statement.PlanOnce();
+    const bool is_first_page = further.empty() && FindsByColumnsAlone(question) && SeesAllRows(definition);
+    const bool all_rows = is_first_page && FindsAllRows(question);
+    // Of columns people ask for the same values again and again, and finding such rows takes hardly longer than
+    // planning.
+    if (is_first_page) statement.Plan(all_rows ? Statement::Planning::kOnce : Statement::Planning::kForValues);
     const std::string limit = all_rows ? std::to_string(top.max_rows) : statement.BindInt64(top.max_rows);
     if (shape == Shape::kScoredFirst) {
       statement << " OFFSET 0) AS m WHERE " << BehindCondition(statement, *top.order, names, *top.after);

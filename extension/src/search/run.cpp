@@ -1,17 +1,16 @@
 #include "search/run.hpp"
 
-#include <algorithm>
 #include <cstring>
 
 #include "boundary/entry.hpp"
 #include "boundary/owner_identity.hpp"
+#include "search/saved_plans.hpp"
 #include "search/scope.hpp"
 #include "serializer/output_settings.hpp"
 
 #include "boundary/prelude.hpp"
 
 extern "C" {
-#include "common/hashfn.h"
 #include "utils/guc.h"
 #include "utils/rls.h"
 }
@@ -20,130 +19,10 @@ namespace itemize {
 
 namespace {
 
-/// Parsed statements of a session; each call is planned for its own values, unless these make no difference. Plain data
-/// in TopMemoryContext; the one used longest ago makes room.
-struct SavedStatement {
-  uint64 hash; ///< of all by which it is known: text, types and the user it was parsed for
-  uint64 used;
-  char *text;
-  Oid *types;
-  int count;
-  Oid user;
-  SPIPlanPtr plan;
-  int running; ///< the executor reads the plan and its text: not to be freed while a policy's function searches, too
-};
-constexpr int kSavedStatements = 64;
-SavedStatement saved_statements[kSavedStatements];
-uint64 uses = 0;
-
-struct StatementView {
-  const char *text;
-  Size length;
-  const Oid *types;
-  int count;
-  const Datum *values;
-  const char *nulls;
-  bool planned_once;
-};
-
-StatementView ViewOf(const Statement &statement) {
-  return {statement.text().c_str(),  statement.text().size(),
-          statement.types().data(),  static_cast<int>(statement.types().size()),
-          statement.values().data(), statement.nulls().c_str(),
-          statement.planned_once()};
-}
-
-uint64 HashOf(const StatementView &statement) {
-  const uint64 text = DatumGetUInt64(hash_any_extended(reinterpret_cast<const unsigned char *>(statement.text),
-                                                       static_cast<int>(statement.length), 0));
-  const uint64 types = DatumGetUInt64(hash_any_extended(reinterpret_cast<const unsigned char *>(statement.types),
-                                                        statement.count * static_cast<int>(sizeof(Oid)), text));
-  return hash_combine64(types, GetUserId());
-}
-
-SPIPlanPtr Prepare(const StatementView &statement, const char *text) {
-  // The values of the parameters (how rare a word is, how narrow a range) decide the plan, where they are compared.
-  const int kind = statement.planned_once ? CURSOR_OPT_GENERIC_PLAN : CURSOR_OPT_CUSTOM_PLAN;
-  SPIPlanPtr const plan =
-      SPI_prepare_cursor(text, statement.count, const_cast<Oid *>(statement.types), kind | CURSOR_OPT_PARALLEL_OK);
-  if (plan == nullptr) elog(ERROR, "could not prepare a search: %s", SPI_result_code_string(SPI_result));
-  return plan;
-}
-
-bool IsSame(const SavedStatement &saved, const StatementView &statement) {
-  return saved.user == GetUserId() && saved.count == statement.count &&
-         std::equal(statement.types, statement.types + statement.count, saved.types) &&
-         std::strcmp(saved.text, statement.text) == 0;
-}
-
-SavedStatement *FindSaved(const StatementView &statement, uint64 hash) {
-  for (SavedStatement &saved : saved_statements) {
-    if (saved.plan != nullptr && saved.hash == hash && IsSame(saved, statement)) return &saved;
-  }
-  return nullptr;
-}
-
-/// The place of the statement used longest ago; null when all are running.
-SavedStatement *FindPlace() {
-  SavedStatement *oldest = nullptr;
-  for (SavedStatement &saved : saved_statements) {
-    if (saved.running == 0 && (oldest == nullptr || saved.used < oldest->used)) oldest = &saved;
-  }
-  return oldest;
-}
-
-/// A plan, and the saved statement that has it; null where it is the SPI connection's alone.
-struct Planned {
-  SPIPlanPtr plan;
-  SavedStatement *saved;
-};
-
-Planned GetPlan(const StatementView &statement) {
-  const uint64 hash = HashOf(statement);
-  SavedStatement *const known = FindSaved(statement, hash);
-  if (known != nullptr) {
-    known->used = ++uses;
-    return {known->plan, known};
-  }
-  SPIPlanPtr const plan = Prepare(statement, statement.text);
-  SavedStatement *const place = FindPlace();
-  if (place == nullptr) return {plan, nullptr};
-  char *const text = MemoryContextStrdup(TopMemoryContext, statement.text);
-  auto *const types =
-      static_cast<Oid *>(MemoryContextAlloc(TopMemoryContext, sizeof(Oid) * static_cast<Size>(statement.count + 1)));
-  std::copy(statement.types, statement.types + statement.count, types);
-  if (SPI_keepplan(plan) != 0) elog(ERROR, "could not keep the plan of a search");
-  const SavedStatement old = *place;
-  *place = {hash, ++uses, text, types, statement.count, GetUserId(), plan, 0};
-  if (old.plan != nullptr) {
-    pfree(old.text);
-    pfree(old.types);
-    SPI_freeplan(old.plan);
-  }
-  return {plan, place};
-}
-
-/// A saved statement runs as long as this lives, or until an exception ends it.
-class Running {
-public:
-  Running() = default;
-  Running(const Running &) = delete;
-  Running &operator=(const Running &) = delete;
-  ~Running() {
-    if (saved_ != nullptr) --saved_->running;
-  }
-  /// Once.
-  void Begin(SavedStatement *saved) noexcept {
-    saved_ = saved;
-    if (saved_ != nullptr) ++saved_->running;
-  }
-
-private:
-  SavedStatement *saved_ = nullptr;
-};
-
-Rows Execute(SPIPlanPtr plan, const StatementView &statement, bool read_only) {
-  const int result = SPI_execute_plan(plan, const_cast<Datum *>(statement.values), statement.nulls, read_only, 0);
+Rows Execute(SPIPlanPtr plan, const StatementView &statement, bool has_values, bool read_only) {
+  const int result = has_values
+                         ? SPI_execute_plan(plan, nullptr, nullptr, read_only, 0)
+                         : SPI_execute_plan(plan, const_cast<Datum *>(statement.values), statement.nulls, read_only, 0);
   if (result != SPI_OK_SELECT && result != SPI_OK_UTILITY) {
     elog(ERROR, "a search failed: %s", SPI_result_code_string(result));
   }
@@ -188,7 +67,7 @@ void Run(const SearchDefinition &definition, const Statement &statement, Purpose
   const std::string explained = purpose == Purpose::kPlan ? "EXPLAIN " + statement.text() : std::string();
   try {
     Rows rows = {};
-    Running running;
+    RunningStatement running;
     const Session session = CallPg([&] {
       Session begun = {};
       if (read_as == ReadAs::kOwner) begun.caller = BecomeOwner(definition.item.source);
@@ -196,12 +75,12 @@ void Run(const SearchDefinition &definition, const Statement &statement, Purpose
       TurnOffJit();
       SPI_connect();
       if (purpose == Purpose::kRows) {
-        const Planned planned = GetPlan(view);
+        const PlannedStatement planned = PlanStatement(view);
         running.Begin(planned.saved);
-        rows = Execute(planned.plan, view, true);
+        rows = Execute(planned.plan, view, planned.has_values, true);
       } else {
         // EXPLAIN is a command to SPI, which a read-only call must not give.
-        rows = Execute(Prepare(view, explained.c_str()), view, false);
+        rows = Execute(PrepareStatement(view, explained.c_str()), view, false, false);
       }
       MemoryContextSwitchTo(room);
       return begun;

@@ -39,7 +39,7 @@ struct Rows {
   SPITupleTable *table;
 };
 
-/// Plans the statement for its parameters' values, unless it says that it is planned once, runs it and calls
+/// Plans the statement as it says, runs it and calls
 /// `visit(state, rows)` while SPI is connected and the identity and the settings are still those of the statement.
 /// Memory that is to outlive the call is allocated in `room`, which is the current memory context during `visit`.
 using VisitRows = void (*)(void *state, const Rows &rows);

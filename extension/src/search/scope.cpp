@@ -69,12 +69,16 @@ bool CanRelax(const Question &question) {
   return VARSIZE(strict) != VARSIZE(relaxed) || std::memcmp(strict, relaxed, VARSIZE(strict)) != 0;
 }
 
-bool FindsAllRows(const Question &question) {
+bool FindsByColumnsAlone(const Question &question) {
   const bool by_place = question.within || question.bbox || question.area;
   const bool by_price = question.price_min || question.price_max;
+  return !question.compiled && !by_place && !by_price;
+}
+
+bool FindsAllRows(const Question &question) {
   const bool by_column =
       question.filters != nullptr || question.since || question.until || question.owner || question.parent;
-  return !question.compiled && !by_place && !by_price && !by_column;
+  return FindsByColumnsAlone(question) && !by_column;
 }
 
 std::string TableText(const SearchDefinition &definition) {

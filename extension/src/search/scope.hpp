@@ -31,6 +31,10 @@ Matching AskStrictlyThenRelaxed(const Question &question, Ask ask) {
 /// Whether there are no conditions in a question.
 bool FindsAllRows(const Question &question);
 
+/// Whether all conditions of a question are on columns as they are: there are no words, no place and no bound of a
+/// price.
+bool FindsByColumnsAlone(const Question &question);
+
 /// The item type's table as FROM names it, without an alias.
 std::string TableText(const SearchDefinition &definition);
 

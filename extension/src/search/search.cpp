@@ -179,21 +179,25 @@ Layout WriteStatement(Statement &statement, const Search &search, Matching match
   return layout;
 }
 
+/// What all cursors of a page have.
+CursorContent ContentOfCursors(const Search &search, Matching matching) {
+  CursorContent content;
+  content.relaxed = matching == Matching::kRelaxed;
+  content.question = search.hash;
+  content.rates = search.rates;
+  if (search.score_parameters != nullptr) {
+    content.score_parameters.assign(VARDATA_ANY(search.score_parameters), VARSIZE_ANY_EXHDR(search.score_parameters));
+  }
+  return content;
+}
+
 /// Writes rows of the result.
 class Page {
 public:
   Page(FunctionCallInfo fcinfo, const Search &search, const Layout &layout, Matching matching)
       : result_(reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo)), search_(search), layout_(layout),
-        matching_(matching) {
-    content_.relaxed = matching == Matching::kRelaxed;
-    content_.question = search.hash;
-    content_.rates = search.rates;
-    decimals_ = ShownDecimals(search.question).value_or(-1);
-    if (search.score_parameters != nullptr) {
-      content_.score_parameters.assign(VARDATA_ANY(search.score_parameters),
-                                       VARSIZE_ANY_EXHDR(search.score_parameters));
-    }
-  }
+        matching_(matching), sealer_(search.key, ContentOfCursors(search, matching), search.order),
+        decimals_(ShownDecimals(search.question).value_or(-1)) {}
 
   void Put(const Rows &rows) {
     if (rows.count == 0) return;
@@ -225,10 +229,8 @@ private:
 
   void PutRow(HeapTuple tuple, TupleDesc description) {
     CallPg([&] { heap_deform_tuple(tuple, description, row_.values, row_.nulls); });
-    std::vector<BoundValue> sorted;
-    for (std::size_t i = 0; i < search_.order.items.size(); ++i)
-      sorted.push_back({row_.values[i], row_.nulls[i]});
-    const std::string cursor = SealCursor(search_.key, content_, search_.order, sorted);
+    // The sort items come first.
+    const std::string cursor = sealer_.Seal(row_.values, row_.nulls);
     const char *const headline = MakeHeadline();
     const int decimals = decimals_;
     CallPg([&] {
@@ -274,10 +276,10 @@ private:
   const Search &search_;
   Layout layout_;
   Matching matching_;
-  CursorContent content_;
+  CursorSealer sealer_;
   RowValues row_ = {};
   RowEncoder *encoder_ = nullptr;
-  int decimals_ = -1; ///< to which prices are rounded; -1: not at all
+  int decimals_; ///< to which prices are rounded; -1: not at all
 };
 
 /// Runs one statement; how many rows it found.

@@ -24,9 +24,13 @@ public:
   std::string BindDouble(double value);
   std::string BindInt64(int64 value);
 
-  /// The parameters' values make no difference to the plan: a session plans the statement once.
-  void PlanOnce() noexcept { planned_once_ = true; }
-  [[nodiscard]] bool planned_once() const noexcept { return planned_once_; }
+  enum class Planning : uint8 {
+    kEachCall,  ///< for the parameters' values
+    kOnce,      ///< these make no difference
+    kForValues, ///< they may well repeat: a session keeps plans for those that do
+  };
+  void Plan(Planning planning) noexcept { planning_ = planning; }
+  [[nodiscard]] Planning planning() const noexcept { return planning_; }
 
   Statement &operator<<(std::string_view sql) {
     text_ += sql;
@@ -44,7 +48,7 @@ private:
   std::vector<Oid> types_;
   std::vector<Datum> values_;
   std::string nulls_;
-  bool planned_once_ = false;
+  Planning planning_ = Planning::kEachCall;
 };
 
 /// An identifier, quoted where needed.
