@@ -4,7 +4,7 @@
 use strict;
 use warnings;
 
-use Digest::SHA qw(sha256);
+use Digest::SHA qw(sha1_hex sha256);
 use IPC::Run ();
 use Itemize::RawConnection;
 use Itemize::Test;
@@ -361,7 +361,10 @@ sub check_abandoned_fill
 	my $space = $redis->cli('HGET', 'itemize:local', 'namespace');
 	my ($generation, $truncations) = $redis->cli('HGET', "$space:local:types", 'item') =~ /^(\d+) \S+ ?(\d*)$/;
 	my $marker = "$space:fill:item:$generation." . ($truncations || 0) . ':2000';
-	my $set = sub { $redis->cli('RPUSH', $marker, '0-0 ' . int(1000 * time) . ' somebody') };
+	my $set = sub {
+		$redis->cli('RPUSH', $marker, '0-0 ' . int(1000 * time) . ' somebody');
+		$redis->cli('ZADD', "$space:local:fills", 1000 * time + 15000, sha1_hex($marker));
+	};
 	$set->();
 	is(get('/v1/items/item/2000')->{body}, fetched('item', 2000), 'an item that somebody else began to fill');
 	is($redis->cli('EXISTS', $marker), 0, 'is filled under the same marker');

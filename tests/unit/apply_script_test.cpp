@@ -120,7 +120,7 @@ TEST_F(ApplyScriptTest, EveryEventOfAKeyEndsTheWatchOnIt) {
 }
 
 TEST_F(ApplyScriptTest, AFillCollectsWhatPasses) {
-  redis_->Command({"RPUSH", Fill("a"), "100-0 token"});
+  ASSERT_TRUE(read::LocalCopy(options_).BeginFill(*redis_, "t", "token", {"a"}));
   EXPECT_EQ(Apply(200, 7, "U\t1\tt\t5\ta\t{\"id\":2}\t6,0\nD\t2\tt\t5\ta\n", 2), 2);
   EXPECT_EQ(Get({"LINDEX", Fill("a"), "1"}), "7\tU\t{\"id\":2}\t6,0");
   EXPECT_EQ(Get({"LINDEX", Fill("a"), "2"}), "7\tD\t\t");
@@ -128,6 +128,67 @@ TEST_F(ApplyScriptTest, AFillCollectsWhatPasses) {
   for (Lsn lsn = 300; lsn < 300 + kMaxFillEvents; ++lsn)
     Apply(lsn, 8, "D\t1\tt\t5\ta\n");
   EXPECT_EQ(Count({"EXISTS", Fill("a")}), 0);
+}
+
+TEST_F(ApplyScriptTest, EveryMarkerOfAFillIsListed) {
+  const read::LocalCopy copy(options_);
+  const auto listed = [&] { return Count({"ZCARD", Fills()}); };
+  const read::RowsAsOf as_of{"10:10:", 0, std::nullopt};
+  const read::FetchedItem fetched{true, R"({"id":1})", "6", "5"};
+  const auto lease = copy.BeginFill(*redis_, "t", "token", {"a", "b", "c"});
+  ASSERT_TRUE(lease);
+  EXPECT_EQ(listed(), 3);
+  EXPECT_EQ(Count({"TTL", Fills()}), -1) << "else it could be evicted, and the markers not";
+  copy.StoreFill(*redis_, "t", *lease, as_of, {"a"}, lease->markers, {fetched});
+  EXPECT_EQ(listed(), 2);
+  copy.AbandonFill(*redis_, "t", *lease, {"b"});
+  EXPECT_EQ(listed(), 1);
+  copy.Forget(*redis_, "t", {"c"});
+  EXPECT_EQ(listed(), 0);
+}
+
+TEST_F(ApplyScriptTest, AMarkerThatIsNotListedHasCollectedNothingAndIsNotUsed) {
+  const read::LocalCopy copy(options_);
+  const read::RowsAsOf as_of{"10:10:", 0, std::nullopt};
+  const read::FetchedItem fetched{true, R"({"id":1})", "6", "5"};
+  const auto lease = copy.BeginFill(*redis_, "t", "first", {"a"});
+  ASSERT_TRUE(lease);
+  redis_->Command({"DEL", Fills()}); // evicted, by a policy that takes keys without an expiry
+  EXPECT_EQ(Apply(200, 11, "U\t1\tt\t5\ta\t{\"id\":2}\t6\n"), 0);
+  EXPECT_EQ(copy.StoreFill(*redis_, "t", *lease, as_of, {"a"}, lease->markers, {fetched}).items[0].state,
+            read::HeldItem::State::kUnknown);
+  const auto again = copy.BeginFill(*redis_, "t", "second", {"a"});
+  ASSERT_TRUE(again);
+  EXPECT_EQ(again->markers, std::vector<std::string>{"second"}) << "not the one that missed the event";
+  EXPECT_EQ(Count({"LLEN", Fill("a")}), 1);
+}
+
+TEST_F(ApplyScriptTest, WhatIsListedOfMarkersThatExpiredGoes) {
+  ASSERT_TRUE(read::LocalCopy(options_).BeginFill(*redis_, "t", "token", {"a", "b"}));
+  redis_->Command({"ZADD", Fills(), "1000", redis_->Command({"ZRANGE", Fills(), "0", "0"})[0].Text()});
+  Apply(200, 7, "D\t1\tt\t5\tx\n");
+  EXPECT_EQ(Count({"ZCARD", Fills()}), 1) << "one was of another time, one is under way";
+}
+
+// What the short way for items of two fields must not mistake for a row and its lengths.
+TEST_F(ApplyScriptTest, AMissingItemWithASnapshotOrAWatchIsNoRow) {
+  const std::string insert = "I\t1\tt\t5\ta\t{\"id\":1}\t6\n";
+  redis_->Command({"HSET", Item("a"), "d", "1", "s", "10:10:"});
+  Apply(200, 9, insert);
+  EXPECT_EQ(Field("a", "d"), "1") << "the fill was ahead of this event";
+  EXPECT_EQ(Count({"HLEN", Item("a")}), 2);
+  Apply(300, 10, insert);
+  EXPECT_EQ(Field("a", "r"), R"({"id":1})");
+  EXPECT_EQ(Count({"HLEN", Item("a")}), 2);
+  redis_->Command({"DEL", Item("a")});
+  redis_->Command({"HSET", Item("a"), "d", "1", "w", "token"});
+  Apply(400, 11, insert);
+  EXPECT_EQ(Field("a", "l"), "6");
+  EXPECT_EQ(Count({"HLEN", Item("a")}), 2);
+  redis_->Command({"HDEL", Item("a"), "l"});
+  redis_->Command({"HSET", Item("a"), "x", "not ours"});
+  EXPECT_EQ(Apply(500, 12, insert), 0);
+  EXPECT_EQ(Count({"EXISTS", Item("a")}), 0);
 }
 
 TEST_F(ApplyScriptTest, TruncateAndDefinitionPutItemsOutOfReach) {
@@ -172,6 +233,7 @@ TEST_F(ApplyScriptTest, ADamagedCopyIsReported) {
 
 TEST_F(ApplyScriptTest, AKeyOfAnotherTypeIsDroppedAndNothingElse) {
   redis_->Command({"SET", Item("a"), "no hash"});
+  ASSERT_TRUE(read::LocalCopy(options_).BeginFill(*redis_, "t", "before", {"a"}));
   redis_->Command({"SET", Fill("a"), "no list"});
   Hold("b", R"({"id":1})", "6");
   EXPECT_EQ(Apply(200, 7, "U\t1\tt\t5\ta\t{\"id\":2}\t6\nU\t2\tt\t5\tb\t{\"id\":2}\t6\n", 2), 2);

@@ -110,6 +110,7 @@ protected:
   [[nodiscard]] std::string Fill(const std::string &key) const {
     return LocalNamespace(state_.name).Fill("t", "5.0", key);
   }
+  [[nodiscard]] std::string Fills() const { return state_.name + std::string(LocalNamespace::kFills); }
   std::string Field(const std::string &key, const std::string &field) { return Get({"HGET", Item(key), field}); }
   std::string Get(const RedisArguments &command) {
     const Reply reply = redis_->Command(command);

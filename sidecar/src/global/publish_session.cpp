@@ -7,6 +7,8 @@
 #include "postgres/refusals.hpp"
 #include "redis/endpoint.hpp"
 
+#include <utility>
+
 namespace itemize::sidecar {
 namespace {
 
@@ -126,16 +128,18 @@ void PublishSession::Run() {
       PublishBatch();
       last_check_ = last_entry_ = Clock::now();
     }
-    if (gap_) BridgeGap();
-    confirmed_ = complete_;
+    // What was taken in while Redis was at work comes first.
+    const bool all_published = batch_.empty();
+    if (all_published && gap_) BridgeGap();
+    if (all_published) confirmed_ = complete_;
     if (stop_.stopped()) break;
-    PublishHeartbeatIfDue();
+    if (all_published) PublishHeartbeatIfDue();
     SendStatusIfDue();
     if (Clock::now() - last_check_ >= check_interval_) {
       writer_.CheckOwnership();
       last_check_ = Clock::now();
     }
-    if (drained_) stream_->Wait(check_interval_);
+    if (all_published && drained_) stream_->Wait(check_interval_);
   }
   stream_->SendStatus(confirmed_);
 }
@@ -151,18 +155,17 @@ void PublishSession::HoldWhilePaused() {
 }
 
 void PublishSession::Collect() {
+  drained_ = TakeArrived();
+  if (!drained_ || batch_.empty() || batch_bytes_ >= kWorthwhileBytes) return;
+  const bool busy = Clock::now() - last_entry_ < kWaitForMore || SecondsSince(last_commit_time_) >= kBacklogSeconds;
+  if (!busy || stop_.WaitFor(kWaitForMore)) return;
+  drained_ = TakeArrived();
+}
+
+bool PublishSession::TakeArrived() {
   ReplicationStream::Message message;
-  drained_ = false;
-  bool may_wait = true;
   while (!gap_ && batch_bytes_ < kBatchBytes && batch_.size() < kBatchEntries) {
-    if (!stream_->Receive(message)) {
-      drained_ = true;
-      if (!may_wait || batch_.empty() || batch_bytes_ >= kWorthwhileBytes) return;
-      const bool busy = Clock::now() - last_entry_ < kWaitForMore || SecondsSince(last_commit_time_) >= kBacklogSeconds;
-      if (!busy || stop_.WaitFor(kWaitForMore)) return;
-      drained_ = may_wait = false;
-      continue;
-    }
+    if (!stream_->Receive(message)) return true;
     if (message.kind == ReplicationStream::Message::Kind::kKeepalive) {
       wal_end_ = message.wal_end;
       status_requested_ = status_requested_ || message.reply_requested;
@@ -176,6 +179,7 @@ void PublishSession::Collect() {
     case FragmentAssembler::Result::kMalformed: SetAside("a fragment is out of order", message.data.size()); break;
     }
   }
+  return false;
 }
 
 void PublishSession::TakePiece(std::string_view piece) {
@@ -281,21 +285,29 @@ void PublishSession::BridgeGap() {
 }
 
 void PublishSession::PublishBatch() {
-  Publish(batch_);
-  published_ = batch_.back().version;
-  metrics_.pieces.Increment(static_cast<double>(batch_.size()));
-  metrics_.bytes.Increment(static_cast<double>(batch_bytes_));
-  if (last_commit_time_ > 0) metrics_.lag.Set(SecondsSince(last_commit_time_));
+  sent_.swap(batch_);
   batch_.clear();
-  batch_bytes_ = 0;
+  const std::size_t bytes = std::exchange(batch_bytes_, 0);
+  const Lsn complete = complete_;
+  const std::int64_t commit_time = last_commit_time_;
+  // The walsender waits when nobody takes what it has. Not before all that the slot repeats is checked: then an epoch
+  // might have to be begun. And not for a few entries, to which Redis answers at once.
+  const bool collects = bytes >= kWorthwhileBytes && replay_.Complete();
+  Publish(sent_, collects ? [this] { TakeArrived(); } : std::function<void()>());
+  published_ = sent_.back().version;
+  confirmed_ = complete;
+  metrics_.pieces.Increment(static_cast<double>(sent_.size()));
+  metrics_.bytes.Increment(static_cast<double>(bytes));
+  if (commit_time > 0) metrics_.lag.Set(SecondsSince(commit_time));
+  sent_.clear();
 }
 
-void PublishSession::Publish(const std::vector<StreamEntry> &entries) {
+void PublishSession::Publish(const std::vector<StreamEntry> &entries, const std::function<void()> &meanwhile) {
   Backoff wait(kBackoffFirst, kLongestFullWait);
   bool announced = false;
   while (true) {
     try {
-      writer_.Publish(entries);
+      writer_.Publish(entries, meanwhile);
       break;
     } catch (const StreamFull &error) {
       if (!announced) {

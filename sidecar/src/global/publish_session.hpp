@@ -15,6 +15,7 @@
 #include "postgres/replication.hpp"
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -51,8 +52,10 @@ private:
   void DecideEpoch(const AcquiredSlot &slot);
   void BeginEpoch(const StreamStart &start, std::string_view reason);
   void HoldWhilePaused();
-  /// Takes in what has arrived, up to a batch.
+  /// Takes in what has arrived, up to a batch; waits once for more when that is worth it.
   void Collect();
+  /// Takes in what has arrived, up to a batch; true when that is all.
+  bool TakeArrived();
   void TakePiece(std::string_view piece);
   /// Counts and reports what the plugin has set aside in it.
   void ReportSetAside(std::string_view piece);
@@ -64,7 +67,7 @@ private:
   void LeaveOtherHistory();
   void PublishBatch();
   /// Waits while Redis has no room: the slot is not confirmed meanwhile, so the server keeps what is to come.
-  void Publish(const std::vector<StreamEntry> &entries);
+  void Publish(const std::vector<StreamEntry> &entries, const std::function<void()> &meanwhile = {});
   void MakeLastEntryForget();
   void PublishHeartbeatIfDue();
   void SendStatusIfDue();
@@ -83,7 +86,9 @@ private:
   Epoch epoch_;
   FragmentAssembler assembler_;
   ReplayCheck replay_;
+  /// The next batch, and the one that Redis has.
   std::vector<StreamEntry> batch_;
+  std::vector<StreamEntry> sent_;
   std::size_t batch_bytes_ = 0;
   /// The newest entry known to be in the stream, and the newest one read from the slot.
   Version published_;

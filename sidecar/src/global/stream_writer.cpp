@@ -59,33 +59,38 @@ const RedisScript &PublishScript() {
   static const RedisScript script(R"lua(
 -- KEYS: owner, epoch, stream, types, size, marks
 -- ARGV: token, epoch, longest stream, milliseconds of a lease, bytes, entries and milliseconds between marks,
--- then for each entry: id, piece, 'e' for an erasure or empty, number of types n, n times (type, state)
+-- bytes of the longest small piece, then for each entry: id, piece, and what else is in it: empty when nothing, else 'e'
+-- for an erasure or '-', number of types n, and after this argument n times (type, state)
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return {err = 'NOTOWNER another publisher owns the stream'} end
 if redis.call('GET', KEYS[2]) ~= ARGV[2] then return {err = 'NOTEPOCH another epoch is running'} end
-local size = redis.call('HMGET', KEYS[5], 'b', 'n', 'mb', 'mn', 'mt')
+local size = redis.call('HMGET', KEYS[5], 'b', 'n', 'mb', 'mn', 'mt', 'e', 'g')
+local erased, large = size[6], size[7]
 for i = 1, 5 do size[i] = tonumber(size[i] or '0') end
 local bytes, count, mark_bytes, mark_count, mark_time = unpack(size)
 local most_bytes, most_count, time = tonumber(ARGV[5]), tonumber(ARGV[6]), redis.call('TIME')
+local small = tonumber(ARGV[8])
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local due = now - mark_time >= tonumber(ARGV[7])
 local function text(number) return string.format('%.0f', number) end
-local at, last, entries, erased = 8, #ARGV, 0, redis.call('HGET', KEYS[5], 'e')
+local stream, call, at, last, entries, newest = KEYS[3], redis.pcall, 9, #ARGV, 0, nil
 while at <= last do
-  local added = redis.pcall('XADD', KEYS[3], 'NOMKSTREAM', ARGV[at], 'p', ARGV[at + 1])
+  local piece, more = ARGV[at + 1], ARGV[at + 2]
+  local added = call('XADD', stream, 'NOMKSTREAM', ARGV[at], 'p', piece)
   if not added then return {err = 'NOTEPOCH the stream is gone'} end
   if type(added) == 'table' then
     if not added.err or not string.find(added.err, 'equal or smaller', 1, true) then return added end
   else
-    bytes, count, entries = bytes + #ARGV[at + 1] + 64, count + 1, entries + 1
-    if ARGV[at + 2] == 'e' then erased = added end
+    local length = #piece
+    bytes, count, entries, newest = bytes + length + 64, count + 1, entries + 1, added
+    if length > small then large = added end
+    if more ~= '' and string.sub(more, 1, 1) == 'e' then erased = added end
     if due or bytes - mark_bytes >= most_bytes or count - mark_count >= most_count then
       redis.call('XADD', KEYS[6], added, 'b', text(bytes), 'n', text(count), 't', text(now))
       due, mark_bytes, mark_count, mark_time = false, bytes, count, now
     end
   end
-  local types = tonumber(ARGV[at + 3])
-  at = at + 4
-  for _ = 1, types do
+  at = at + 3
+  for _ = 1, more == '' and 0 or tonumber(string.sub(more, 2)) do
     local held = redis.call('HGET', KEYS[4], ARGV[at])
     local generation = tonumber(string.match(ARGV[at + 1], '^%d+'))
     if not held or generation >= tonumber(string.match(held, '^%d+')) then
@@ -99,7 +104,7 @@ redis.call('PEXPIRE', KEYS[1], ARGV[4])
 if entries == 0 then return 0 end
 redis.call('XTRIM', KEYS[3], 'MAXLEN', '~', ARGV[3])
 redis.call('HSET', KEYS[5], 'b', text(bytes), 'n', text(count), 'mb', text(mark_bytes), 'mn', text(mark_count),
-           'mt', text(mark_time), 'e', erased or '0-0')
+           'mt', text(mark_time), 'e', erased or '0-0', 'g', large or newest)
 return entries
 )lua");
   return script;
@@ -189,22 +194,26 @@ void StreamWriter::BeginEpoch(const Epoch &epoch, const std::optional<Epoch> &pr
   RunChecked(BeginEpochScript(), keys, arguments);
 }
 
-void StreamWriter::Publish(const std::vector<StreamEntry> &entries) {
+void StreamWriter::Publish(const std::vector<StreamEntry> &entries, const std::function<void()> &meanwhile) {
+  static const std::string kSmall = std::to_string(kSmallPieceBytes);
   std::vector<std::string> numbers; // what the views of the arguments point into
   numbers.reserve(entries.size() * 2);
-  RedisArguments arguments = {token_,      epoch_,        max_entries_,      lease_milliseconds_,
-                              mark_bytes_, mark_entries_, mark_milliseconds_};
+  RedisArguments arguments = {token_,      epoch_,        max_entries_,       lease_milliseconds_,
+                              mark_bytes_, mark_entries_, mark_milliseconds_, kSmall};
   for (const StreamEntry &entry : entries) {
     arguments.emplace_back(numbers.emplace_back(FormatVersion(entry.version)));
     arguments.emplace_back(entry.piece);
-    arguments.emplace_back(entry.erasure ? "e" : "");
-    arguments.emplace_back(numbers.emplace_back(std::to_string(entry.types.size())));
+    const bool plain = !entry.erasure && entry.types.empty();
+    arguments.emplace_back(
+        plain ? std::string_view()
+              : numbers.emplace_back((entry.erasure ? 'e' : '-') + std::to_string(entry.types.size())));
     for (const TypeState &type : entry.types) {
       arguments.emplace_back(type.type);
       arguments.emplace_back(type.state);
     }
   }
-  RunChecked(PublishScript(), {owner_key_, epoch_key_, stream_key_, types_key_, size_key_, marks_key_}, arguments);
+  RunChecked(PublishScript(), {owner_key_, epoch_key_, stream_key_, types_key_, size_key_, marks_key_}, arguments,
+             meanwhile);
 }
 
 std::vector<StreamedPiece> StreamWriter::HeadersAfter(const Version &after) {
@@ -229,9 +238,10 @@ std::vector<StreamedPiece> StreamWriter::HeadersAfter(const Version &after) {
 
 void StreamWriter::CheckOwnership() { RunChecked(RenewScript(), {owner_key_}, {token_, lease_milliseconds_}); }
 
-Reply StreamWriter::RunChecked(const RedisScript &script, const RedisArguments &keys, const RedisArguments &arguments) {
+Reply StreamWriter::RunChecked(const RedisScript &script, const RedisArguments &keys, const RedisArguments &arguments,
+                               const std::function<void()> &meanwhile) {
   try {
-    return script.Run(connection_, keys, arguments);
+    return script.Run(connection_, keys, arguments, meanwhile);
   } catch (const RedisReplyError &error) {
     if (error.Is("NOTOWNER") || error.Is("NOTEPOCH")) throw OwnershipLost(error.what());
     if (error.Is("OOM") || error.Is("MISCONF")) throw StreamFull(error.what());

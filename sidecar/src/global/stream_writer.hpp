@@ -9,6 +9,7 @@
 #include "redis/script.hpp"
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -76,8 +77,9 @@ public:
   void ContinueEpoch(const Epoch &epoch);
 
   /// Appends entries, in order, in one round trip. Those whose ids the stream has passed already are
-  /// left out by Redis. Throws OwnershipLost and StreamFull.
-  void Publish(const std::vector<StreamEntry> &entries);
+  /// left out by Redis. `meanwhile` is called every now and then until Redis answers; it must not use this object.
+  /// Throws OwnershipLost and StreamFull.
+  void Publish(const std::vector<StreamEntry> &entries, const std::function<void()> &meanwhile = {});
   /// Throws unless Redis answers and this is still the owner; renews the lease.
   void CheckOwnership();
 
@@ -86,7 +88,8 @@ public:
   std::vector<StreamedPiece> HeadersAfter(const Version &after);
 
 private:
-  Reply RunChecked(const RedisScript &script, const RedisArguments &keys, const RedisArguments &arguments);
+  Reply RunChecked(const RedisScript &script, const RedisArguments &keys, const RedisArguments &arguments,
+                   const std::function<void()> &meanwhile = {});
   void SetEpoch(const Epoch &epoch);
 
   RedisConnection connection_;

@@ -2,12 +2,15 @@
 
 #include "redis/local_stream_size.hpp"
 #include "redis/lua_prelude.hpp"
+#include "redis/pending_fills.hpp"
 
 namespace itemize::sidecar {
 
-// redis.call costs more than what is computed between two of them: an item that is held takes two.
+// redis.call costs more than what is computed between two of them, and an answer of many values more than one of a
+// number: an item that is held takes two calls, none of which gives more than that.
 const RedisScript &ApplyScript() {
-  static const RedisScript script(std::string(kLuaPrelude) + kCallOrDropLua + LocalStreamSizeLua() + R"lua(
+  static const RedisScript script(std::string(kLuaPrelude) + kCallOrDropLua + LocalStreamSizeLua() + PendingFillsLua() +
+                                  R"lua(
 local namespace, after, complete, item_ttl, missing_ttl = ARGV[1], ARGV[2], ARGV[3], ARGV[6], ARGV[7]
 local most_entries, most_bytes = tonumber(ARGV[4]), tonumber(ARGV[5])
 local most_events, changes, subjects = tonumber(ARGV[8]), ARGV[9], tonumber(ARGV[10])
@@ -103,16 +106,45 @@ local function collect_for_fill(fill, kind, piece, key_end, row_end, lengths_end
   if collected and collected > most_events then call('DEL', fill) end
 end
 
+-- A whole row into an item of two fields, which are nearly always r and l. False when they were others.
+local function replace_row(item, piece, key_end, row_end, lengths_end)
+  local added = call('HSET', item, 'r', sub(piece, key_end + 2, row_end), 'l', sub(piece, row_end + 2, lengths_end))
+  if added == 0 then return true end
+  -- d beside s, w or v is as it was without them. Of anything else nothing is ours.
+  if added == 2 then call('HDEL', item, 'r', 'l') else call('DEL', item) end
+  return false
+end
+
+-- Whether the item is held, and then what the change makes of it.
+local function apply_to_item(item, kind, piece, key_end, row_end, lengths_end)
+  local fields = call_or_drop('HLEN', item)
+  if not fields or fields == 0 then return false end
+  if fields == 2 and kind == 'U' and replace_row(item, piece, key_end, row_end, lengths_end) then return true end
+  local held = call('HMGET', item, 'l', 'd', 's', 'w', 'v')
+  if not (held[1] or held[2]) then return false end
+  update_item(item, held, kind, piece, key_end, row_end, lengths_end)
+  return true
+end
+
+local any_fill = fills_pending(namespace)
+
 local function apply_row(kind, subject, piece, key_start, key_end, row_end, lengths_end)
-  if item_rooms[subject] == nil then find_rooms(subject) end
-  if not item_rooms[subject] then return end
+  local item_room = item_rooms[subject]
+  if item_room == nil then
+    find_rooms(subject)
+    item_room = item_rooms[subject]
+  end
+  if not item_room then return end
   local key = sub(piece, key_start, key_end)
-  local item, fill = item_rooms[subject] .. key, fill_rooms[subject] .. key
-  local held = call_or_drop('HMGET', item, 'l', 'd', 's', 'w', 'v') or {}
-  local is_held, is_filled = held[1] or held[2], call('EXISTS', fill) == 1
-  if is_held then update_item(item, held, kind, piece, key_end, row_end, lengths_end) end
-  if is_filled then collect_for_fill(fill, kind, piece, key_end, row_end, lengths_end) end
-  if is_held or is_filled then touched = touched + 1 end
+  local reached_any = apply_to_item(item_room .. key, kind, piece, key_end, row_end, lengths_end)
+  if any_fill then
+    local fill = fill_rooms[subject] .. key
+    if call('EXISTS', fill) == 1 then
+      collect_for_fill(fill, kind, piece, key_end, row_end, lengths_end)
+      reached_any = true
+    end
+  end
+  if reached_any then touched = touched + 1 end
 end
 
 local function apply_definition(name, generation, read)
@@ -216,6 +248,7 @@ if pieces > 0 then
   cut_stream(namespace, size, function() return size.entries > most_entries or size.bytes > most_bytes end)
   keep_stream_size(namespace, size)
   call('HSET', KEYS[1], 'applied', applied)
+  if any_fill then forget_old_fills(namespace) end
   if fine and complete ~= '' then call('HSET', KEYS[1], 'complete', complete) end
 end
 if not fine then

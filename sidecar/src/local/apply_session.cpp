@@ -68,7 +68,8 @@ void ApplySession::Run(const std::function<void()> &working) {
   while (true) {
     if (!global_.asked()) Ask();
     try {
-      if (!global_.AnswerWaits()) CollectAll();
+      while (local_.in_flight() > 0 && !global_.AnswerWaits())
+        Collect();
       ReleaseWhenCaughtUp(working);
       if (stop_.stopped()) return CollectAll();
       Take(global_.Receive());

@@ -12,10 +12,10 @@ namespace {
 const RedisScript &ResetScript() {
   static const RedisScript script(R"lua(
 -- KEYS: P:local; ARGV: what stands around epoch.reset in a namespace's name, epoch, last id, complete LSN, suffixes of
--- base and types, of stream, size, segments and healed, then type, state, type, state, ...  Returns the new namespace
+-- base and types, of stream, size, segments, healed and fills, then type, state, type, state, ...  Returns the new namespace
 -- and the one before.
 local function unlink(namespace)
-  for i = 6, 11 do redis.call('UNLINK', namespace .. ARGV[i]) end
+  for i = 6, 12 do redis.call('UNLINK', namespace .. ARGV[i]) end
 end
 local before = redis.call('HGET', KEYS[1], 'namespace')
 if before then unlink(before) end
@@ -30,7 +30,7 @@ unlink(namespace)
 redis.call('HDEL', KEYS[1], 'step', 'erases', 'erased', 'erased_at', 'erased_next', 'erased_next_at')
 redis.call('HSET', KEYS[1], 'epoch', ARGV[3], 'namespace', namespace, 'applied', ARGV[4], 'complete', ARGV[5])
 redis.call('SET', namespace .. ARGV[6], ARGV[4])
-for i = 12, #ARGV, 2 do redis.call('HSET', namespace .. ARGV[7], ARGV[i], ARGV[i + 1] .. ' 0') end
+for i = 13, #ARGV, 2 do redis.call('HSET', namespace .. ARGV[7], ARGV[i], ARGV[i + 1] .. ' 0') end
 return {namespace, before}
 )lua");
   return script;
@@ -70,9 +70,9 @@ LocalStore::State LocalStore::Reset(const StreamTip &tip) {
   const std::string complete = std::to_string(tip.complete);
   const std::string opening = prefix_ + ":{"; // as LocalNamespace spells it
   using Rooms = LocalNamespace;
-  RedisArguments arguments = {opening,       "}",           epoch,          last,         complete,
-                              Rooms::kBase,  Rooms::kTypes, Rooms::kStream, Rooms::kSize, Rooms::kSegments,
-                              Rooms::kHealed};
+  RedisArguments arguments = {opening,        "}",           epoch,          last,         complete,
+                              Rooms::kBase,   Rooms::kTypes, Rooms::kStream, Rooms::kSize, Rooms::kSegments,
+                              Rooms::kHealed, Rooms::kFills};
   for (const auto &[type, state] : tip.types) {
     arguments.emplace_back(type);
     arguments.emplace_back(state);

@@ -28,10 +28,11 @@ return {epoch, last, redis.call('HGETALL', ARGV[1] .. epoch .. ARGV[3]), entry o
 
 const RedisScript &BoundsScript() {
   static const RedisScript script(R"lua(
--- KEYS: epoch, stream. Returns the running epoch, and first and last id of the stream given.
+-- KEYS: epoch, stream, size. Returns the running epoch, first and last id of the stream given, and that of its last
+-- large entry.
 local first = redis.call('XRANGE', KEYS[2], '-', '+', 'COUNT', 1)
 local last = redis.call('XREVRANGE', KEYS[2], '+', '-', 'COUNT', 1)
-return {redis.call('GET', KEYS[1]), first[1] and first[1][1], last[1] and last[1][1]}
+return {redis.call('GET', KEYS[1]), first[1] and first[1][1], last[1] and last[1][1], redis.call('HGET', KEYS[3], 'g')}
 )lua");
   return script;
 }
@@ -69,6 +70,11 @@ return shared
   return script;
 }
 
+/// In one answer. A thousand small ones are some four megabytes at most.
+constexpr const char *kMostSmallEntries = "1000";
+constexpr const char *kMostEntries = "200";
+constexpr const char *kMostEntriesAfterWait = "50";
+
 /// A copy that has not reported itself for so long is gone, and another one may have its name.
 constexpr const char *kOtherCopyMilliseconds = "5000";
 
@@ -101,17 +107,29 @@ std::optional<StreamTip> StreamReader::ReadTip() {
 }
 
 void StreamReader::Ask(const Epoch &epoch, const Version &after, std::chrono::milliseconds longest_wait) {
-  const std::string stream = keys_.Stream(FormatEpoch(epoch));
+  const std::string name = FormatEpoch(epoch);
+  const std::string stream = keys_.Stream(name);
   const std::string id = FormatVersion(after);
+  if (stream_ != stream) {
+    stream_ = stream;
+    last_ = last_large_ = std::nullopt;
+  }
   // A script cannot wait. What was waited for comes once more with those behind it; when it is known that there are
   // some, nothing is waited for.
   waits_ = !last_ || *last_ <= after;
   if (waits_) {
     connection_.Append({"XREAD", "COUNT", "1", "BLOCK", std::to_string(longest_wait.count()), "STREAMS", stream, id});
   }
-  connection_.Append({"EVALSHA", StreamPiecesScript().sha1(), "1", stream, id, "+"});
+  if (!waits_ && last_large_ && *last_large_ <= after) {
+    // Known to be small, up to there: no script has to look at each.
+    connection_.Append({"XRANGE", stream, '(' + id, FormatVersion(*last_), "COUNT", kMostSmallEntries});
+  } else {
+    // Behind what was waited for there are mostly few, and with the answer it is known of what size.
+    connection_.Append({"EVALSHA", StreamPiecesScript().sha1(), "1", stream, id, "+", "",
+                        waits_ && last_large_ ? kMostEntriesAfterWait : kMostEntries});
+  }
   // What the stream holds, as of after the entries were read: Redis answers in order.
-  connection_.Append({"EVALSHA", BoundsScript().sha1(), "2", keys_.Epoch(), stream});
+  connection_.Append({"EVALSHA", BoundsScript().sha1(), "3", keys_.Epoch(), stream, keys_.Size(name)});
   connection_.Flush();
   asked_ = after;
 }
@@ -128,6 +146,7 @@ StreamReader::Batch StreamReader::Receive() {
   if (bounds.size() > 1) batch.first = version(bounds[1]);
   if (bounds.size() > 2) batch.last = version(bounds[2]);
   last_ = batch.last;
+  last_large_ = bounds.size() > 3 ? version(bounds[3]) : std::nullopt;
   return batch;
 }
 

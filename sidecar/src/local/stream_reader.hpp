@@ -42,7 +42,7 @@ public:
     [[nodiscard]] std::size_t size() const { return reply.size(); }
     [[nodiscard]] ReplyView entry(std::size_t index) const { return reply[index]; }
   };
-  /// Asks for entries after `after`, as many as StreamPiecesScript() gives; Redis waits for some up to `longest_wait`.
+  /// Asks for entries after `after`, some thousand small ones or a megabyte; Redis waits for some up to `longest_wait`.
   /// One question at a time.
   void Ask(const Epoch &epoch, const Version &after, std::chrono::milliseconds longest_wait);
   /// Whether the answer has come, or begins to.
@@ -60,8 +60,10 @@ private:
   RedisConnection connection_;
   GlobalKeys keys_;
   std::optional<Version> asked_;
-  /// Of the stream, as of the last answer.
+  /// Of this stream, as of the last answer: its last entry, and the last one that is not small.
+  std::string stream_;
   std::optional<Version> last_;
+  std::optional<Version> last_large_;
   /// The question that is asked waits for an entry first: one answer more.
   bool waits_ = false;
 };

@@ -1,6 +1,7 @@
 #include "read/scripts.hpp"
 
 #include "redis/lua_prelude.hpp"
+#include "redis/pending_fills.hpp"
 
 #include <string>
 
@@ -97,7 +98,7 @@ for i = 5, #ARGV do
   local grant = false
   local first = call_or_drop('LINDEX', marker, 0)
   local since, granted, owner = string.match(first or '', '^(%S+) (%d+) (%S+)$')
-  if not owner then
+  if not owner or not is_listed_fill(namespace, marker) then
     -- Only then: once a script has written, Redis does not tell it any more that there is no memory.
     if first then redis.call('DEL', marker) end
     redis.call('RPUSH', marker, string.format('%s %.0f %s', since_now, now, token))
@@ -110,17 +111,20 @@ for i = 5, #ARGV do
       grant = owner
     end
   end
-  if grant then redis.call('PEXPIRE', marker, ttl) end
+  if grant then
+    redis.call('PEXPIRE', marker, ttl)
+    list_fill(namespace, marker, now, tonumber(ttl))
+  end
   answer[i - 1] = grant
 end
 return answer
 )lua";
 
 /// A marker is the one granted when its first element ends with that token: one that expired and was set anew by
-/// another has not collected what passed before it.
+/// another has not collected what passed before it, nor has one that is not listed.
 const std::string kOwnMarker = R"lua(
-local function owns(first, token)
-  return first and string.sub(first, -#token - 1) == ' ' .. token
+local function owns(namespace, marker, first, token)
+  return first and string.sub(first, -#token - 1) == ' ' .. token and is_listed_fill(namespace, marker)
 end
 )lua";
 
@@ -183,8 +187,9 @@ for i = first_key, #ARGV, per_key do
   local marker = marker_of(key)
   local events = call_or_drop('LRANGE', marker, 0, -1) or {}
   answer[n] = false
-  if owns(events[1], token) then
+  if owns(namespace, marker, events[1], token) then
     redis.call('DEL', marker)
+    unlist_fill(namespace, marker)
     if row == '' then row = false end
     -- A row says which definition made it; a missing one has none.
     if current and (not row or ARGV[i + 4] == generation) then
@@ -222,7 +227,9 @@ local _, _, gen = type_of(namespace, type)
 if gen then
   for i = 2, #ARGV do
     local suffix = type .. ':' .. gen .. ':' .. ARGV[i]
-    redis.call('DEL', namespace .. ':item:' .. suffix, namespace .. ':fill:' .. suffix)
+    local marker = namespace .. ':fill:' .. suffix
+    redis.call('DEL', namespace .. ':item:' .. suffix, marker)
+    unlist_fill(namespace, marker)
   end
 end
 redis.call('HDEL', KEYS[1], 'ahead')
@@ -248,7 +255,10 @@ const std::string kFillAbandonBody = R"lua(
 local room = ARGV[2] .. ':fill:' .. ARGV[1] .. ':' .. ARGV[3] .. ':'
 for i = 5, #ARGV do
   local marker = room .. ARGV[i]
-  if owns(call_or_drop('LINDEX', marker, 0), ARGV[4]) then redis.call('DEL', marker) end
+  if owns(ARGV[2], marker, call_or_drop('LINDEX', marker, 0), ARGV[4]) then
+    redis.call('DEL', marker)
+    unlist_fill(ARGV[2], marker)
+  end
 end
 return redis.status_reply('OK')
 )lua";
@@ -257,10 +267,11 @@ return redis.status_reply('OK')
 
 const RedisScript kReadScript(std::string(kCallOrDropLua) + kPrelude + kReadBody);
 const RedisScript kCheckScript(std::string(kCallOrDropLua) + kPrelude + kCheckBody);
-const RedisScript kFillBeginScript(std::string(kLuaPrelude) + kCallOrDropLua + kPrelude + kFillBeginBody);
-const RedisScript kFillStoreScript(std::string(kLuaPrelude) + kCallOrDropLua + kPrelude + kOwnMarker + kFillStoreBody);
-const RedisScript kForgetScript(kPrelude + kForgetBody);
+const RedisScript kFillBeginScript(kLuaPrelude + PendingFillsLua() + kCallOrDropLua + kPrelude + kFillBeginBody);
+const RedisScript kFillStoreScript(kLuaPrelude + PendingFillsLua() + kCallOrDropLua + kPrelude + kOwnMarker +
+                                   kFillStoreBody);
+const RedisScript kForgetScript(PendingFillsLua() + kPrelude + kForgetBody);
 const RedisScript kForgetTypeScript(kPrelude + kForgetTypeBody);
-const RedisScript kFillAbandonScript(kCallOrDropLua + kOwnMarker + kFillAbandonBody);
+const RedisScript kFillAbandonScript(PendingFillsLua() + kCallOrDropLua + kOwnMarker + kFillAbandonBody);
 
 } // namespace itemize::sidecar::read

@@ -18,7 +18,7 @@ timeval ToTimeval(std::chrono::milliseconds duration) {
 
 } // namespace
 
-RedisConnection::RedisConnection(const RedisEndpoint &endpoint, RedisTimeouts timeouts) {
+RedisConnection::RedisConnection(const RedisEndpoint &endpoint, RedisTimeouts timeouts) : timeouts_(timeouts) {
   const timeval connect_timeout = ToTimeval(timeouts.connect);
   context_.reset(endpoint.socket_path.empty()
                      ? redisConnectWithTimeout(endpoint.host.c_str(), endpoint.port, connect_timeout)
@@ -81,10 +81,13 @@ void RedisConnection::Flush() {
   }
 }
 
-bool RedisConnection::AnswerWaits() const {
+bool RedisConnection::AnswerWaits(std::chrono::microseconds longest_wait) const {
   if (context_->reader->pos < context_->reader->len) return true;
   pollfd wait{context_->fd, POLLIN, 0};
-  return poll(&wait, 1, 0) > 0;
+  constexpr int kMicrosecondsPerSecond = 1'000'000;
+  const timespec longest{longest_wait.count() / kMicrosecondsPerSecond,
+                         longest_wait.count() % kMicrosecondsPerSecond * 1000};
+  return ppoll(&wait, 1, &longest, nullptr) > 0;
 }
 
 Reply RedisConnection::NextReply() {

@@ -35,6 +35,8 @@ public:
   Reply Command(const RedisArguments &arguments);
   Reply Command(std::initializer_list<std::string_view> arguments) { return Command(RedisArguments(arguments)); }
 
+  [[nodiscard]] const RedisTimeouts &timeouts() const { return timeouts_; }
+
   /// Identity of the server process behind this connection; another one after every restart (INFO run_id).
   const std::string &RunId();
 
@@ -45,8 +47,8 @@ public:
   void AppendBytes(std::string_view bytes);
   /// Sends what is queued.
   void Flush();
-  /// Whether some of the next answer has arrived.
-  [[nodiscard]] bool AnswerWaits() const;
+  /// Whether some of the next answer has arrived, or does so within this time.
+  [[nodiscard]] bool AnswerWaits(std::chrono::microseconds longest_wait = {}) const;
   /// Answer of the oldest queued command. An error reply is returned, not thrown.
   Reply NextReply();
 
@@ -56,6 +58,7 @@ private:
   };
   [[noreturn]] void ThrowBroken();
 
+  RedisTimeouts timeouts_;
   std::unique_ptr<redisContext, Free> context_;
   std::string run_id_;
 };

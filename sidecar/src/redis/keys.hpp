@@ -7,7 +7,7 @@
 //   P:{E}:stream   stream: field p = piece, id `<commit LSN>-<ordinal>`
 //   P:{E}:types    hash: type, or topic with its mark (kTopicMark) -> "<generation> <read>"
 //   P:{E}:size     hash: b bytes and n entries published so far; mb, mn, mt: b, n and the time of the last mark; e
-//                  id of the newest entry with an erasure
+//                  id of the newest entry with an erasure; g id of the newest entry of more than kSmallPieceBytes
 //   P:{E}:marks    stream: under ids of the stream, how much had been published by then: b bytes, n entries, t Unix
 //                  milliseconds; by them the stream is trimmed
 //   P:{E}:clusters hash: cluster -> "<applied id> <Unix ms of the report> <complete LSN> <namespace of the copy>"
@@ -29,6 +29,9 @@ namespace itemize::sidecar {
 
 /// The field of a stream entry that holds the piece, in the global and in the local stream.
 inline constexpr std::string_view kPieceField = "p";
+
+/// Of entries up to this size, many may be asked for at once.
+inline constexpr std::size_t kSmallPieceBytes = 4096;
 
 class GlobalKeys {
 public:
@@ -142,6 +145,8 @@ public:
   static constexpr std::string_view kSegments = ":local:segments";
   static constexpr std::string_view kTypes = ":local:types";
   static constexpr std::string_view kHealed = ":local:healed";
+  /// Sorted set: the fills under way, see pending_fills.hpp; by the time at which their markers are gone.
+  static constexpr std::string_view kFills = ":local:fills";
   static constexpr std::string_view kItem = ":item:";
   static constexpr std::string_view kFill = ":fill:";
 

@@ -7,6 +7,8 @@
 namespace itemize::sidecar {
 namespace {
 
+constexpr std::chrono::microseconds kBetweenLooks{500};
+
 std::string Sha1Hex(std::string_view text) {
   std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
   unsigned int length = 0;
@@ -28,7 +30,8 @@ RedisScript::RedisScript(std::string source) : source_(std::move(source)), sha1_
 
 void RedisScript::Load(RedisConnection &connection) const { connection.Command({"SCRIPT", "LOAD", source_}); }
 
-Reply RedisScript::Run(RedisConnection &connection, const RedisArguments &keys, const RedisArguments &arguments) const {
+Reply RedisScript::Run(RedisConnection &connection, const RedisArguments &keys, const RedisArguments &arguments,
+                       const std::function<void()> &meanwhile) const {
   const std::string key_count = std::to_string(keys.size());
   RedisArguments command;
   command.reserve(3 + keys.size() + arguments.size());
@@ -38,7 +41,16 @@ Reply RedisScript::Run(RedisConnection &connection, const RedisArguments &keys, 
   command.insert(command.end(), keys.begin(), keys.end());
   command.insert(command.end(), arguments.begin(), arguments.end());
   try {
-    return connection.Command(command);
+    if (!meanwhile) return connection.Command(command);
+    connection.Append(command);
+    connection.Flush();
+    const auto deadline = std::chrono::steady_clock::now() + connection.timeouts().command;
+    do
+      meanwhile();
+    while (!connection.AnswerWaits(kBetweenLooks) && std::chrono::steady_clock::now() < deadline);
+    Reply reply = connection.NextReply();
+    reply.ThrowIfError();
+    return reply;
   } catch (const RedisReplyError &error) {
     if (!error.Is("NOSCRIPT")) throw;
   }

@@ -4,7 +4,7 @@ namespace itemize::sidecar {
 
 const RedisScript &StreamPiecesScript() {
   static const RedisScript script(R"lua(
-local most_entries, most_bytes, together = 200, 1048576, 4
+local most_entries, most_bytes, together = tonumber(ARGV[4] or '200'), 1048576, 4
 local answer, bytes, after, count = {}, 0, ARGV[1], 1
 while #answer < most_entries and bytes < most_bytes do
   local some = redis.call('XRANGE', KEYS[1], '(' .. after, ARGV[2], 'COUNT', count)
