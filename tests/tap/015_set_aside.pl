@@ -111,6 +111,17 @@ subtest 'a table that cannot be read at all takes no other down' => sub {
 	is_deeply([ map { "$_->[0] $_->[2]" } changes() ], [ 'X strange', 'T strange', 'T item', 'I item' ], 'a TRUNCATE too');
 };
 
+# That function refuses to work on a primary, with the code by which the plugin itself says that a server is not set up.
+subtest 'an output function may raise any error' => sub {
+	sql("CREATE TYPE refused AS ENUM ('x')", 'CREATE TABLE refusing (id int PRIMARY KEY, v refused)', "SELECT itemize.define('refusing', 'refusing', fields => '{v}')", 'CREATE TABLE refusals (v refused)', "INSERT INTO refusals VALUES ('x')");
+	changes();
+	sql("UPDATE pg_type SET typoutput = 'pg_is_wal_replay_paused'::regproc WHERE typname = 'refused'", 'INSERT INTO refusing SELECT 1, v FROM refusals',
+		"UPDATE pg_type SET typoutput = 'enum_out'::regproc WHERE typname = 'refused'", "INSERT INTO item VALUES (40, 'fine')");
+	my @changes = changes();
+	is_deeply([ map { "$_->[0] $_->[2]" } @changes ], [ 'X refusing', 'I refusing', 'I item' ], 'its change is set aside');
+	is($changes[0][4], 'encode_failed SQLSTATE 55000', 'whatever the code');
+};
+
 subtest 'rows of many kinds are the same with care as without' => sub {
 	my $script = slurp("$ENV{ITEMIZE_SOURCE}/regress/sql/json_types.sql");
 	$script =~ s/^-- The oracle.*//ms;

@@ -103,4 +103,17 @@ subtest 'a change whose encoding fails stops nothing' => sub {
 	is(item(1)->{json}{name}, 'hidden', 'mended, it is served');
 };
 
+# The first time, such an error is taken for the server's state, not for one change's.
+subtest 'nor one whose output function raises what a server says that is not set up' => sub {
+	$sidecar->stop; # it still encodes with care
+	sql("CREATE TYPE refused AS ENUM ('x')", 'CREATE TABLE refusing (id int PRIMARY KEY, v refused)', "SELECT itemize.define('refusing', 'refusing', fields => '{v}', read => 'everyone')", 'CREATE TABLE refusals (v refused)', "INSERT INTO refusals VALUES ('x')");
+	$sidecar = start_sidecar('absolute', postgres => $node, redis => $redis);
+	sql("UPDATE pg_type SET typoutput = 'pg_is_wal_replay_paused'::regproc WHERE typname = 'refused'", 'INSERT INTO refusing SELECT 1, v FROM refusals', "UPDATE pg_type SET typoutput = 'enum_out'::regproc WHERE typname = 'refused'");
+	settle();
+	is_deeply([ map { "$_->{type}: $_->{reason}" } $sidecar->log_events('change_set_aside') ], ['refusing: encode_failed SQLSTATE 55000'], 'it is set aside');
+	is(scalar(my @careful = $sidecar->log_events('encoding_with_care')), 1, 'after the same error came twice at one place');
+	cmp_ok(scalar(my @ended = $sidecar->log_events('global_interrupted')), '>=', 2, 'which the log tells');
+	is(http_get($sidecar->url('/v1/items/refusing/1'))->{body}, '{"v":"x"}', 'a read asks the database');
+};
+
 done_testing();

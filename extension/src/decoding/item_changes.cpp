@@ -130,11 +130,9 @@ void WriteRow(Session &session, LogicalDecodingContext *ctx, const RelationPlan 
   SetAsideTooLarge(session, ctx, plan, item.row_kind, bytes);
 }
 
-/// Errors that are none of the change's: the server, or somebody, ends the session, or the library is the wrong one.
-bool MustEndSession(const ErrorData *error) {
-  return ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_OPERATOR_INTERVENTION ||
-         error->sqlerrcode == ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE;
-}
+/// Not the change's error: somebody cancels. What else ends a session of the server's own accord is FATAL and does not
+/// come here, so that an output function may raise any other code.
+bool IsCancelled(const ErrorData *error) { return error->sqlerrcode == ERRCODE_QUERY_CANCELED; }
 
 /// Tells the server's log what only it may know: the message may show parts of the row.
 const char *ReportSetAside(Session &session, const char *type, const ReorderBufferChange *change,
@@ -182,7 +180,7 @@ void WriteItemChangeCarefully(Session &session, LogicalDecodingContext *ctx, con
     fits = EncodeRowWithinLimit(session, plan, item, &row, bytes);
   });
   if (error != nullptr) {
-    if (MustEndSession(error)) ReThrowError(error);
+    if (IsCancelled(error)) ReThrowError(error);
     const char *const type = psprintf("%.*s", static_cast<int>(std::strcspn(plan.subject, "\t")), plan.subject);
     WriteSetAside(session, ctx, plan.subject, plan.subject_length, ReportSetAside(session, type, change, error));
     // Once more without the row: mostly the key can be told.
@@ -191,7 +189,7 @@ void WriteItemChangeCarefully(Session &session, LogicalDecodingContext *ctx, con
       if (item.has_row) MakeKey(plan, plan.new_row, item.old, &session.new_key);
     });
     if (key_error != nullptr) {
-      if (MustEndSession(key_error)) ReThrowError(key_error);
+      if (IsCancelled(key_error)) ReThrowError(key_error);
       item.known = false;
     }
   }
@@ -214,7 +212,9 @@ const RelationPlan *GetRelationPlanCarefully(Session &session, Relation relation
   const RelationPlan *plan = nullptr;
   ErrorData *const error = TryInSubtransaction([&] { plan = &GetRelationPlan(session.plans, relation); });
   if (error == nullptr) return plan;
-  if (MustEndSession(error)) ReThrowError(error);
+  // The library is the wrong one: CheckLibraryIsNotOlder.
+  const bool wrong_library = error->sqlerrcode == ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE;
+  if (wrong_library || IsCancelled(error)) ReThrowError(error);
   // Half made, and not to be taken for a plan by the next change.
   const Oid oid = RelationGetRelid(relation);
   auto *const broken = static_cast<RelationPlan *>(hash_search(session.plans.table, &oid, HASH_FIND, nullptr));

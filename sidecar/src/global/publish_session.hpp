@@ -46,6 +46,9 @@ public:
   /// Publishes until a stop is requested; throws when either server fails.
   void Run();
 
+  /// The newest entry known to be in the stream.
+  [[nodiscard]] const Version &published() const { return published_; }
+
 private:
   using Clock = std::chrono::steady_clock;
 

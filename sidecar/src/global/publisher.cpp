@@ -13,11 +13,20 @@ namespace {
 
 constexpr const char *kPart = "global";
 
+/// How a stream ended: by what, and behind which entry.
+struct StreamEnd {
+  std::string sqlstate;
+  Version published;
+};
+
 /// Whether the stream may have ended because one change could not be encoded, so that it would end there again. Else
-/// the server is going (class 57), the connection broke (08), or the server is not set up (55).
-bool MayBeOneChange(const PostgresError &error) {
-  const std::string state_class = error.sqlstate().substr(0, 2);
-  return !state_class.empty() && state_class != "57" && state_class != "08" && state_class != "55";
+/// the server is going (class 57), the connection broke (08), or the server is not set up (55); but when that comes
+/// twice at one place, it may be an output function that raises such an error.
+bool MayBeOneChange(const StreamEnd &end, const StreamEnd &before) {
+  const std::string state_class = end.sqlstate.substr(0, 2);
+  if (state_class.empty()) return false;
+  if (state_class != "57" && state_class != "08" && state_class != "55") return true;
+  return end.sqlstate == before.sqlstate && end.published == before.published;
 }
 
 } // namespace
@@ -38,6 +47,7 @@ void Publisher::Run(const StopToken &stop) {
   SessionLoop loop;
   loop.part = kPart;
   bool careful = false;
+  StreamEnd last_end;
   loop.session = [&](const std::function<void()> &working) {
     const ScopeExit leave([&] {
       owned.Clear();
@@ -51,7 +61,9 @@ void Publisher::Run(const StopToken &stop) {
     try {
       session.Run();
     } catch (const PostgresError &error) {
-      careful = MayBeOneChange(error);
+      const StreamEnd end{error.sqlstate(), session.published()};
+      careful = MayBeOneChange(end, last_end);
+      last_end = end;
       throw;
     }
   };
