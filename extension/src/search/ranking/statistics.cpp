@@ -36,6 +36,64 @@ bool IsBefore(std::string_view left, std::string_view right) {
   return left.size() != right.size() ? left.size() < right.size() : left < right;
 }
 
+/// Statistics that this session has taken out of their row, which takes longer than all that is looked up in them.
+/// ANALYZE writes another row.
+struct KnownStatistics {
+  Oid relation;
+  AttrNumber attribute;
+  ItemPointerData row;
+  TransactionId written_by;
+  CommonLexemes common;
+  MemoryContext context; ///< null: a free place
+};
+constexpr int kKnownStatistics = 4;
+KnownStatistics known_statistics[kKnownStatistics];
+int oldest_statistics = 0;
+
+/// In a memory context of its own, which is the current one's until it is kept; none where there are no such
+/// statistics.
+KnownStatistics TakeOut(HeapTuple tuple) {
+  KnownStatistics taken = {};
+  MemoryContext const context =
+      AllocSetContextCreate(CurrentMemoryContext, "itemize search statistics", ALLOCSET_DEFAULT_SIZES);
+  MemoryContext const caller = MemoryContextSwitchTo(context);
+  AttStatsSlot slot;
+  if (get_attstatsslot(&slot, tuple, STATISTIC_KIND_MCELEM, InvalidOid, ATTSTATSSLOT_VALUES | ATTSTATSSLOT_NUMBERS) &&
+      slot.valuetype == TEXTOID && slot.nnumbers == slot.nvalues + 2) {
+    // The slot is left to the memory context: it holds what the result points into.
+    taken.common = {slot.values, slot.numbers, slot.nvalues, slot.numbers[slot.nvalues]};
+    taken.context = context;
+  }
+  MemoryContextSwitchTo(caller);
+  return taken;
+}
+
+CommonLexemes StatisticsIn(HeapTuple tuple, Oid relation, AttrNumber attribute) {
+  const TransactionId written_by = HeapTupleHeaderGetRawXmin(tuple->t_data);
+  KnownStatistics *place = nullptr;
+  for (KnownStatistics &known : known_statistics) {
+    if (known.context == nullptr || known.relation != relation || known.attribute != attribute) continue;
+    place = &known;
+    if (known.written_by == written_by && ItemPointerEquals(&known.row, &tuple->t_self)) return known.common;
+    break;
+  }
+  KnownStatistics taken = TakeOut(tuple);
+  if (taken.context == nullptr) return taken.common;
+  taken.relation = relation;
+  taken.attribute = attribute;
+  taken.row = tuple->t_self;
+  taken.written_by = written_by;
+  if (place == nullptr) {
+    place = &known_statistics[oldest_statistics];
+    oldest_statistics = (oldest_statistics + 1) % kKnownStatistics;
+  }
+  MemoryContextSetParent(taken.context, TopMemoryContext);
+  if (place->context != nullptr) MemoryContextDelete(place->context);
+  *place = taken;
+  return taken.common;
+}
+
+/// Good until the next call.
 CommonLexemes ReadStatistics(Oid relation, AttrNumber attribute) {
   CommonLexemes common;
   // Of a partitioned table the statistics are those of all its partitions.
@@ -43,12 +101,7 @@ CommonLexemes ReadStatistics(Oid relation, AttrNumber attribute) {
     HeapTuple const tuple =
         SearchSysCache3(STATRELATTINH, ObjectIdGetDatum(relation), Int16GetDatum(attribute), BoolGetDatum(inherited));
     if (!HeapTupleIsValid(tuple)) continue;
-    AttStatsSlot slot;
-    if (get_attstatsslot(&slot, tuple, STATISTIC_KIND_MCELEM, InvalidOid, ATTSTATSSLOT_VALUES | ATTSTATSSLOT_NUMBERS) &&
-        slot.valuetype == TEXTOID && slot.nnumbers == slot.nvalues + 2) {
-      // The slot is left to the memory context: it holds what the result points into.
-      common = {slot.values, slot.numbers, slot.nvalues, slot.numbers[slot.nvalues]};
-    }
+    common = StatisticsIn(tuple, relation, attribute);
     ReleaseSysCache(tuple);
     if (common.count > 0) break;
   }
