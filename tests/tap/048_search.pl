@@ -162,6 +162,27 @@ like(get('search/listing?q=lake')->{body}, qr/"name":"Loft with a view of the la
 $token = commit($node, 'DELETE FROM listing WHERE id = 4');
 is(keys_of(get('search/listing?q=view&order=key', "Itemize-Min-Position: $token", 'Prefer: wait=30')), '1 3', 'what was deleted is not');
 
+# One item that another fill holds on to, always a little longer, takes the others from nobody.
+get('search/many?q=thing&order=key&limit=3');
+my ($contended) = split /\n/, $redis->cli('KEYS', '*:item:many:*:2');
+$contended =~ s/:item:/:fill:/;
+my $hold = q{local time = redis.call('TIME')
+redis.call('DEL', KEYS[1])
+redis.call('RPUSH', KEYS[1], string.format('0-0 %.0f another', time[1] * 1000 + math.floor(time[2] / 1000)))};
+my $hoarder = IPC::Run::start([ 'redis-cli', '-p', $redis->{port}, '-r', -1, '-i', 0.05, 'EVAL', $hold, 1, $contended ], '<', \undef, '>', '/dev/null');
+my $rest = poll_until(sub {
+	die "nobody holds it\n" if !$hoarder->pumpable;
+	evict('many:*:2');
+	my $found = get('search/many?q=thing&order=key&limit=3');
+	die "status $found->{status}: $found->{body}\n" if $found->{status} != 200;
+	return $found->{json}{items}[1]{problem} ? $found->{json}{items} : undef;
+}, 'an item that cannot be taken into the copy');
+is(join(' ', map { $_->{key} . ($_->{item} ? '' : '?') } @$rest), '1 2? 3', 'an item that another holds on to is named, the others are given');
+is($rest->[1]{problem}{type}, 'urn:itemize:problem:overloaded', 'and it can be asked for again');
+$hoarder->kill_kill;
+$redis->cli('DEL', $contended);
+is(join(' ', map { $_->{key} . ($_->{item} ? '' : '?') } @{ get('search/many?q=thing&order=key&limit=3')->{json}{items} }), '1 2 3', 'as soon as it is let go');
+
 # ---- Facets and clusters
 
 
@@ -350,12 +371,14 @@ is($standby->safe_psql('postgres', 'SELECT history FROM itemize.replayed()') =~ 
 my ($status, $said, $error) = $node->psql('postgres', 'SELECT itemize.replayed()');
 like($error, qr/no standby.*itemize\.position/s, 'a primary says that it is none');
 
-# What visitors ask for in vain takes it from nobody: they ask all the time here.
+# What visitors ask for in vain takes it from nobody: they ask all the time here, for what the standby refuses, and the primary then as well.
+$node->safe_psql('postgres', 'REVOKE EXECUTE ON FUNCTION itemize.facets FROM PUBLIC');
+$node->wait_for_catchup($standby, 'replay');
 evict('many:*');
 my $filled = 10;
-my $noise = IPC::Run::start([ 'curl', '--silent', '--output', '/dev/null', $sidecar->url('/v1/search/plain?q=view[1-1000000]') ], '<', \undef);
+my $noise = IPC::Run::start([ 'curl', '--silent', '--output', '/dev/null', $sidecar->url('/v1/facets/listing?facets=kind&q=view[1-1000000]') ], '<', \undef);
 poll_until(sub {
-	die "nobody asks in vain\n" if !$noise->pumpable || get('search/plain?q=view')->{status} == 200;
+	die "nobody asks in vain\n" if !$noise->pumpable || get('facets/listing?facets=kind&q=view')->{status} == 200;
 	# Moves the stream, which has no heartbeats here, to where the standby comes to stand.
 	commit($node, 'UPDATE many SET price = price + 1 WHERE id = 1');
 	my $fills_there = metric($sidecar, 'itemize_read_replica_fills_total');
@@ -364,6 +387,7 @@ poll_until(sub {
 }, 'an item filled from the standby between searches that fail there');
 $noise->kill_kill;
 pass('searches that fail do not keep items from being filled there');
+$node->safe_psql('postgres', 'GRANT EXECUTE ON FUNCTION itemize.facets TO PUBLIC');
 
 # One that lags is not believed.
 $standby->safe_psql('postgres', 'SELECT pg_wal_replay_pause()');
@@ -399,5 +423,9 @@ $redis->stop;
 poll_until(sub { my $one = get('search/listing?q=view&order=key'); $one->{status} == 200 && ($one->{headers}{'itemize-degraded'} // '') eq 'redis' && keys_of($one) eq '1 3 5' },
 	'without Redis it comes from the database');
 pass('searches survive Redis');
+my $listed = get('items/many?limit=300')->{json};
+is(join(' ', (map { $_->{key} } @{ $listed->{items} }), $listed->{next} // 'end'), join(' ', 1 .. 250, 'end'), 'pages of items as well, some rows at a time');
+is(join(' ', map { $_->{key} } @{ get('items/many?limit=100&after=249')->{json}{items} }), '250', 'from where they begin');
+is(outline('items/heavy?limit=3'), '{"items":[{"key":"1","item":6000000},{"key":"2","item":6000000}],"next":"2"}', 'and end where they have 16 MB');
 is(join('', map { "$_\n" } grep { /"(search_failed|request_failed)"/ } split /\n/, $sidecar->log_text), '', 'no fault was logged');
 done_testing();

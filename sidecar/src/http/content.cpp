@@ -65,8 +65,8 @@ Reply WithoutRows(Status status, const std::optional<Position> &position) {
   return reply;
 }
 
-std::string UnencodableItem() {
-  std::string body = ProblemBody(ProblemOf(Status::kUnencodable));
+std::string ItemProblem(Status status) {
+  std::string body = ProblemBody(ProblemOf(status));
   while (!body.empty() && body.back() == '\n')
     body.pop_back();
   return body;

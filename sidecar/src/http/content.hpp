@@ -15,8 +15,8 @@ namespace itemize::sidecar::http {
 /// running one, for kOtherEpoch.
 [[nodiscard]] Reply WithoutRows(read::ReadResult::Status status, const std::optional<Position> &position);
 
-/// The problem of one item, kUnencodable, in an answer that has others.
-[[nodiscard]] std::string UnencodableItem();
+/// The problem of one item, kUnencodable or kContended, in an answer that has others.
+[[nodiscard]] std::string ItemProblem(read::ReadResult::Status status);
 
 /// RFC 7240 section 3: tells that the wait was the one preferred.
 [[nodiscard]] Reply WithPreferenceApplied(const RequestHead &head, const read::ReadDemand &demand, Reply reply);

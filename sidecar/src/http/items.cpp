@@ -122,7 +122,8 @@ Reply Items::Many(const RequestHead &head, const read::ReadDemand &demand, const
   std::string missing;
   std::string problems;
   for (const std::size_t place : read.unencodable)
-    problems += (problems.empty() ? R"(,"problems":{")" : R"(,")") + keys[place] + R"(":)" + UnencodableItem();
+    problems +=
+        (problems.empty() ? R"(,"problems":{")" : R"(,")") + keys[place] + R"(":)" + ItemProblem(Status::kUnencodable);
   if (!problems.empty()) problems.push_back('}');
   for (std::size_t i = 0; i < read.rows.size(); ++i) {
     if (std::binary_search(read.unencodable.begin(), read.unencodable.end(), i)) continue;

@@ -10,6 +10,7 @@ namespace itemize::sidecar::http {
 namespace {
 
 using Text = std::optional<std::string>;
+using Status = read::ReadResult::Status;
 
 /// A number as PostgreSQL writes it; null for none, and for what JSON has no number for.
 std::string_view Number(const Text &text) {
@@ -23,7 +24,7 @@ std::string ItemsBody(const search::Found &found) {
   std::string body = R"({"items":[)";
   bool first = true;
   for (const search::Hit &hit : found.hits) {
-    if (!hit.row && !hit.unencodable) continue; // gone since it was found
+    if (!hit.row && !hit.unencodable && !hit.contended) continue; // gone since it was found
     if (!first) body.push_back(',');
     first = false;
     body += R"({"key":)" + JsonString(hit.key) + R"(,"score":)";
@@ -36,7 +37,7 @@ std::string ItemsBody(const search::Found &found) {
     if (hit.row)
       body += *hit.row;
     else
-      body += R"(null,"problem":)" + UnencodableItem();
+      body += R"(null,"problem":)" + ItemProblem(hit.contended ? Status::kContended : Status::kUnencodable);
     body.push_back('}');
   }
   body += R"(],"next":)" + String(found.next) + R"(,"relaxed":)" + (found.relaxed ? "true" : "false");

@@ -26,6 +26,7 @@ void PutRows(std::vector<HeldItem> items, ReadResult &result) {
   result.rows.reserve(items.size());
   for (HeldItem &item : items) {
     if (item.state == HeldItem::State::kUnencodable) result.unencodable.push_back(result.rows.size());
+    if (item.state == HeldItem::State::kContended) result.contended.push_back(result.rows.size());
     result.rows.push_back(item.state == HeldItem::State::kFound ? std::optional(std::move(item.row)) : std::nullopt);
   }
 }
@@ -40,6 +41,17 @@ void CutToFit(PageResult &page) {
     page.next = page.items.back().key;
     return;
   }
+}
+
+/// Of rows that are large few are asked for in vain, and of small ones, which most are, many at a time.
+constexpr std::size_t kFirstRows = 16;
+constexpr std::size_t kMostRows = 64;
+
+/// How many more there is room for, if they are as large as those before.
+std::size_t RowsThatFit(std::size_t bytes, std::size_t rows) {
+  const std::size_t each = std::max<std::size_t>(1, bytes / std::max<std::size_t>(1, rows));
+  const std::size_t left = kMaxAnswerBytes - std::min(bytes, kMaxAnswerBytes);
+  return std::clamp<std::size_t>(left / each, 1, kMostRows);
 }
 
 std::vector<std::string> KeysOf(const std::vector<PageItem> &items) {
@@ -117,12 +129,9 @@ ReadResult ItemReader::Read(const std::string &type, const std::vector<std::stri
 
 ReadResult ItemReader::ReadSome(const std::string &type, const std::vector<std::string> &keys,
                                 const ReadDemand &demand) {
-  // Of rows that are large few are asked for in vain, and of small ones, which most are, many at a time.
-  constexpr std::size_t kFirst = 16;
-  constexpr std::size_t kMost = 64;
   ReadResult result;
   std::size_t bytes = 0;
-  std::size_t step = kFirst;
+  std::size_t step = kFirstRows;
   do {
     const std::size_t from = result.rows.size();
     const std::size_t to = std::min(keys.size(), from + step);
@@ -131,6 +140,8 @@ ReadResult ItemReader::ReadSome(const std::string &type, const std::vector<std::
     if (some.status != Status::kOk) return some;
     for (const std::size_t place : some.unencodable)
       result.unencodable.push_back(from + place);
+    for (const std::size_t place : some.contended)
+      result.contended.push_back(from + place);
     if (from == 0 || !some.position) result.position = some.position;
     result.without_redis = result.without_redis || some.without_redis;
     result.stale = result.stale || some.stale;
@@ -143,10 +154,12 @@ ReadResult ItemReader::ReadSome(const std::string &type, const std::vector<std::
       if (!result.rows.empty() && bytes > kMaxAnswerBytes) break;
       result.rows.push_back(std::move(row));
     }
-    step = kMost;
+    step = RowsThatFit(bytes, result.rows.size());
   } while (bytes <= kMaxAnswerBytes && result.rows.size() < keys.size());
-  while (!result.unencodable.empty() && result.unencodable.back() >= result.rows.size())
-    result.unencodable.pop_back();
+  for (std::vector<std::size_t> *const places : {&result.unencodable, &result.contended}) {
+    while (!places->empty() && places->back() >= result.rows.size())
+      places->pop_back();
+  }
   return result;
 }
 
@@ -158,7 +171,7 @@ ReadResult ItemReader::ReadThrough(const std::string &type, const std::vector<st
   result.status = StatusOf(local.access);
   result.position = local.position;
   if (result.status != Status::kOk) return result;
-  Question question{type, std::nullopt};
+  Question question{type, std::nullopt, demand.may_leave_out};
   if (demand.at_least) {
     const PositionReached reached = ReachedBy(*demand.at_least, *local.position, local.complete);
     if (reached != PositionReached::kYes) {
@@ -234,7 +247,9 @@ void ItemReader::CompleteFromDatabase(const Question &question, const std::vecto
     if (unknown.keys.empty()) return;
     if (std::chrono::steady_clock::now() >= give_up || backends_.stop.WaitFor(wait)) {
       // The row of the database may be ahead of the copy, which would take it back at the next read (I2).
-      result.status = Status::kContended;
+      if (!question.may_leave_out) result.status = Status::kContended;
+      for (const std::size_t place : unknown.places)
+        items[place].state = HeldItem::State::kContended;
       return;
     }
     wait = std::min(wait * 2, kLongestWait);
@@ -319,10 +334,7 @@ PageResult ItemReader::Page(const std::string &type, std::size_t limit, const st
       if (!readable) result.status = Status::kUnreadable;
     }
     if (!readable) return result;
-    const bool answered = WithDatabase([&](PostgresConnection &database) {
-      result.items = ItemSource::List(database, type, limit, after, result.without_redis);
-    });
-    if (!answered) {
+    if (!List(type, limit, after, result)) {
       result.status = demand.at_least ? Status::kNotReached : Status::kUnavailable;
       return result;
     }
@@ -347,6 +359,29 @@ PageResult ItemReader::Page(const std::string &type, std::size_t limit, const st
     result.status = malformed ? Status::kMalformed : Status::kUnencodable;
   }
   return result;
+}
+
+bool ItemReader::List(const std::string &type, std::size_t limit, const std::optional<std::string> &after,
+                      PageResult &page) {
+  std::size_t bytes = 0;
+  std::size_t step = page.without_redis ? kFirstRows : limit;
+  while (page.items.size() < limit && bytes <= kMaxAnswerBytes) {
+    const std::size_t wanted = std::min(step, limit - page.items.size());
+    const std::optional<std::string> behind = page.items.empty() ? after : page.items.back().key;
+    std::vector<PageItem> some;
+    if (!WithDatabase([&](PostgresConnection &database) {
+          some = ItemSource::List(database, type, wanted, behind, page.without_redis);
+        })) {
+      return false;
+    }
+    for (PageItem &item : some) {
+      bytes += item.row.size();
+      page.items.push_back(std::move(item));
+    }
+    if (some.size() < wanted) break;
+    step = RowsThatFit(bytes, page.items.size());
+  }
+  return true;
 }
 
 void ItemReader::TakeRowsFromCopy(const std::string &type, PageResult &page, const ReadDemand &demand) {

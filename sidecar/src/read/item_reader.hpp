@@ -24,7 +24,7 @@ struct ReadResult {
     kUnreadable,
     kNotReady,
     kUnavailable,
-    kContended,     ///< the item could not be taken into the copy in time
+    kContended,     ///< the item could not be taken into the copy in time, see ReadDemand::may_leave_out
     kRefused,       ///< the database does not let this process's role have items
     kUnencodable,   ///< a page: the database has an item and cannot give it, see ReadResult::unencodable
     kMalformed,     ///< the question cannot have an answer
@@ -38,6 +38,8 @@ struct ReadResult {
   std::vector<std::optional<std::string>> rows;
   /// Places of keys whose item the database has and cannot give: too large, or a value without a text form.
   std::vector<std::size_t> unencodable;
+  /// Places of keys that were left out, see ReadDemand::may_leave_out.
+  std::vector<std::size_t> contended;
   /// What the rows are at least as new as; nothing when no local copy could tell. With kOtherEpoch: the running one.
   std::optional<Position> position;
   /// Redis is gone: this comes from the database.
@@ -161,6 +163,8 @@ private:
     const std::string &type;
     /// Set: what is held does not count before the copy has reached this; the primary is asked.
     std::optional<Position> ahead_of_copy;
+    /// As ReadDemand has it.
+    bool may_leave_out = false;
   };
   enum class FillOutcome { kTried, kRedisGone, kRedisFull, kDatabaseGone };
 
@@ -188,6 +192,9 @@ private:
                                           const std::vector<std::string> &keys);
   /// False when the database is gone. Throws PostgresError when the columns' types refuse the text of a key.
   bool FetchRows(const std::string &type, const std::vector<std::string> &keys, Fetched &fetched);
+  /// The page's keys, and without Redis its rows, no more than a few beyond what an answer may have. False when the
+  /// database is gone.
+  bool List(const std::string &type, std::size_t limit, const std::optional<std::string> &after, PageResult &page);
   /// A page's keys come from the database, its rows as every item does: the database may be ahead of the copy, and
   /// who then asks for one of them would see it go back (invariant I2). A row that is gone by then is left out.
   void TakeRowsFromCopy(const std::string &type, PageResult &page, const ReadDemand &demand);

@@ -19,6 +19,7 @@ struct HeldItem {
     kFound,
     kMissing,
     kUnencodable, ///< the database has it and cannot give it; never in the copy
+    kContended,   ///< it could not be taken into the copy in time; never in the copy
   };
   State state = State::kUnknown;
   std::string row;

@@ -17,6 +17,9 @@ struct ReadDemand {
   /// Whether the read may end with kAwaitPosition, and with kAwaitFill, to be repeated without this later.
   bool may_await_position = false;
   bool may_await_fill = false;
+  /// Whether an item that cannot be taken into the copy in time may be left out (ReadResult::contended), instead of all
+  /// being refused with kContended.
+  bool may_leave_out = false;
   /// This is that repetition: what it finds was filled for it, no hit.
   bool repeated = false;
 };

@@ -30,8 +30,10 @@ struct Hit {
   std::string cursor;
   /// The item; nothing when it was gone by then, or
   std::optional<std::string> row;
-  /// is there and cannot be given.
+  /// is there and cannot be given,
   bool unencodable = false;
+  /// or not now.
+  bool contended = false;
 };
 
 struct FacetCount {

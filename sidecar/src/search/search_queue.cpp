@@ -63,7 +63,9 @@ void SearchQueue::Do(SearchSource &source, read::ItemReader &reader, Job &job) {
       for (const Hit &hit : found.hits)
         keys.push_back(hit.key);
       // Through the copy, and into it: what is shown here never goes back, and is there for the next read.
-      read::ReadResult read = reader.ReadSome(job.ask.type, keys, job.demand);
+      read::ReadDemand demand = job.demand;
+      demand.may_leave_out = true;
+      read::ReadResult read = reader.ReadSome(job.ask.type, keys, demand);
       if (read.status == read::ReadResult::Status::kOk && read.rows.size() < found.hits.size()) {
         found.hits.resize(read.rows.size());
         found.next = found.hits.back().cursor;
@@ -72,6 +74,8 @@ void SearchQueue::Do(SearchSource &source, read::ItemReader &reader, Job &job) {
         found.hits[i].row = std::move(read.rows[i]);
       for (const std::size_t place : read.unencodable)
         found.hits[place].unencodable = true;
+      for (const std::size_t place : read.contended)
+        found.hits[place].contended = true;
       job.reading.status = read.status;
       job.reading.without_redis = job.reading.without_redis || read.without_redis;
       job.reading.stale = job.reading.stale || read.stale;
