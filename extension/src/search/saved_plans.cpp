@@ -6,7 +6,6 @@
 #include "boundary/prelude.hpp"
 
 extern "C" {
-#include "access/xact.h"
 #include "common/hashfn.h"
 #include "nodes/makefuncs.h"
 #include "parser/parse_node.h"
@@ -172,7 +171,7 @@ SavedStatement Describe(const StatementView &statement, const Identity &identity
   made.hash = hash;
   made.text = pstrdup(statement.text);
   made.identity = identity;
-  made.made = GetCurrentTransactionStartTimestamp();
+  made.made = GetCurrentTimestamp();
   made.parameters = {types, nullptr, nullptr, statement.count};
   if (with_values) {
     auto *const values = static_cast<Datum *>(palloc(sizeof(Datum) * (count + 1)));
@@ -226,7 +225,7 @@ SavedStatement *FindPlanForValues(const StatementView &statement, const Identity
         !HasValues(saved.parameters, statement)) {
       continue;
     }
-    const bool good = GetCurrentTransactionStartTimestamp() - saved.made < kPlanIsGood;
+    const bool good = GetCurrentTimestamp() - saved.made < kPlanIsGood;
     if (good || saved.running > 0) {
       saved.used = ++uses;
       return &saved;
