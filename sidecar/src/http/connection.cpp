@@ -1,6 +1,7 @@
 #include "http/connection.hpp"
 
 #include "http/server.hpp"
+#include "live/event_stream.hpp"
 
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/post.hpp>
@@ -103,7 +104,7 @@ void Connection::SubmitRequest() {
       if (!answer) return self->Submit(request, start);
       const std::chrono::duration<double> took = Clock::now() - start;
       self->server_.metrics_.Answered(answer->route, answer->status, took.count());
-      self->OnAnswer(std::move(*answer));
+      self->OnAnswer(std::move(*answer), *request);
     };
     if (server_.shortcut_(request, answered)) return;
   }
@@ -131,19 +132,25 @@ void Connection::Submit(const std::shared_ptr<FramedRequest> &request, Clock::ti
         const std::chrono::duration<double> took = Clock::now() - start;
         server.metrics_.Answered(answer.route, answer.status, took.count());
         // The last reference must fall on the loop's thread, which owns the connection.
-        asio::post(server.loop_, [self = std::move(self), answer = std::move(answer)]() mutable {
-          self->OnAnswer(std::move(answer));
+        asio::post(server.loop_, [self = std::move(self), answer = std::move(answer), request]() mutable {
+          self->OnAnswer(std::move(answer), *request);
         });
       });
   if (!accepted) Refuse({ProblemKind::kOverloaded, "too many requests wait for an answer", {}});
 }
 
-void Connection::OnAnswer(Answer answer) {
+void Connection::OnAnswer(Answer answer, const FramedRequest &request) {
   if (phase_ != Phase::kAnswering) return;
   if (answer.live) {
     phase_ = Phase::kClosed;
-    server_.adopt_(std::move(socket_), std::move(answer.live));
+    server_.adopt_(live::MakeEventStream(std::move(socket_)), std::move(answer.live));
     return;
+  }
+  if (answer.web_socket) {
+    if (framer_.state() != RequestFramer::State::kIdle)
+      return Refuse(BadRequest("nothing may be sent to a WebSocket before it has been accepted"));
+    phase_ = Phase::kClosed;
+    return server_.Upgrade(std::move(socket_), request.head);
   }
   served_ = true;
   Write(std::move(answer.bytes), answer.keep_alive && !draining_);

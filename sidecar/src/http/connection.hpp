@@ -56,7 +56,7 @@ private:
   void SubmitRequest();
   /// Has a worker answer it. `start`: of the request, also when it is the second time.
   void Submit(const std::shared_ptr<FramedRequest> &request, Clock::time_point start);
-  void OnAnswer(Answer answer);
+  void OnAnswer(Answer answer, const FramedRequest &request);
   void Write(std::string bytes, bool keep_alive);
   void WriteSome();
   void OnWritten();

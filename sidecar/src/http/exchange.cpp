@@ -101,6 +101,11 @@ public:
     return std::move(answer_);
   }
 
+  Reply Ask(const FramedRequest &request) {
+    auto reply = route_(request);
+    return reply ? std::move(*reply) : ProblemReply({ProblemKind::kNotFound, {}, {}});
+  }
+
 private:
   HandlerResponse BeforeRouting(const httplib::Request &request, httplib::Response &response) {
     auto reply = route_(*request_);
@@ -124,6 +129,7 @@ private:
   void Apply(Reply reply, httplib::Response &response) {
     replied_ = true;
     answer_.live = std::move(reply.live);
+    answer_.web_socket = reply.web_socket;
     answer_.park = std::move(reply.park);
     answer_.awaits_keys = reply.awaits_keys;
     answer_.search = std::move(reply.search);
@@ -176,5 +182,7 @@ Exchange::Exchange(Route route, const std::string &static_dir)
 Exchange::~Exchange() = default;
 
 Answer Exchange::Handle(const FramedRequest &request, bool close) { return library_->Handle(request, close); }
+
+Reply Exchange::Ask(const FramedRequest &request) { return library_->Ask(request); }
 
 } // namespace itemize::sidecar::http

@@ -15,10 +15,11 @@
 namespace itemize::sidecar::http {
 
 struct Answer {
-  /// The response, head and body; empty when `live` is set.
+  /// The response, head and body; nothing when `live` or `web_socket` is set.
   std::string bytes;
   bool keep_alive = false;
   std::shared_ptr<live::Subscriber> live;
+  bool web_socket = false;
   /// As in Reply: there is no answer yet.
   Park park;
   bool awaits_keys = false;
@@ -41,6 +42,8 @@ public:
 
   /// `close` says that the connection is to end whatever the client wishes.
   [[nodiscard]] Answer Handle(const FramedRequest &request, bool close);
+  /// What the route says, before it becomes HTTP.
+  [[nodiscard]] Reply Ask(const FramedRequest &request);
 
 private:
   class Library;

@@ -84,7 +84,7 @@ public:
     if (!options_.RunsGlobal()) CheckDatabase(stop); // else that part does
     RaiseDescriptorLimit(services_.log, server_options_.max_connections);
     server_.Start(
-        workers_, [this](auto socket, auto subscriber) { hub_.Adopt(std::move(socket), std::move(subscriber)); },
+        workers_, [this](auto sink, auto subscriber) { hub_.Adopt(std::move(sink), std::move(subscriber)); },
         [this] { return hub_.connected(); },
         [this](const auto &request, const auto &answered) { return kept_.Take(request, answered); });
     hub_.Start();

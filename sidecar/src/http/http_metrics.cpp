@@ -4,7 +4,8 @@ namespace itemize::sidecar::http {
 
 HttpMetrics::HttpMetrics(Metrics &metrics)
     : metrics_(metrics),
-      connections_(metrics.Gauge("itemize_http_connections", "Open HTTP connections, live streams not counted")) {}
+      connections_(metrics.Gauge("itemize_http_connections", "Open HTTP connections, live streams not counted")),
+      web_sockets_(metrics.Gauge("itemize_web_sockets", "Open WebSockets")) {}
 
 void HttpMetrics::Answered(std::string_view route, int status, double seconds) {
   Route found{};

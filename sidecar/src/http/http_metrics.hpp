@@ -18,6 +18,7 @@ public:
   /// A request answered: `route` is a literal, `seconds` from the whole request to its answer.
   void Answered(std::string_view route, int status, double seconds);
   prometheus::Gauge &connections() { return connections_; }
+  prometheus::Gauge &web_sockets() { return web_sockets_; }
 
 private:
   struct Route {
@@ -27,6 +28,7 @@ private:
 
   Metrics &metrics_;
   prometheus::Gauge &connections_;
+  prometheus::Gauge &web_sockets_;
   std::mutex mutex_;
   /// Looking a metric up in the registry by its labels costs more than answering from Redis.
   std::map<std::pair<std::string_view, int>, Route> routes_;

@@ -37,6 +37,8 @@ struct Reply {
   std::shared_ptr<search::Job> search;
   /// Set by /v1/live: the connection's socket goes to this subscriber instead of an answer.
   std::shared_ptr<live::Subscriber> live;
+  /// The connection becomes a WebSocket instead of an answer.
+  bool web_socket = false;
   /// Name of the route for metrics; a literal.
   std::string_view route = "other";
 };

@@ -2,8 +2,12 @@
 
 #include "http/health.hpp"
 #include "http/key_list.hpp"
+#include "http/web_socket.hpp"
+
+#include <nlohmann/json.hpp>
 
 #include <array>
+#include <chrono>
 #include <variant>
 
 namespace itemize::sidecar::http {
@@ -31,6 +35,17 @@ const SearchRoute *FindSearchRoute(std::string_view name) {
 }
 
 Reply NotFound() { return ProblemReply({ProblemKind::kNotFound, {}, {}}); }
+
+/// Who the token of a request is of, as it is understood here.
+std::string CallerBody(const identity::Caller &caller) {
+  nlohmann::json body{{"authenticated", caller != nullptr}};
+  if (caller) {
+    body["subject"] = caller->subject;
+    body["roles"] = caller->roles;
+    body["expires"] = std::chrono::duration_cast<std::chrono::seconds>(caller->expires.time_since_epoch()).count();
+  }
+  return body.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
 
 Reply Named(std::string_view route, Reply reply) {
   reply.route = route;
@@ -64,12 +79,14 @@ std::optional<Reply> Routes::Dispatch(const FramedRequest &request) {
   const bool one = path.size() == 4 && path[1] == "items";
   const bool collection = path.size() == 3 && path[1] == "items";
   const bool live = path.size() == 2 && path[1] == "live";
+  const bool who = path.size() == 2 && path[1] == "caller";
   const SearchRoute *const search = path.size() == 3 && path[0] == "v1" ? FindSearchRoute(path[1]) : nullptr;
-  if (path[0] == "v1" && !one && !collection && !live && search == nullptr) return NotFound();
+  if (path[0] == "v1" && !one && !collection && !live && !who && search == nullptr) return NotFound();
   const std::string_view route = search != nullptr     ? search->name
                                  : one                 ? "item"
                                  : collection          ? "items"
                                  : live                ? "live"
+                                 : who                 ? "caller"
                                  : path[0] == "livez"  ? "livez"
                                  : path[0] == "readyz" ? "readyz"
                                                        : "metrics";
@@ -90,12 +107,21 @@ std::optional<Reply> Routes::Dispatch(const FramedRequest &request) {
   if (search != nullptr) return Named(route, searches_.Answer(request, search->kind, path[2], *parameters));
   if (collection) return Named(route, items_.Collection(request, path[2], *parameters));
   if (auto problem = CheckParameters(*parameters, {})) return Named(route, ProblemReply(*problem));
+  if (who) return Named(route, MomentReply("application/json", CallerBody(caller)));
   if (one) return Named(route, items_.One(request, path[2], path[3]));
   if (route == "livez") return Named(route, MomentReply("text/plain; charset=utf-8", "ok\n"));
   return Named(route, route == "readyz" ? Readiness() : MetricsText());
 }
 
 Reply Routes::Live(const RequestHead &head, const Parameters &parameters) {
+  if (WantsWebSocket(head) && head.method == "GET") {
+    if (!parameters.empty())
+      return ProblemReply(BadRequest("a WebSocket takes no parameters: subscriptions are begun by messages"));
+    Reply reply;
+    reply.status = 101;
+    reply.web_socket = true;
+    return reply;
+  }
   if (auto problem = CheckParameters(parameters, {"items", "topics", "last_event_id"})) return ProblemReply(*problem);
   const std::string *items = FindParameter(parameters, "items");
   const std::string *topics = FindParameter(parameters, "topics");

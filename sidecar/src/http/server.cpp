@@ -28,6 +28,17 @@ tcp::endpoint ResolveListen(asio::io_context &loop, const ServerOptions &options
   return found.begin()->endpoint();
 }
 
+/// Held, so that one which ends does not change what is walked through.
+template <typename Part>
+std::vector<std::shared_ptr<Part>> Alive(const std::unordered_map<Part *, std::weak_ptr<Part>> &parts) {
+  std::vector<std::shared_ptr<Part>> alive;
+  alive.reserve(parts.size());
+  for (const auto &[pointer, weak] : parts) {
+    if (auto part = weak.lock()) alive.push_back(std::move(part));
+  }
+  return alive;
+}
+
 } // namespace
 
 Server::Server(asio::io_context &loop, const ServerOptions &options, Services &services)
@@ -72,7 +83,7 @@ void Server::OnAccept(const error_code &error, Socket socket) {
   error_code ignored;
   socket.non_blocking(true, ignored);
   socket.set_option(tcp::no_delay(true), ignored);
-  const bool full = connections_.size() + count_adopted_() >= options_.max_connections;
+  const bool full = connections_.size() + web_sockets_.size() + count_adopted_() >= options_.max_connections;
   const auto connection = std::make_shared<Connection>(*this, std::move(socket));
   connections_.emplace(connection.get(), connection);
   if (full) {
@@ -85,7 +96,23 @@ void Server::OnAccept(const error_code &error, Socket socket) {
 
 void Server::Forget(Connection *connection) {
   connections_.erase(connection);
-  if (connections_.empty() && drained_) std::exchange(drained_, nullptr)();
+  EndIfDrained();
+}
+
+void Server::Forget(WebSocket *socket) {
+  web_sockets_.erase(socket);
+  EndIfDrained();
+}
+
+void Server::Upgrade(Socket socket, const RequestHead &head) {
+  const auto made = std::make_shared<WebSocket>(*this, std::move(socket));
+  web_sockets_.emplace(made.get(), made);
+  made->Start(head);
+  if (!acceptor_.is_open()) made->Drain();
+}
+
+void Server::EndIfDrained() {
+  if (connections_.empty() && web_sockets_.empty() && drained_) std::exchange(drained_, nullptr)();
 }
 
 void Server::Drain(std::function<void()> done) {
@@ -93,23 +120,18 @@ void Server::Drain(std::function<void()> done) {
   acceptor_.close(ignored);
   accept_pause_.cancel();
   drained_ = std::move(done);
-  std::vector<std::shared_ptr<Connection>> open;
-  for (const auto &[pointer, weak] : connections_) {
-    if (auto connection = weak.lock()) open.push_back(std::move(connection));
-  }
-  for (const auto &connection : open)
+  for (const auto &connection : Alive(connections_))
     connection->Drain();
-  open.clear();
-  if (connections_.empty() && drained_) std::exchange(drained_, nullptr)();
+  for (const auto &socket : Alive(web_sockets_))
+    socket->Drain();
+  EndIfDrained();
 }
 
 void Server::CloseAll() {
-  std::vector<std::shared_ptr<Connection>> open;
-  for (const auto &[pointer, weak] : connections_) {
-    if (auto connection = weak.lock()) open.push_back(std::move(connection));
-  }
-  for (const auto &connection : open)
+  for (const auto &connection : Alive(connections_))
     connection->Close();
+  for (const auto &socket : Alive(web_sockets_))
+    socket->Close();
 }
 
 } // namespace itemize::sidecar::http

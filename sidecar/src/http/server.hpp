@@ -4,7 +4,9 @@
 #include "base/services.hpp"
 #include "http/connection.hpp"
 #include "http/http_metrics.hpp"
+#include "http/web_socket.hpp"
 #include "http/worker_pool.hpp"
+#include "live/sink.hpp"
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
@@ -34,13 +36,13 @@ struct ServerOptions {
 class Server {
 public:
   using Socket = boost::asio::ip::tcp::socket;
-  /// Takes over the socket of a live client.
-  using Adopt = std::function<void(Socket, std::shared_ptr<live::Subscriber>)>;
+  /// Begins to send a live client its events.
+  using Adopt = std::function<void(std::unique_ptr<live::Sink>, std::shared_ptr<live::Subscriber>)>;
   /// Takes a request that needs no worker: true, and calls back on the loop's thread, with nothing when a worker is
   /// needed after all.
   using Answered = std::function<void(std::optional<Answer>)>;
   using Shortcut = std::function<bool(const std::shared_ptr<FramedRequest> &, const Answered &)>;
-  /// Number of sockets that live clients hold.
+  /// Number of live clients.
   using CountAdopted = std::function<std::size_t()>;
 
   /// Binds and listens, so that wrong addresses are found at start: throws ConfigError. Accepting
@@ -62,10 +64,15 @@ public:
 
 private:
   friend class Connection;
+  friend class WebSocket;
 
   void Accept();
   void OnAccept(const boost::system::error_code &error, Socket socket);
   void Forget(Connection *connection);
+  void Forget(WebSocket *socket);
+  /// Makes a WebSocket of it, for the request in `head`.
+  void Upgrade(Socket socket, const RequestHead &head);
+  void EndIfDrained();
 
   boost::asio::io_context &loop_;
   ServerOptions options_;
@@ -79,6 +86,7 @@ private:
   Shortcut shortcut_;
   std::function<void()> drained_;
   std::unordered_map<Connection *, std::weak_ptr<Connection>> connections_;
+  std::unordered_map<WebSocket *, std::weak_ptr<WebSocket>> web_sockets_;
   /// What any connection reads into: they share the loop's thread.
   std::array<char, std::size_t{64} * 1024> read_buffer_{};
 };

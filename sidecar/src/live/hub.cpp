@@ -307,12 +307,12 @@ Hub::Share &Hub::ShareOf(Subscriber *subscriber) {
   return connected_.at(reinterpret_cast<std::uintptr_t>(subscriber) * kGoldenRatio >> (64 - kShareBits));
 }
 
-void Hub::Adopt(Subscriber::Socket socket, std::shared_ptr<Subscriber> subscriber) {
+void Hub::Adopt(std::unique_ptr<Sink> sink, std::shared_ptr<Subscriber> subscriber) {
   Subscriber &adopted = *subscriber;
   ShareOf(&adopted).emplace(&adopted, std::move(subscriber));
   ++connected_count_;
   metrics_.connections.Increment();
-  adopted.Attach(std::move(socket));
+  adopted.Attach(std::move(sink));
   if (draining_) SendAway(adopted);
 }
 

@@ -103,7 +103,8 @@ public:
 
   /// Starts the keepalive.
   void Start();
-  void Adopt(Subscriber::Socket socket, std::shared_ptr<Subscriber> subscriber);
+  /// Sends to `sink` what `subscriber`, which is known already, gets.
+  void Adopt(std::unique_ptr<Sink> sink, std::shared_ptr<Subscriber> subscriber);
   void Forget(Subscriber *subscriber);
   [[nodiscard]] std::size_t connected() const { return connected_count_; }
   /// Tells every client when to come back, and ends. `done` is called when none is left.

@@ -1,10 +1,9 @@
-// One live client: its interests, what waits to be sent to it, and its socket.
+// One live client: its interests, what waits to be sent to it, and where that goes.
 #pragma once
 
 #include "live/outbox.hpp"
+#include "live/sink.hpp"
 #include "live/subscription_index.hpp"
-
-#include <boost/asio/ip/tcp.hpp>
 
 #include <chrono>
 #include <memory>
@@ -15,11 +14,10 @@ namespace itemize::sidecar::live {
 
 class Hub;
 
-/// Registered with the hub from its making to its end, with or without a socket. But for construction
+/// Registered with the hub from its making to its end, with or without a sink. But for construction
 /// and destruction all members run on the loop's thread.
 class Subscriber : public std::enable_shared_from_this<Subscriber> {
 public:
-  using Socket = boost::asio::ip::tcp::socket;
   using Clock = std::chrono::steady_clock;
 
   Subscriber(Hub &hub, std::vector<Interest> interests, std::size_t buffer_bytes);
@@ -32,8 +30,8 @@ public:
   /// Changes of that epoch up to here the client has had from elsewhere. To be set before the hub knows the subscriber.
   void SkipUpTo(const Position &position) { skip_up_to_ = position; }
 
-  /// Begins to send on `socket`.
-  void Attach(Socket socket);
+  /// Begins to send.
+  void Attach(std::unique_ptr<Sink> sink);
   void Deliver(SharedEvent event, const Position &position);
   /// Sends `last` after what waits, and ends.
   void Finish(SharedEvent last);
@@ -42,16 +40,18 @@ public:
   [[nodiscard]] bool StalledFor(std::chrono::milliseconds duration) const;
 
 private:
-  void WatchForEnd();
   void Flush();
+  void OnSent(bool sent);
 
   Hub &hub_;
   const std::vector<Interest> interests_;
   Position skip_up_to_;
   Outbox outbox_;
   std::size_t conflated_before_ = 0;
-  std::optional<Socket> socket_;
+  std::unique_ptr<Sink> sink_;
   std::vector<SharedEvent> in_flight_;
+  bool sending_ = false;
+  bool has_sent_ = false;
   Clock::time_point write_started_;
   /// A resync for slowness waits; another overflow before it is taken ends the connection.
   bool resync_waits_ = false;

@@ -1,0 +1,96 @@
+// A connection that has become a WebSocket (RFC 6455): many subscriptions, begun and ended by messages.
+//
+// What a message asks for is asked of the routes as a request over HTTP would be, so that access, limits and errors are
+// the same. Messages are taken one after another: who does not read its answers is not read from.
+#pragma once
+
+#include "http/reply.hpp"
+#include "http/request_framer.hpp"
+#include "http/socket_messages.hpp"
+
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/websocket/stream.hpp>
+
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+
+namespace itemize::sidecar::http {
+
+class Server;
+
+/// Most subscriptions of one WebSocket, and the most bytes of the messages that began them.
+inline constexpr std::size_t kMaxSocketSubscriptions = 100;
+inline constexpr std::size_t kMaxSocketSubscriptionBytes = kMaxSocketMessageBytes;
+
+/// All members run on the loop's thread.
+class WebSocket : public std::enable_shared_from_this<WebSocket> {
+public:
+  using Socket = boost::asio::ip::tcp::socket;
+
+  WebSocket(Server &server, Socket socket);
+  ~WebSocket();
+  WebSocket(const WebSocket &) = delete;
+  WebSocket &operator=(const WebSocket &) = delete;
+
+  /// Answers the request for a WebSocket, and begins.
+  void Start(const RequestHead &head);
+  /// The server stops: ends when its subscriptions have.
+  void Drain();
+  /// Ends at once.
+  void Close();
+
+private:
+  /// Where one subscription's events go.
+  class Part;
+  /// A message that waits for its answer, and the request that it has become.
+  struct Question {
+    SocketRequest message;
+    FramedRequest request;
+    std::size_t bytes = 0;
+  };
+  struct Frame {
+    std::string text;
+    std::function<void(bool)> written;
+  };
+  struct Subscription {
+    std::weak_ptr<live::Subscriber> subscriber;
+    std::size_t bytes = 0;
+  };
+
+  void Read();
+  void OnRead(const boost::system::error_code &error);
+  void Act(SocketRequest message, std::size_t bytes);
+  void Subscribe(SocketRequest message, std::size_t bytes);
+  void Unsubscribe(const SocketRequest &message);
+  /// Has a worker answer it.
+  void Ask(const std::shared_ptr<Question> &question);
+  void OnReply(const Question &question, Reply reply);
+  /// Answers the message that was read last; the next one is read when the client has the answer.
+  void Answer(std::string text);
+  void Refuse(std::string_view id, const Problem &problem);
+  void Queue(Frame frame);
+  void WriteNext();
+  void OnPartClosed(const std::string &id);
+  void EndIfDrained();
+
+  Server &server_;
+  boost::beast::websocket::stream<Socket, false> stream_;
+  boost::beast::flat_buffer input_;
+  std::deque<Frame> output_;
+  /// Value of Authorization for what is asked; empty for none.
+  std::string authorization_;
+  std::map<std::string, Subscription> subscriptions_;
+  std::size_t subscription_bytes_ = 0;
+  bool writing_ = false;
+  bool draining_ = false;
+  bool closed_ = false;
+};
+
+/// Whether the client asks for the connection to become a WebSocket (RFC 6455 section 4.2.1).
+[[nodiscard]] bool WantsWebSocket(const RequestHead &head);
+
+} // namespace itemize::sidecar::http
