@@ -197,6 +197,26 @@ sub check_crowd
 	return;
 }
 
+# What a browser's own WebSocket makes of it.
+sub check_browser
+{
+	my $page = Itemize::Browser->launch;
+	$page->go($sidecar->url('/v1/caller'));
+	my $told = $page->evaluate(q{new Promise((resolve, reject) => {
+		const socket = new WebSocket(`ws://${location.host}/v1/live`);
+		const told = [];
+		socket.onopen = () => socket.send('{"id":"page","subscribe":{"items":["item/1"]}}');
+		socket.onerror = () => reject(new Error('the WebSocket failed'));
+		socket.onmessage = ({ data }) => {
+			const message = JSON.parse(data);
+			told.push(message.event ?? `ok ${message.id}`);
+			if (message.event === 'hello') { socket.onclose = ({ code }) => resolve(`${told.join(' ')} ${code}`); socket.close(1000); }
+		};
+	})});
+	is($told, 'ok page hello 1000', 'a browser');
+	return;
+}
+
 sub check_stop
 {
 	my $quiet = web_socket();
@@ -217,5 +237,10 @@ check_refusals();
 check_handshakes();
 check_tokens();
 check_crowd();
+SKIP:
+{
+	skip 'no Chromium', 1 if !Itemize::Browser->program;
+	check_browser();
+}
 check_stop();
 done_testing();

@@ -9,6 +9,7 @@ use JSON::PP ();
 use PostgreSQL::Test::Utils;
 use Protocol::WebSocket::Frame;
 use Protocol::WebSocket::Handshake::Client;
+use Protocol::WebSocket::Request;
 use Time::HiRes qw(time);
 
 # Itemize::WebSocket->open(PORT, [fields => [ 'Authorization: …' ]]): dies when it is refused.
@@ -16,8 +17,9 @@ sub open
 {
 	my ($class, $port, %args) = @_;
 	my $connection = Itemize::RawConnection->open($port, %args);
-	my $handshake = Protocol::WebSocket::Handshake::Client->new(url => "ws://127.0.0.1:$port/v1/live");
-	$handshake->req->push_header(@$_) for map { [ split /: /, $_, 2 ] } @{ $args{fields} // [] };
+	my $handshake = Protocol::WebSocket::Handshake::Client->new(
+		url => "ws://127.0.0.1:$port/v1/live",
+		req => Protocol::WebSocket::Request->new(headers => [ map { split /: /, $_, 2 } @{ $args{fields} // [] } ]));
 	$connection->send($handshake->to_string);
 	$connection->read_until(sub { /\r\n\r\n/ });
 	my ($head) = $connection->received =~ /\A(.*?\r\n\r\n)/s or die 'no answer: ' . $connection->received . "\n";
