@@ -5,33 +5,44 @@
 #include "boundary/prelude.hpp"
 
 extern "C" {
+#include "catalog/namespace.h"
+#include "pgtime.h"
+#include "utils/float.h"
 #include "utils/guc.h"
+#include "utils/pg_locale.h"
 }
 
 namespace itemize {
 
 namespace {
 
+/// Setting one costs more than looking at it, and most sessions have most of them right; looking at its variable costs
+/// less than looking it up by its name.
 struct Setting {
   const char *name;
   const char *value;
+  bool (*is_set)(const char *value);
 };
 
+bool IsText(const char *current, const char *value) { return current != nullptr && std::strcmp(current, value) == 0; }
+
 constexpr Setting kSettings[] = {
-    {"TimeZone", "UTC"},
-    {"DateStyle", "ISO, YMD"},
-    {"IntervalStyle", "postgres"},
-    {"extra_float_digits", "1"},
-    {"lc_monetary", "C"},
-    {"search_path", "pg_catalog, pg_temp"},
-    {"quote_all_identifiers", "off"},
+    {"TimeZone", "UTC",
+     [](const char *value) {
+       return session_timezone != nullptr && IsText(pg_get_timezone_name(session_timezone), value);
+     }},
+    {"DateStyle", "ISO, YMD",
+     [](const char * /*value*/) { return DateStyle == USE_ISO_DATES && DateOrder == DATEORDER_YMD; }},
+    {"IntervalStyle", "postgres", [](const char * /*value*/) { return IntervalStyle == INTSTYLE_POSTGRES; }},
+    {"extra_float_digits", "1", [](const char * /*value*/) { return extra_float_digits == 1; }},
+    {"lc_monetary", "C", [](const char *value) { return IsText(locale_monetary, value); }},
+    {"search_path", "pg_catalog, pg_temp", [](const char *value) { return IsText(namespace_search_path, value); }},
+    {"quote_all_identifiers", "off", [](const char * /*value*/) { return !quote_all_identifiers; }},
 };
 
 void SetWhereDifferent(GucAction action) {
   for (const Setting &setting : kSettings) {
-    // Setting one costs more than reading it, and most sessions have most of them right.
-    const char *const current = GetConfigOption(setting.name, false, false);
-    if (current != nullptr && std::strcmp(current, setting.value) == 0) continue;
+    if (setting.is_set(setting.value)) continue;
     (void)set_config_option(setting.name, setting.value, PGC_USERSET, PGC_S_SESSION, action, true, 0, false);
   }
 }
