@@ -21,7 +21,8 @@ reissued='-DRESTARTS=0 -DTRANSACTIONS=1 -DREADS=1'
 # What must come of it, name, definitions. The large ones come first, so that the two processors end together.
 checks() {
   cat << END
-holds|with a standby|$standby
+holds|with a standby, and word of what has passed|$standby -DPASSED
+holds|with that, and changes of other tables|$standby -DPASSED -DTRANSACTIONS=1 -DOTHERS=1
 holds|with truncations and definitions|$plain -DREDEFINE
 holds|with restarts of the sidecars|$restarts
 holds|with crashes of PostgreSQL|$crashes
@@ -49,6 +50,8 @@ fails|with a standby's answer behind the primary's|$standby -DNO_AHEAD_CHECK
 fails|with a standby's snapshot at any LSN|$standby -DNO_AGREEMENT
 fails|with a record half replayed|$standby -DREPLAYED_ONLY
 fails|with a standby ahead of the stream|$standby -DNO_STANDBY_WAIT
+fails|with the word of what is flushed, not passed|$standby -DTRANSACTIONS=1 -DPASSED -DPASSED_FLUSHED
+fails|with what has passed, and entries before it not applied|$standby -DPASSED -DPASSED_AT_ONCE
 fails|with a Redis that went back and was awaited|$plain -DREDIS_RESTART -DTIP_IS_ENOUGH
 END
 }

@@ -3,7 +3,8 @@
  * from the primary and from a standby, with crashes. docs/explanations/freshness-model.md explains it.
  *
  * Every NO_… takes one remedy away; check.sh shows that each of them is needed. Bounds: TRANSACTIONS, ROLLBACKS,
- * CRASHES (of PostgreSQL), RESTARTS (of a sidecar), READS (by the second reader; the first reads once). Features: STANDBY, REDEFINE, REDIS_RESTART, FORCED, SHARED; SYNCHRONOUS leaves synchronous_commit on.
+ * CRASHES (of PostgreSQL), RESTARTS (of a sidecar), READS (by the second reader; the first reads once), OTHERS (records
+ * of tables that are not defined). Features: STANDBY, REDEFINE, REDIS_RESTART, FORCED, SHARED, PASSED; SYNCHRONOUS leaves synchronous_commit on.
  *
  * One key; what is modelled of a row is only how new it is: its version, which counts the transactions that
  * changed it. The key's transactions follow each other, as the row's lock makes them.
@@ -24,7 +25,11 @@
 #define READS 2
 #endif
 
-#define RECORDS (TRANSACTIONS + ROLLBACKS + 1) /* of WAL; record 0 is what the database began with */
+#ifndef OTHERS
+#define OTHERS 0
+#endif
+
+#define RECORDS (TRANSACTIONS + ROLLBACKS + OTHERS + 1) /* of WAL; record 0 is what the database began with */
 #define ENTRIES (RECORDS + RECORDS)            /* of the stream, when doubles get in */
 #define EVENTS 3                               /* that a marker can hold */
 #define GHOST 99                               /* not a version: a state the row never had */
@@ -38,7 +43,7 @@ mtype = { ROW, TRUNCATE, DEFINITION };
 
 /* The write-ahead log. An LSN is an index; after a crash the lost ones are issued anew, and so are xids. */
 byte wal_xid[RECORDS];
-byte wal_version[RECORDS]; /* 0: nothing of ours, a rollback */
+byte wal_version[RECORDS]; /* 0: nothing of ours, a rollback or a change of another table */
 byte inserted, flushed;    /* LSN of the last record inserted, and of the last that a crash does not take */
 
 byte newest_version;            /* ever given, also to what a crash took back */
@@ -51,7 +56,7 @@ byte writer_xid, next_xid = 1;
 bool asynchronous;         /* synchronous_commit = off: visible before it is flushed */
 byte visible;              /* version that a snapshot of the primary shows now */
 byte ended;                /* xids that are no longer in progress, as bits: what a snapshot contains */
-byte transactions, rollbacks, crashes, lives;
+byte transactions, rollbacks, others, crashes, lives;
 
 byte replayed;             /* the standby's replay LSN */
 byte standby_lsn;          /* of the record that it replays, or has: what its snapshots contain */
@@ -67,6 +72,7 @@ byte restarts;
 /* --- The cluster: its Redis, and what its clients have been shown ----------------------------------------- */
 
 byte applied;              /* entries of the stream */
+byte complete;             /* LSN up to which everything is applied that is of the stream, as far as it has been told */
 byte cluster_generation;   /* which room of keys is within reach: definitions and truncations */
 byte cluster_definition;
 
@@ -96,6 +102,14 @@ byte served_from;          /* applied entries that the copy must have to be read
 #endif
 
 #define APPLIED_LSN (applied == 0 -> 0 : stream[applied - 1])
+#define COMPLETE_LSN MAX(complete, APPLIED_LSN)
+#ifdef PASSED_AT_ONCE /* although entries from before it are still to be applied */
+#define PASSED_LSN sent
+#elif defined(PASSED_FLUSHED) /* what the database has flushed, not what the walsender has passed */
+#define PASSED_LSN (applied == stream_length -> flushed : stream[applied] - 1)
+#else
+#define PASSED_LSN (applied == stream_length -> sent : stream[applied] - 1)
+#endif
 #define QUIET (writer == IDLE && inserted == flushed && sent == flushed && applied == stream_length)
 
 /* A client gets a version: not older than what had been applied (I1) or shown (I2) here when it asked. */
@@ -202,6 +216,9 @@ end:
   :: atomic { writer == COMMITTING && (asynchronous || flushed == inserted) ->
        visible = newest_version;
        end_transaction() }
+#if OTHERS > 0
+  :: atomic { others < OTHERS -> others++; inserted++ }
+#endif
   :: atomic { flushed < inserted -> flushed++ }
   :: atomic { crashes < CRASHES -> crash() }
 #ifdef STANDBY
@@ -220,7 +237,7 @@ end:
 #ifdef NO_PLUGIN_WAIT
 #define MAY_SHIP(lsn) true
 #else
-#define MAY_SHIP(lsn) ((ended >> wal_xid[lsn]) & 1)
+#define MAY_SHIP(lsn) (wal_version[lsn] == 0 || ((ended >> wal_xid[lsn]) & 1))
 #endif
 
 /* Walsender with the plugin, and the global sidecar. */
@@ -231,7 +248,10 @@ end:
   :: atomic { sent < flushed && MAY_SHIP(sent + 1) ->
        sent++;
        if
-#ifdef NO_STREAM_IDS
+#ifdef PASSED
+       :: wal_version[sent] == 0 /* has no entry */
+       :: wal_version[sent] != 0 && (stream_length == 0 || sent > stream[stream_length - 1]) ->
+#elif defined(NO_STREAM_IDS)
        :: stream_length < ENTRIES ->
 #else
        :: stream_length == 0 || sent > stream[stream_length - 1] -> /* else XADD refuses the id */
@@ -291,6 +311,11 @@ proctype Local() {
 end:
   do
   :: atomic { applied < stream_length -> apply(applied) }
+#ifdef PASSED
+  /* The global sidecar tells what the walsender has passed, and with which entry; the word is taken, however late it
+     comes, once that entry is applied. So it can be of anything up to the next entry that is not. */
+  :: atomic { complete < PASSED_LSN -> complete = PASSED_LSN }
+#endif
   /* An applier that was believed dead: its last batch arrives after its successor's. */
   :: atomic { replays < RESTARTS && applied > 0 -> replays++; entry = applied - 1;
        do
@@ -524,7 +549,7 @@ store:
 #ifdef STANDBY
 #ifndef NO_STANDBY_WAIT
     /* A standby may show what the primary does not show yet. Once the stream has brought it, it is visible. */
-    :: answered && from_standby && APPLIED_LSN < read_lsn ->
+    :: answered && from_standby && COMPLETE_LSN < read_lsn ->
        if
        :: goto store
        :: give_up(); goto unstored /* enough waited */

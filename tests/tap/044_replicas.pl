@@ -137,11 +137,39 @@ like($grant, qr/^GRANT EXECUTE ON FUNCTION itemize.replayed\(\) TO itemize_reade
 $node->safe_psql('postgres', $grant);
 is($node->safe_psql('postgres', $said), '', 'granted, it is no longer missed');
 
+# Others write all the time, so the standby is always ahead of what entries of the stream tell, and no heartbeat comes.
+$global->stop;
+$global = start_sidecar('global', postgres => $node, flags => [ @urls, '--heartbeat-seconds', 3600 ]);
+$node->safe_psql('postgres', 'CREATE TABLE noise (n int)');
+my $noise = IPC::Run::start([ 'psql', '-XAt', '-d', $node->connstr('postgres'), '-c', 'DO $$ BEGIN LOOP INSERT INTO noise VALUES (1); COMMIT; END LOOP; END $$' ],
+	'<', \undef, '>', \$writer_out, '2>', \$writer_error);
+poll_until(sub { $node->safe_psql('postgres', 'SELECT count(*) > 100 FROM noise') eq 't' }, 'the others write');
+my $entries = sub { my ($epoch) = $redis->cli('GET', 'itemize:epoch'); return $redis->cli('XLEN', "itemize:{$epoch}:stream") };
+filled_by_standby();
+my ($entries_before, $begun) = ($entries->(), $key);
+my $count = sub { return metric($sidecar, 'itemize_read_replica_fills_total') };
+my $fills = $count->();
+poll_until(sub { my $row = body(next_key()); $row eq '{"n":3}' or die "an old row: $row\n"; $count->() - $fills >= 20 }, 'fills from the standby');
+pass('a standby that is written to by others fills');
+note(sprintf('%d of %d items were filled by it', $count->() - $fills, $key - $begun));
+is($entries->(), $entries_before, 'and the stream has got no entry for it');
+$standby->safe_psql('postgres', 'SELECT pg_wal_replay_pause()');
+poll_until(sub { $standby->safe_psql('postgres', 'SELECT pg_get_wal_replay_pause_state()') eq 'paused' }, 'replay is paused');
+$token = commit($node, 'UPDATE item SET n = 4');
+is(body(next_key(), "Itemize-Min-Position: $token", 'Prefer: wait=30'), '{"n":4}', 'a change among it all');
+is(join(' ', map { body(next_key()) } 1 .. 5), join(' ', ('{"n":4}') x 5), 'and a standby that has not replayed it is not believed');
+$standby->safe_psql('postgres', 'SELECT pg_wal_replay_resume()');
+is(filled_by_standby(), '{"n":4}', 'until it has');
+$node->safe_psql('postgres', q{SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'DO %'});
+$noise->finish;
+$global->stop;
+$global = start_sidecar('global', postgres => $node, flags => [ @urls, '--heartbeat-seconds', 1 ]);
+
 # Gone, and back.
 $standby->stop('immediate');
-poll_until(sub { body(next_key()) eq '{"n":3}' or die "no answer\n"; scalar $sidecar->log_events('replica_gone') }, 'without the standby the primary answers');
+poll_until(sub { body(next_key()) eq '{"n":4}' or die "no answer\n"; scalar $sidecar->log_events('replica_gone') }, 'without the standby the primary answers');
 $standby->start;
-is(filled_by_standby(), '{"n":3}', 'and then the standby again');
+is(filled_by_standby(), '{"n":4}', 'and then the standby again');
 ok(scalar $sidecar->log_events('replica_back'), 'which the log tells');
 
 done_testing();

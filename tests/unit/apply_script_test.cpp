@@ -73,6 +73,19 @@ TEST_F(ApplyScriptTest, CompleteMovesOnlyWithWholeTransactions) {
   EXPECT_EQ(complete(), "899");
 }
 
+TEST_F(ApplyScriptTest, CompleteIsRaisedByWhatHasPassedOnceItsEntriesAreApplied) {
+  const auto complete = [&] { return Get({"HGET", "itemize:local", LocalField::kComplete}); };
+  Apply(200, 7, "D\t1\tt\t5\ta\n");
+  store_->RaiseComplete(state_.name, {250, {210, 1}});
+  EXPECT_EQ(complete(), "200") << "an entry is still to come";
+  store_->RaiseComplete("itemize:{1.1.1.1}", {250, {200, 1}});
+  EXPECT_EQ(complete(), "200") << "of another copy";
+  store_->RaiseComplete(state_.name, {250, {200, 1}});
+  EXPECT_EQ(complete(), "250");
+  store_->RaiseComplete(state_.name, {240, {200, 1}});
+  EXPECT_EQ(complete(), "250") << "late news takes nothing back";
+}
+
 TEST_F(ApplyScriptTest, AbsentMembersComeFromTheHeldRow) {
   const std::string held = R"({"id":1,"big":"a,b","n":2})";
   Hold("a", held, "6,11,5");

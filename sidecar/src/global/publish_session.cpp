@@ -31,6 +31,10 @@ constexpr std::chrono::milliseconds kLongestSilence{5000};
 constexpr std::chrono::milliseconds kGapPause{1000};
 /// Between two looks at the end of a pause.
 constexpr std::chrono::milliseconds kPausePollInterval{500};
+/// Least time between two words of what has passed, while a cluster follows them: so much later than a standby near it
+/// the cluster knows that it has come as far. And while none does.
+constexpr std::chrono::milliseconds kPassInterval{10};
+constexpr std::chrono::milliseconds kUnfollowedPassInterval{1000};
 /// How soon an idle publisher notices that Redis, or its ownership, is gone.
 constexpr std::chrono::milliseconds kOwnershipCheckInterval{1000};
 /// How soon a publisher notices that Redis has room again.
@@ -105,6 +109,7 @@ void PublishSession::DecideEpoch(const AcquiredSlot &slot) {
 }
 
 void PublishSession::BeginEpoch(const StreamStart &start, std::string_view reason) {
+  passed_ = 0;
   epoch_ = NextEpoch(start, UnixSeconds());
   // Read after the slot began to stream: what is defined later comes as a change.
   writer_.BeginEpoch(epoch_, start.epoch, start.confirmed, ReadDefinitions(database_));
@@ -134,12 +139,13 @@ void PublishSession::Run() {
     if (all_published) confirmed_ = complete_;
     if (stop_.stopped()) break;
     if (all_published) PublishHeartbeatIfDue();
+    const std::chrono::milliseconds pass_in = all_published ? PassIfDue() : check_interval_;
     SendStatusIfDue();
     if (Clock::now() - last_check_ >= check_interval_) {
       writer_.CheckOwnership();
       last_check_ = Clock::now();
     }
-    if (all_published && drained_) stream_->Wait(check_interval_);
+    if (all_published && drained_) stream_->Wait(std::min(check_interval_, pass_in));
   }
   stream_->SendStatus(confirmed_);
 }
@@ -340,6 +346,25 @@ void PublishSession::PublishHeartbeatIfDue() {
   complete_ = confirmed_ = wal_end_;
   metrics_.heartbeats.Increment();
   last_check_ = last_entry_ = Clock::now();
+}
+
+/// Of what is written to other tables no entry tells, and a heartbeat only now and then. Gives when to call again,
+/// though nothing has arrived.
+std::chrono::milliseconds PublishSession::PassIfDue() {
+  if (inside_transaction_ || wal_end_ <= std::max(published_.commit_lsn, passed_)) return check_interval_;
+  const auto now = Clock::now();
+  const auto wait = std::chrono::ceil<std::chrono::milliseconds>(
+      last_pass_ + (followed_ ? kPassInterval : kUnfollowedPassInterval) - now);
+  if (wait.count() > 0) return wait;
+  last_pass_ = now;
+  try {
+    followed_ = writer_.Pass(wal_end_, published_);
+  } catch (const StreamFull &) {
+    return check_interval_; // which entries, or their lack, will tell
+  }
+  passed_ = wal_end_;
+  last_check_ = now;
+  return check_interval_;
 }
 
 /// The stream's last entry is never trimmed. On a database where nothing is written any more, a heartbeat must take its

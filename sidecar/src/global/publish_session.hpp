@@ -73,6 +73,7 @@ private:
   void Publish(const std::vector<StreamEntry> &entries, const std::function<void()> &meanwhile = {});
   void MakeLastEntryForget();
   void PublishHeartbeatIfDue();
+  std::chrono::milliseconds PassIfDue();
   void SendStatusIfDue();
 
   const Options &options_;
@@ -109,6 +110,10 @@ private:
   bool gap_ = false;
   std::int64_t last_commit_time_ = 0;
   Lsn wal_end_ = 0;
+  /// Up to where the stream has been said to have passed the write-ahead log.
+  Lsn passed_ = 0;
+  Clock::time_point last_pass_;
+  bool followed_ = false;
   Clock::time_point last_entry_ = Clock::now();
   Clock::time_point last_status_ = Clock::now();
   Clock::time_point last_check_ = Clock::now();

@@ -110,6 +110,19 @@ return entries
   return script;
 }
 
+const RedisScript &PassScript() {
+  static const RedisScript script(R"lua(
+-- KEYS: owner, epoch, passed, followed; ARGV: token, epoch, milliseconds of a lease, id, id of the stream's last entry
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return {err = 'NOTOWNER another publisher owns the stream'} end
+if redis.call('GET', KEYS[2]) ~= ARGV[2] then return {err = 'NOTEPOCH another epoch is running'} end
+local added = redis.pcall('XADD', KEYS[3], 'MAXLEN', 1, ARGV[4], 'a', ARGV[5])
+if type(added) == 'table' and added.err and not string.find(added.err, 'equal or smaller', 1, true) then return added end
+redis.call('PEXPIRE', KEYS[1], ARGV[3])
+return redis.call('EXISTS', KEYS[4])
+)lua");
+  return script;
+}
+
 const RedisScript &RenewScript() {
   static const RedisScript script(R"lua(
 -- KEYS: owner; ARGV: token, milliseconds of a lease
@@ -169,6 +182,8 @@ void StreamWriter::SetEpoch(const Epoch &epoch) {
   types_key_ = keys_.Types(epoch_);
   size_key_ = keys_.Size(epoch_);
   marks_key_ = keys_.Marks(epoch_);
+  passed_key_ = keys_.Passed(epoch_);
+  followed_key_ = keys_.Followed(epoch_);
 }
 
 void StreamWriter::ContinueEpoch(const Epoch &epoch) { SetEpoch(epoch); }
@@ -180,8 +195,8 @@ void StreamWriter::BeginEpoch(const Epoch &epoch, const std::optional<Epoch> &pr
   std::vector<std::string> old;
   if (previous) {
     const std::string name = FormatEpoch(*previous);
-    old = {keys_.Stream(name), keys_.Types(name),    keys_.Size(name),
-           keys_.Marks(name),  keys_.Clusters(name), keys_.Groups(name)};
+    old = {keys_.Stream(name), keys_.Types(name),    keys_.Size(name),  keys_.Marks(name),
+           keys_.Passed(name), keys_.Clusters(name), keys_.Groups(name)};
     keys.insert(keys.end(), old.begin(), old.end());
   }
   const std::string id = FormatVersion({start, 0});
@@ -214,6 +229,12 @@ void StreamWriter::Publish(const std::vector<StreamEntry> &entries, const std::f
   }
   RunChecked(PublishScript(), {owner_key_, epoch_key_, stream_key_, types_key_, size_key_, marks_key_}, arguments,
              meanwhile);
+}
+
+bool StreamWriter::Pass(Lsn lsn, const Version &last) {
+  const Reply reply = RunChecked(PassScript(), {owner_key_, epoch_key_, passed_key_, followed_key_},
+                                 {token_, epoch_, lease_milliseconds_, FormatVersion({lsn, 0}), FormatVersion(last)});
+  return reply.Integer() != 0;
 }
 
 std::vector<StreamedPiece> StreamWriter::HeadersAfter(const Version &after) {

@@ -80,6 +80,9 @@ public:
   /// left out by Redis. `meanwhile` is called every now and then until Redis answers; it must not use this object.
   /// Throws OwnershipLost and StreamFull.
   void Publish(const std::vector<StreamEntry> &entries, const std::function<void()> &meanwhile = {});
+  /// Tells that everything up to `lsn` is in the stream, which goes up to `last`, if it is of the stream at all. Costs
+  /// no entry. Gives whether a cluster follows such news. Renews the lease; throws as Publish.
+  bool Pass(Lsn lsn, const Version &last);
   /// Throws unless Redis answers and this is still the owner; renews the lease.
   void CheckOwnership();
 
@@ -109,6 +112,8 @@ private:
   std::string types_key_;
   std::string size_key_;
   std::string marks_key_;
+  std::string passed_key_;
+  std::string followed_key_;
 };
 
 } // namespace itemize::sidecar

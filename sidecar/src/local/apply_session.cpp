@@ -104,18 +104,31 @@ void ApplySession::Take(const StreamReader::Batch &batch) {
     metrics_.lag_bytes.Set(
         static_cast<double>(batch.last->commit_lsn - std::min(batch.last->commit_lsn, state_.applied.commit_lsn)));
   }
+  if (batch.passed) passed_ = batch.passed;
   ReportIfDue(); // while nothing is asked of the global Redis
   if (batch.size() == 0) {
     CollectAll();
     // Deleted under us, and no entry would tell: readers wait for a copy.
-    if (!local_.ReadState()) Resync("no_copy");
+    const auto held = local_.ReadState();
+    if (!held) return Resync("no_copy");
+    global_.FollowPassed(held->awaited);
+    RaiseComplete();
     return;
   }
   if (const auto last = ParseVersion(batch.entry(batch.size() - 1)[0].Text())) {
     read_ = *last;
     Ask(); // the global Redis looks for the next entries while these are applied
   }
-  if (const auto reason = Apply(batch)) Resync(*reason);
+  if (const auto reason = Apply(batch)) return Resync(*reason);
+  RaiseComplete();
+}
+
+/// A heartbeat costs an entry and comes now and then; a fill from a standby cannot wait for it.
+void ApplySession::RaiseComplete() {
+  if (!passed_ || sent_ < passed_->last) return;
+  CollectAll();
+  local_.RaiseComplete(state_.name, *passed_);
+  passed_.reset();
 }
 
 bool ApplySession::AdoptNewerState() {
@@ -135,6 +148,7 @@ void ApplySession::ReportIfDue() {
   // What the copy holds, not what this process has done: another applier may be ahead of it.
   const auto held = local_.ReadState();
   if (!held || held->epoch != state_.epoch) return;
+  global_.FollowPassed(held->awaited);
   const bool shared = global_.Report(held->epoch, options_.cluster, held->applied, held->complete, held->name);
   if (shared && !name_shared_) {
     services_.log.Warning("cluster_name_shared",
@@ -159,6 +173,8 @@ void ApplySession::Resync(std::string_view reason) {
   under_way_.clear();
   batch_ = ApplyBatch();
   if (global_.asked()) global_.Receive();
+  global_.FollowPassed(false); // what it says is of the copy before
+  passed_.reset();
   const StreamTip tip = WaitForTip();
   state_ = local_.Reset(tip);
   tip_ = read_ = sent_ = tip.last;

@@ -48,6 +48,7 @@ private:
   void Take(const StreamReader::Batch &batch);
   /// Another applier of the same copy has taken it further: true when we go on from there.
   bool AdoptNewerState();
+  void RaiseComplete();
   void ReportIfDue();
   /// Why the copy can not go on from where it is; nothing when it can.
   [[nodiscard]] std::optional<std::string_view> ReasonToResync(const StreamReader::Batch &batch) const;
@@ -81,6 +82,8 @@ private:
   /// The last entry read, and what is applied when everything under way is.
   Version read_;
   Version sent_;
+  /// News of what has passed that cannot be used yet.
+  std::optional<Passed> passed_;
   /// The copy is not served before it has reached the tip that the stream had at connect.
   Version tip_;
   bool released_ = false;

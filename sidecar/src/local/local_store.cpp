@@ -2,6 +2,7 @@
 
 #include "local/apply_script.hpp"
 #include "redis/longest_value.hpp"
+#include "redis/lua_prelude.hpp"
 #include "redis/scan.hpp"
 
 #include <algorithm>
@@ -39,8 +40,9 @@ return {namespace, before}
 } // namespace
 
 LocalStore::LocalStore(const RedisEndpoint &endpoint, const Options &options)
-    : connection_(endpoint), state_key_(LocalStateKey(options.prefix)), prefix_(options.prefix),
-      longest_piece_(ReadLongestValue(connection_)), most_entries_(std::to_string(options.local_stream_max_entries)),
+    : connection_(endpoint), state_key_(LocalStateKey(options.prefix)), awaited_key_(AwaitedKey(options.prefix)),
+      prefix_(options.prefix), longest_piece_(ReadLongestValue(connection_)),
+      most_entries_(std::to_string(options.local_stream_max_entries)),
       most_bytes_(std::to_string(options.local_stream_max_bytes)), item_ttl_(std::to_string(options.item_ttl.count())),
       missing_ttl_(std::to_string(options.missing_ttl.count())) {
   ApplyScript().Load(connection_);
@@ -49,19 +51,22 @@ LocalStore::LocalStore(const RedisEndpoint &endpoint, const Options &options)
 std::optional<LocalStore::State> LocalStore::ReadState() {
   connection_.Append({"HMGET", state_key_, LocalField::kEpoch, LocalField::kApplied, LocalField::kNamespace,
                       LocalField::kComplete, LocalField::kServer});
+  connection_.Append({"EXISTS", awaited_key_});
   const Reply reply = connection_.NextReply();
+  const Reply awaited = connection_.NextReply();
   if (reply.IsError() && RedisReplyError(std::string(reply.Text())).Is("WRONGTYPE")) {
     connection_.Command({"UNLINK", state_key_}); // put there by nobody of ours
     return std::nullopt;
   }
   reply.ThrowIfError();
+  awaited.ThrowIfError();
   if (reply[0].IsNil() || reply[1].IsNil() || reply[2].IsNil()) return std::nullopt;
   const auto epoch = ParseEpoch(reply[0].Text());
   const auto applied = ParseVersion(reply[1].Text());
   if (!epoch || !applied) return std::nullopt;
   const Lsn complete = reply[3].IsNil() ? 0 : ParseUint64(reply[3].Text()).value_or(0);
   const bool of_this_server = !reply[4].IsNil() && reply[4].Text() == connection_.RunId();
-  return State{*epoch, *applied, std::string(reply[2].Text()), complete, of_this_server};
+  return State{*epoch, *applied, std::string(reply[2].Text()), complete, of_this_server, awaited.Integer() != 0};
 }
 
 LocalStore::State LocalStore::Reset(const StreamTip &tip) {
@@ -122,6 +127,18 @@ LocalStore::Applied LocalStore::Collect() {
     if (error.Is("ERR") || error.Is("WRONGTYPE")) throw CopyDamaged(error.what());
     throw;
   }
+}
+
+void LocalStore::RaiseComplete(const std::string &name, const Passed &passed) {
+  static const RedisScript script(std::string(kLuaPrelude) + R"lua(
+-- KEYS: P:local; ARGV: namespace, id that must have been applied, LSN
+local state = redis.call('HMGET', KEYS[1], 'namespace', 'applied', 'complete')
+if state[1] == ARGV[1] and state[2] and not id_less(state[2], ARGV[2]) and less(state[3] or '0', ARGV[3]) then
+  redis.call('HSET', KEYS[1], 'complete', ARGV[3])
+end
+return redis.status_reply('OK')
+)lua");
+  script.Run(connection_, {state_key_}, {name, FormatVersion(passed.last), std::to_string(passed.lsn)});
 }
 
 void LocalStore::Settle() {

@@ -39,6 +39,8 @@ public:
     /// Whether an applier brought it up to date in this very server. In another one (restarted, or a replica that was
     /// promoted) it may be older than what readers have shown.
     bool of_this_server = true;
+    /// Somebody waits for what no entry tells (AwaitedKey).
+    bool awaited = false;
   };
   /// Nothing when the local Redis holds no copy.
   std::optional<State> ReadState();
@@ -61,6 +63,9 @@ public:
   Applied Collect();
   /// Batches sent and not collected.
   [[nodiscard]] std::size_t in_flight() const { return in_flight_; }
+  /// Everything up to `passed.lsn` is applied whole, if what it names has been: raises LocalField::kComplete.
+  void RaiseComplete(const std::string &name, const Passed &passed);
+
   /// Takes in what is under way, whatever it says.
   void Settle();
 
@@ -84,6 +89,7 @@ public:
 private:
   RedisConnection connection_;
   std::string state_key_;
+  std::string awaited_key_;
   std::string prefix_;
   std::size_t longest_piece_;
   std::size_t in_flight_ = 0;

@@ -28,11 +28,13 @@ return {epoch, last, redis.call('HGETALL', ARGV[1] .. epoch .. ARGV[3]), entry o
 
 const RedisScript &BoundsScript() {
   static const RedisScript script(R"lua(
--- KEYS: epoch, stream, size. Returns the running epoch, first and last id of the stream given, and that of its last
--- large entry.
+-- KEYS: epoch, stream, size, and passed when that is wanted. Returns the running epoch, first and last id of the stream
+-- given, that of its last large entry, and what has passed: id and fields.
 local first = redis.call('XRANGE', KEYS[2], '-', '+', 'COUNT', 1)
 local last = redis.call('XREVRANGE', KEYS[2], '+', '-', 'COUNT', 1)
-return {redis.call('GET', KEYS[1]), first[1] and first[1][1], last[1] and last[1][1], redis.call('HGET', KEYS[3], 'g')}
+local passed = KEYS[4] and redis.call('XREVRANGE', KEYS[4], '+', '-', 'COUNT', 1)[1]
+return {redis.call('GET', KEYS[1]), first[1] and first[1][1], last[1] and last[1][1], redis.call('HGET', KEYS[3], 'g'),
+  passed or {}}
 )lua");
   return script;
 }
@@ -50,8 +52,10 @@ Lsn CompleteAt(const Version &last, ReplyView entry) {
 
 const RedisScript &ReportScript() {
   static const std::string source = std::string(kLuaPrelude) + R"lua(
--- KEYS: epoch, clusters; ARGV: epoch, cluster, applied id, complete LSN, copy, milliseconds that another copy counts
+-- KEYS: epoch, clusters, followed; ARGV: epoch, cluster, applied id, complete LSN, copy, milliseconds that another copy
+-- counts, and that what has passed is followed at least, or empty
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+if ARGV[7] ~= '' then redis.call('SET', KEYS[3], '1', 'PX', ARGV[7]) end
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local held = redis.call('HGET', KEYS[2], ARGV[2])
@@ -77,6 +81,8 @@ constexpr const char *kMostEntriesAfterWait = "50";
 
 /// A copy that has not reported itself for so long is gone, and another one may have its name.
 constexpr const char *kOtherCopyMilliseconds = "5000";
+/// Longer than between two reports.
+constexpr const char *kFollowedMilliseconds = "5000";
 
 } // namespace
 
@@ -109,6 +115,7 @@ std::optional<StreamTip> StreamReader::ReadTip() {
 void StreamReader::Ask(const Epoch &epoch, const Version &after, std::chrono::milliseconds longest_wait) {
   const std::string name = FormatEpoch(epoch);
   const std::string stream = keys_.Stream(name);
+  const std::string passed = keys_.Passed(name);
   const std::string id = FormatVersion(after);
   if (stream_ != stream) {
     stream_ = stream;
@@ -118,7 +125,13 @@ void StreamReader::Ask(const Epoch &epoch, const Version &after, std::chrono::mi
   // some, nothing is waited for.
   waits_ = !last_ || *last_ <= after;
   if (waits_) {
-    connection_.Append({"XREAD", "COUNT", "1", "BLOCK", std::to_string(longest_wait.count()), "STREAMS", stream, id});
+    const std::string wait = std::to_string(longest_wait.count());
+    const std::string passed_id = FormatVersion(passed_);
+    RedisArguments await = {"XREAD", "COUNT", "1", "BLOCK", wait, "STREAMS", stream};
+    if (follow_passed_) await.emplace_back(passed);
+    await.emplace_back(id);
+    if (follow_passed_) await.emplace_back(passed_id);
+    connection_.Append(await);
   }
   if (!waits_ && last_large_ && *last_large_ <= after) {
     // Known to be small, up to there: no script has to look at each.
@@ -129,14 +142,18 @@ void StreamReader::Ask(const Epoch &epoch, const Version &after, std::chrono::mi
                         waits_ && last_large_ ? kMostEntriesAfterWait : kMostEntries});
   }
   // What the stream holds, as of after the entries were read: Redis answers in order.
-  connection_.Append({"EVALSHA", BoundsScript().sha1(), "3", keys_.Epoch(), stream, keys_.Size(name)});
+  const std::string running = keys_.Epoch();
+  const std::string size = keys_.Size(name);
+  RedisArguments bounds = {"EVALSHA", BoundsScript().sha1(), follow_passed_ ? "4" : "3", running, stream, size};
+  if (follow_passed_) bounds.emplace_back(passed);
+  connection_.Append(bounds);
   connection_.Flush();
   asked_ = after;
 }
 
 StreamReader::Batch StreamReader::Receive() {
   if (waits_) connection_.NextReply().ThrowIfError();
-  Batch batch{*asked_, connection_.NextReply(), {}, {}, {}};
+  Batch batch{*asked_, connection_.NextReply(), {}, {}, {}, {}};
   const Reply bounds = connection_.NextReply();
   asked_.reset();
   batch.reply.ThrowIfError();
@@ -145,6 +162,14 @@ StreamReader::Batch StreamReader::Receive() {
   if (bounds.size() > 0 && !bounds[0].IsNil()) batch.epoch = ParseEpoch(bounds[0].Text());
   if (bounds.size() > 1) batch.first = version(bounds[1]);
   if (bounds.size() > 2) batch.last = version(bounds[2]);
+  if (bounds.size() > 4 && bounds[4].size() == 2 && bounds[4][1].size() == 2) {
+    const auto lsn = version(bounds[4][0]);
+    const auto last = version(bounds[4][1][1]);
+    if (lsn && last) {
+      passed_ = *lsn;
+      batch.passed = Passed{lsn->commit_lsn, *last};
+    }
+  }
   last_ = batch.last;
   last_large_ = bounds.size() > 3 ? version(bounds[3]) : std::nullopt;
   return batch;
@@ -153,9 +178,9 @@ StreamReader::Batch StreamReader::Receive() {
 bool StreamReader::Report(const Epoch &epoch, const std::string &cluster, const Version &applied, Lsn complete,
                           const std::string &copy) {
   const std::string name = FormatEpoch(epoch);
-  const Reply reply = ReportScript().Run(
-      connection_, {keys_.Epoch(), keys_.Clusters(name)},
-      {name, cluster, FormatVersion(applied), std::to_string(complete), copy, kOtherCopyMilliseconds});
+  const Reply reply = ReportScript().Run(connection_, {keys_.Epoch(), keys_.Clusters(name), keys_.Followed(name)},
+                                         {name, cluster, FormatVersion(applied), std::to_string(complete), copy,
+                                          kOtherCopyMilliseconds, follow_passed_ ? kFollowedMilliseconds : ""});
   return reply.Integer() != 0;
 }
 

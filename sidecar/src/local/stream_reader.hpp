@@ -22,6 +22,12 @@ struct StreamTip {
   std::vector<std::pair<std::string, std::string>> types;
 };
 
+/// Everything of the write-ahead log up to `lsn` is in the stream up to `last`, if it is of the stream at all.
+struct Passed {
+  Lsn lsn = 0;
+  Version last;
+};
+
 class StreamReader {
 public:
   StreamReader(const RedisEndpoint &endpoint, const std::string &prefix);
@@ -38,6 +44,8 @@ public:
     std::optional<Epoch> epoch;
     std::optional<Version> first;
     std::optional<Version> last;
+    /// As of then too, when it is followed.
+    std::optional<Passed> passed;
 
     [[nodiscard]] std::size_t size() const { return reply.size(); }
     [[nodiscard]] ReplyView entry(std::size_t index) const { return reply[index]; }
@@ -45,6 +53,11 @@ public:
   /// Asks for entries after `after`, some thousand small ones or a megabyte; Redis waits for some up to `longest_wait`.
   /// One question at a time.
   void Ask(const Epoch &epoch, const Version &after, std::chrono::milliseconds longest_wait);
+  /// From the next question on: whether it is also answered when there is news of what has passed.
+  void FollowPassed(bool follow) {
+    follow_passed_ = follow;
+    if (!follow) passed_ = {};
+  }
   /// Whether the answer has come, or begins to.
   [[nodiscard]] bool AnswerWaits() const { return connection_.AnswerWaits(); }
   Batch Receive();
@@ -66,6 +79,9 @@ private:
   std::optional<Version> last_large_;
   /// The question that is asked waits for an entry first: one answer more.
   bool waits_ = false;
+  bool follow_passed_ = false;
+  /// Id of the last news of what has passed.
+  Version passed_;
 };
 
 } // namespace itemize::sidecar

@@ -38,8 +38,8 @@ std::string_view ReadAccessOf(std::string_view types_value) {
 } // namespace
 
 LocalCopy::LocalCopy(const Options &options)
-    : state_key_(LocalStateKey(options.prefix)), item_ttl_(std::to_string(options.item_ttl.count())),
-      missing_ttl_(std::to_string(options.missing_ttl.count())) {}
+    : state_key_(LocalStateKey(options.prefix)), awaited_key_(AwaitedKey(options.prefix)),
+      item_ttl_(std::to_string(options.item_ttl.count())), missing_ttl_(std::to_string(options.missing_ttl.count())) {}
 
 std::string LocalCopy::MakeToken() {
   static const std::string kProcess = [] {
@@ -148,7 +148,7 @@ StoredFill LocalCopy::StoreFill(RedisConnection &redis, const std::string &type,
     const FetchedItem &item = fetched[i];
     arguments.insert(arguments.end(), {keys[i], markers[i], item.row, item.member_lengths, item.generation});
   }
-  const Reply reply = kFillStoreScript.Run(redis, {state_key_}, arguments);
+  const Reply reply = kFillStoreScript.Run(redis, {state_key_, awaited_key_}, arguments);
   StoredFill stored;
   if (!reply.IsArray()) {
     stored.outcome = reply.Text() == "early" ? StoredFill::Outcome::kEarly : StoredFill::Outcome::kOld;

@@ -130,6 +130,7 @@ public:
 
 private:
   std::string state_key_;
+  std::string awaited_key_;
   std::string item_ttl_;
   std::string missing_ttl_;
 };

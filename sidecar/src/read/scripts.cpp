@@ -177,7 +177,10 @@ if replayed ~= '' and current then
     if ARGV[i + 2] ~= '' and ARGV[i + 4] ~= generation then return 'old' end
   end
   -- The standby may show a commit that the primary does not show yet. What the stream has brought, it shows.
-  if less(complete, replayed) then return 'early' end
+  if less(complete, replayed) then
+    redis.call('SET', KEYS[2], '1', 'PX', 10000)
+    return 'early'
+  end
 end
 
 local answer, stored = {}, false

@@ -23,7 +23,8 @@ extern const RedisScript kCheckScript;
 /// of the marker to use | nil (another fills it)}.
 extern const RedisScript kFillBeginScript;
 
-/// ARGV: type, namespace, GEN, then of what the rows are: snapshot, "", end of the primary's WAL; or, from a standby,
+/// KEYS[2]: AwaitedKey. ARGV: type, namespace, GEN, then of what the rows are: snapshot, "", end of the primary's WAL;
+/// or, from a standby,
 /// "", replayed LSN, ""; item TTL, missing TTL in seconds, then for each key five: key, token, row ("" = missing),
 /// member lengths, generation. Applies the events that each marker collected and the rows do not contain, and stores.
 /// Answers for each key: row | 1 (missing) | nil (retry: the marker is gone, or the definition has changed, or an event

@@ -10,12 +10,17 @@
 //                  id of the newest entry with an erasure; g id of the newest entry of more than kSmallPieceBytes
 //   P:{E}:marks    stream: under ids of the stream, how much had been published by then: b bytes, n entries, t Unix
 //                  milliseconds; by them the stream is trimmed
+//   P:{E}:passed   stream of one entry: under an LSN as id, a = the id of the stream's entry up to which everything of
+//   the
+//                  write-ahead log up to that LSN is in the stream, if it is of it at all
+//   P:{E}:followed string: some cluster follows P:{E}:passed; expires when none says so again
 //   P:{E}:clusters hash: cluster -> "<applied id> <Unix ms of the report> <complete LSN> <namespace of the copy>"
 //   P:{E}:groups   hash: consumer group -> "<id acknowledged by all> <Unix ms of the report>"
 //   P:{E}:group:G  hash: the group's members, owners and positions, see tail/group_store.cpp
 // Local Redis:
 //   P:local        hash: what the applier has reached, see LocalField
 //   P:coherence    string: token of the sidecar whose turn it is to compare the copy with the database
+//   P:awaited      string: somebody waits for what no entry tells; for a while the applier follows P:{E}:passed
 //   N:…            everything else lives in a namespace N = P:{E.R}. R is the time of the copy's last
 //                  reset in Unix milliseconds, so that what a reset left behind is unreachable at once
 //                  and expires by itself.
@@ -44,6 +49,8 @@ public:
   [[nodiscard]] std::string Holder() const { return prefix_ + ":holder"; }
   [[nodiscard]] std::string Size(std::string_view epoch) const { return InEpoch(epoch, "size"); }
   [[nodiscard]] std::string Marks(std::string_view epoch) const { return InEpoch(epoch, "marks"); }
+  [[nodiscard]] std::string Passed(std::string_view epoch) const { return InEpoch(epoch, "passed"); }
+  [[nodiscard]] std::string Followed(std::string_view epoch) const { return InEpoch(epoch, "followed"); }
   [[nodiscard]] std::string Clusters(std::string_view epoch) const { return InEpoch(epoch, "clusters"); }
   [[nodiscard]] std::string Groups(std::string_view epoch) const { return InEpoch(epoch, "groups"); }
   [[nodiscard]] std::string Group(std::string_view epoch, std::string_view group) const {
@@ -61,6 +68,8 @@ private:
 /// Key of the hash with the LocalField fields.
 inline std::string LocalStateKey(const std::string &prefix) { return prefix + ":local"; }
 
+inline std::string AwaitedKey(const std::string &prefix) { return prefix + ":awaited"; }
+
 inline std::string CoherenceTurnKey(const std::string &prefix) { return prefix + ":coherence"; }
 
 /// Fields of P:local. They change together, inside one script.
@@ -68,8 +77,9 @@ struct LocalField {
   static constexpr const char *kEpoch = "epoch";
   static constexpr const char *kNamespace = "namespace"; ///< LocalNamespace::name()
   static constexpr const char *kApplied = "applied";     ///< `<commit LSN>-<ordinal>` of the last entry applied
-  /// Decimal LSN: every transaction up to here is applied whole. Moves with a piece that ends its transaction and with
-  /// a heartbeat; while a transaction in several pieces is under way it stays behind kApplied.
+  /// Decimal LSN: every transaction up to here is applied whole. Moves with a piece that ends its transaction, with
+  /// a heartbeat and, while that is awaited, with GlobalKeys::Passed; while a transaction in several pieces is under
+  /// way it stays behind kApplied.
   static constexpr const char *kComplete = "complete";
   /// `<commit LSN>-<ordinal>` of the last change written of the piece after kApplied, while that piece, too large for
   /// one step, is written in several.
