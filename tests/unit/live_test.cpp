@@ -8,6 +8,8 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
+#include <random>
 #include <string>
 #include <vector>
 
@@ -92,6 +94,39 @@ TEST(Outbox, OverItsLimitTheNewestVersionOfEachKeyStays) {
   EXPECT_EQ(lsns[1], 2U);
   EXPECT_EQ(lsns.back(), 99U);
   EXPECT_TRUE(std::is_sorted(lsns.begin(), lsns.end()));
+}
+
+TEST(Outbox, WhateverIsPushedAndTakenTheNewestOfEachKeyIsToldLastAndNothingIsLeftOutThatFits) {
+  std::minstd_rand random(7);
+  for (int round = 0; round < 200; ++round) {
+    // The longest event six times: more than all keys take, half of it free after conflating.
+    const std::size_t limit = 3500 + random() % 4000;
+    const std::size_t keys = 1 + random() % 4;
+    Outbox outbox(limit);
+    std::map<std::string, std::uint64_t> newest;
+    std::map<std::string, std::uint64_t> told;
+    std::vector<std::uint64_t> taken;
+    bool full = false;
+    const auto take = [&](std::size_t bytes) {
+      for (const SharedEvent &event : outbox.Take(bytes)) {
+        taken.push_back(event->version.commit_lsn);
+        told[event->subject] = event->version.commit_lsn;
+      }
+    };
+    for (std::uint64_t lsn = 1; lsn <= 100; ++lsn) {
+      const SharedEvent event = Item(lsn, std::to_string(random() % keys), 2 + random() % 200);
+      full = full || outbox.bytes() + event->text.size() > limit;
+      newest[event->subject] = lsn;
+      ASSERT_TRUE(outbox.Push(event));
+      if (random() % 4 == 0) take(random() % 3000);
+    }
+    take(1'000'000);
+    EXPECT_TRUE(outbox.empty());
+    EXPECT_EQ(told, newest);
+    EXPECT_TRUE(std::is_sorted(taken.begin(), taken.end()));
+    EXPECT_EQ(taken.size() + outbox.conflated(), 100U);
+    EXPECT_TRUE(full || taken.size() == 100U);
+  }
 }
 
 TEST(Outbox, NoMessageGivesWayToAnother) {
