@@ -343,6 +343,7 @@ sub check_slow_clients
 	my $mark = mark();
 	my @fast = map { $_->{data}{item}{name} // () } until_mark($fast, $mark, 'the fast client has all');
 	is("@fast", join(' ', 1 .. 200), 'the fast one gets every version');
+	cmp_ok(metric($small, 'itemize_live_waiting_bytes'), '>=', BIG_ROW, 'what waits for the slow one is measured');
 	my @slow = map { $_->{data}{item}{name} // () }
 	  events_until($slow, sub { ($_->{data}{item}{name} // '') eq '200' }, 'the slow one reads again');
 	is($slow[-1], 200, 'the slow one gets the newest');
@@ -361,6 +362,7 @@ sub check_slow_clients
 	is("@fast", join(' ', 1 .. 200), 'the fast one gets each of many items');
 	is(metric($small, 'itemize_live_evictions_total'), $before + 1, 'the one that sleeps is evicted');
 	is(metric($small, 'itemize_live_connections'), 1, 'its connection is closed');
+	ok(eval { poll_until(sub { metric($small, 'itemize_live_waiting_bytes') == 0 }, 'nothing to wait') }, 'and nothing waits any more');
 	$_->close for $asleep, $fast;
 	is(scalar $small->stop, 0, 'the sidecar stops');
 	return;

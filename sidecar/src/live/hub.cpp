@@ -20,6 +20,7 @@ constexpr std::string_view kHealedReason = "healed";
 
 LiveMetrics::LiveMetrics(Metrics &metrics)
     : all(metrics), connections(metrics.Gauge("itemize_live_connections", "Live clients connected")),
+      waiting(metrics.Gauge("itemize_live_waiting_bytes", "Bytes of events that wait until live clients take them")),
       sent(metrics.Counter("itemize_live_events_sent_total", "Events sent to live clients")),
       conflated(metrics.Counter("itemize_live_events_conflated_total",
                                 "Events dropped because a newer version of their item was waiting")),

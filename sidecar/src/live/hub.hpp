@@ -41,6 +41,7 @@ struct LiveMetrics {
   Metrics &all;
 
   prometheus::Gauge &connections;
+  prometheus::Gauge &waiting;
   prometheus::Counter &sent;
   prometheus::Counter &conflated;
   prometheus::Counter &evicted;

@@ -18,7 +18,11 @@ constexpr std::size_t kWriteBytes = std::size_t{64} * 1024;
 Subscriber::Subscriber(Hub &hub, std::vector<Interest> interests, std::size_t buffer_bytes)
     : hub_(hub), interests_(Normalized(std::move(interests))), outbox_(buffer_bytes) {}
 
-Subscriber::~Subscriber() { hub_.Unregister(this); }
+Subscriber::~Subscriber() {
+  hub_.Unregister(this);
+  closed_ = true;
+  CountWaiting();
+}
 
 void Subscriber::Attach(std::unique_ptr<Sink> sink) {
   sink_ = std::move(sink);
@@ -47,6 +51,7 @@ void Subscriber::Deliver(SharedEvent event, const Position &position) {
     outbox_.ReplaceAll(ResyncEvent(position, kReason));
   }
   if (!sending_) Flush();
+  CountWaiting();
 }
 
 void Subscriber::Finish(SharedEvent last) {
@@ -54,11 +59,13 @@ void Subscriber::Finish(SharedEvent last) {
   finishing_ = true;
   if (!outbox_.Push(last)) outbox_.ReplaceAll(std::move(last));
   if (!sending_) Flush();
+  CountWaiting();
 }
 
 void Subscriber::Close() {
   if (closed_) return;
   closed_ = true;
+  CountWaiting();
   if (sink_) sink_->Close();
   hub_.Forget(this);
 }
@@ -91,6 +98,17 @@ void Subscriber::OnSent(bool sent) {
   in_flight_.clear();
   sending_ = false;
   Flush();
+  CountWaiting();
+}
+
+void Subscriber::CountWaiting() {
+  const std::size_t waiting = closed_ ? 0 : outbox_.bytes();
+  if (waiting == waiting_before_) return;
+  if (waiting > waiting_before_)
+    hub_.metrics().waiting.Increment(static_cast<double>(waiting - waiting_before_));
+  else
+    hub_.metrics().waiting.Decrement(static_cast<double>(waiting_before_ - waiting));
+  waiting_before_ = waiting;
 }
 
 } // namespace itemize::sidecar::live

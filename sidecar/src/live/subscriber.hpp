@@ -42,12 +42,15 @@ public:
 private:
   void Flush();
   void OnSent(bool sent);
+  /// Tells the metrics of what has come into the outbox, or has left it.
+  void CountWaiting();
 
   Hub &hub_;
   const std::vector<Interest> interests_;
   Position skip_up_to_;
   Outbox outbox_;
   std::size_t conflated_before_ = 0;
+  std::size_t waiting_before_ = 0;
   std::unique_ptr<Sink> sink_;
   std::vector<SharedEvent> in_flight_;
   bool sending_ = false;
