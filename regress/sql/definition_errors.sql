@@ -100,6 +100,11 @@ SELECT c AS column, r.* FROM unnest('{a,b,c,d,e,f,g}'::text[]) c, LATERAL refuse
 -- read
 SELECT * FROM refused($$'good', 'good', fields => '{name}', read => 'owner'$$);
 SELECT * FROM refused($$'good', 'good', fields => '{name}', read => 'all'$$);
+SELECT * FROM refused($$'good', 'good', fields => '{name}', read => 'role:'$$);
+SELECT * FROM refused($$'good', 'good', fields => '{name}', read => 'role:editor, admin'$$);
+SELECT * FROM refused($$'good', 'good', fields => '{name}', read => 'role:editor,'$$);
+SELECT * FROM refused($$'good', 'good', fields => '{name}', read => 'role:editor,anonymous'$$);
+SELECT * FROM refused($$'good', 'good', fields => '{name}', read => 'role:' || repeat('x', 59)$$);
 SELECT * FROM refused($$'good', 'good', fields => '{name}', read => NULL$$);
 
 -- an argument that this version would not act on

@@ -238,6 +238,32 @@ SELECT * FROM itemize.search_count('stay', 'sea');
 SELECT * FROM itemize.explain_search('stay', 'sea');
 RESET request.jwt.claims;
 RESET ROLE;
+-- Claims that meet the definition show all rows, but only to who is trusted to speak for others.
+SELECT itemize.define('stay', 'searching.stay', fields => '{id,name,beds,host}', text => '{"name": "A", "about": "B"}',
+  language => 'en', location => 'place', price => 'price', currency => 'currency', facets => '{kind}', changed => 'changed',
+  owner => 'host', parent => 'city', read => 'role:editor,admin', replace => true);
+SET ROLE search_stranger;
+SET request.jwt.claims = '{"role": "editor"}';
+SELECT string_agg(key, ',' ORDER BY key) FROM itemize.search('stay', 'sea', filters => '{"beds": {"gte": 1}}');
+SELECT * FROM itemize.facets('stay', '["kind"]') LIMIT 1;
+SET request.jwt.claims = '{"role": "reader"}';
+SELECT * FROM itemize.search_count('stay', filters => '{"no_column": 1}');
+SET request.jwt.claims = '{';
+SELECT count(*) FROM itemize.search('stay', 'sea');
+RESET request.jwt.claims;
+SELECT count(*) FROM itemize.search('stay', 'sea');
+RESET ROLE;
+SET SESSION AUTHORIZATION search_stranger;
+SET request.jwt.claims = '{"role": "editor"}';
+SELECT count(*) FROM itemize.search('stay', 'sea');
+SELECT * FROM itemize.search_count('stay');
+RESET SESSION AUTHORIZATION;
+GRANT EXECUTE ON FUNCTION itemize.fetch(text, text[]) TO search_stranger;
+SET SESSION AUTHORIZATION search_stranger;
+SELECT count(*) FROM itemize.search('stay', 'sea');
+RESET SESSION AUTHORIZATION;
+REVOKE EXECUTE ON FUNCTION itemize.fetch(text, text[]) FROM search_stranger;
+RESET request.jwt.claims;
 ALTER TABLE stay ENABLE ROW LEVEL SECURITY;
 CREATE POLICY of_host ON stay TO search_role USING (host = 8);
 SET ROLE search_role;

@@ -22,18 +22,19 @@ extension/src/leaving/            | itemize/ boundary/
 extension/src/                    | itemize/ boundary/ serializer/ definition/ decoding/ fetch/ publish/ search/ leaving/
 sidecar/src/base/                 | itemize/
 sidecar/src/identity/             | itemize/ base/
+sidecar/src/authorization/        | itemize/ base/ identity/
 sidecar/src/redis/                | itemize/ base/
 sidecar/src/postgres/             | itemize/ base/
 sidecar/src/global/               | itemize/ base/ redis/ postgres/ options.hpp
 sidecar/src/local/                | itemize/ base/ redis/ postgres/ options.hpp
-sidecar/src/read/                 | itemize/ base/ redis/ postgres/ options.hpp
-sidecar/src/coherence/            | itemize/ base/ redis/ postgres/ options.hpp read/
-sidecar/src/live/                 | itemize/ base/ redis/ postgres/ options.hpp read/
-sidecar/src/search/               | itemize/ base/ redis/ postgres/ options.hpp read/
-sidecar/src/http/                 | itemize/ base/ redis/ postgres/ options.hpp identity/ read/ live/ search/
+sidecar/src/read/                 | itemize/ base/ authorization/ redis/ postgres/ options.hpp
+sidecar/src/coherence/            | itemize/ base/ authorization/ redis/ postgres/ options.hpp read/
+sidecar/src/live/                 | itemize/ base/ authorization/ redis/ postgres/ options.hpp read/
+sidecar/src/search/               | itemize/ base/ authorization/ redis/ postgres/ options.hpp read/
+sidecar/src/http/                 | itemize/ base/ redis/ postgres/ options.hpp identity/ authorization/ read/ live/ search/
 sidecar/src/tail/                 | itemize/ base/ redis/ postgres/ options.hpp local/stream_reader.hpp
 sidecar/src/operate/              | itemize/ base/ redis/ postgres/ options.hpp
-sidecar/src/                      | itemize/ base/ redis/ postgres/ identity/ global/ local/ read/ search/ coherence/ live/ http/ tail/ operate/
+sidecar/src/                      | itemize/ base/ redis/ postgres/ identity/ authorization/ global/ local/ read/ search/ coherence/ live/ http/ tail/ operate/
 tests/unit/                       | *
 tests/boundary/                   | boundary/
 tests/faults/                     | itemize/
@@ -52,7 +53,7 @@ includes() {
     sed -nE 's/^([^:]+):([0-9]+):[^"<]*["<]([^">]+)[">].*/\1 \2 \3/p'
 }
 
-houses='^(itemize|boundary|serializer|definition|decoding|fetch|publish|search|leaving|base|identity|redis|postgres|global|local|read|coherence|live|http|tail|operate)/'
+houses='^(itemize|boundary|serializer|definition|decoding|fetch|publish|search|leaving|base|identity|authorization|redis|postgres|global|local|read|coherence|live|http|tail|operate)/'
 
 allowed_by_rule() { # FILE TARGET: the first row whose path the file lies under decides
   local path allowed prefix

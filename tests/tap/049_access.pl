@@ -18,10 +18,23 @@ CREATE TABLE open (id int PRIMARY KEY, name text, owner text);
 INSERT INTO open VALUES (1, 'one', 'ann'), (2, 'two', 'bob');
 SELECT itemize.define('open', 'open', fields => '{id,name,owner}', read => 'everyone', text => '{"name": "A"}', language => 'en');
 });
+# The same rows under each rule.
+my %rules = (nobody => 'nobody', everyone => 'everyone', authenticated => 'authenticated', role => 'role:admin,editor');
+for my $type (sort keys %rules)
+{
+	$node->safe_psql('postgres', qq{
+CREATE TABLE for_$type (id int PRIMARY KEY, name text, location geography(Point, 4326));
+INSERT INTO for_$type VALUES (1, 'thing', ST_Point(4.4, 51.2)), (2, 'other', ST_Point(4.5, 51.3));
+SELECT itemize.define('for_$type', 'for_$type', fields => '{id,name}', read => '$rules{$type}', text => '{"name": "A"}', language => 'en',
+  location => 'location', facets => '{name}');
+SELECT itemize.define_topic('for_$type', read => '$rules{$type}');
+});
+}
 my $redis = start_redis();
 my $file = PostgreSQL::Test::Utils::tempdir() . '/secret';
 append_to_file($file, "$secret\n");
-my $sidecar = start_sidecar('absolute', postgres => $node, redis => $redis, flags => [ '--jwt-secret-file', $file, '--jwt-audience', 'shop' ]);
+my $sidecar = start_sidecar('absolute', postgres => $node, redis => $redis, flags =>
+	  [ '--jwt-secret-file', $file, '--jwt-audience', 'shop', '--jwt-clock-skew-seconds', 0, '--search-timeout-milliseconds', 60000 ]);
 
 sub get { my ($path, @headers) = @_; return http_get($sidecar->url("/v1/$path"), @headers) }
 # ---- Tokens
@@ -70,12 +83,157 @@ is(http_get($sidecar->url('/readyz'), $refused{expired})->{status}, 200, 'health
 is(get("items/open/1?access_token=$good")->{status}, 400, 'a token in the URL is none');
 cmp_ok(metric($sidecar, 'itemize_tokens_refused_total{reason="time"}'), '>=', 2, 'they are counted');
 
+# ---- Who may see what
+
+my %headers = (
+	anonymous => [],
+	'signed in' => [ bearer($secret, { sub => 'ann', aud => 'shop', role => 'reader' }) ],
+	'signed in without a role' => [ bearer($secret, { sub => 'bob', aud => 'shop' }) ],
+	editor => [ bearer($secret, { sub => 'eve', aud => 'shop', role => 'editor' }) ],
+	'one of two roles' => [ bearer($secret, { sub => 'joe', aud => 'shop', role => [ 'reader', 'admin' ] }) ],
+	'a machine with a role' => [ bearer($secret, { aud => 'shop', role => 'editor' }) ],
+);
+my %sees = (
+	nobody => [],
+	everyone => [ keys %headers ],
+	authenticated => [ 'signed in', 'signed in without a role', 'editor', 'one of two roles' ],
+	role => [ 'editor', 'one of two roles', 'a machine with a role' ],
+);
+# Surfaces: a path, and what of its body shows that something is seen.
+my %surfaces = (
+	item => [ 'items/TYPE/1', qr/"thing"/ ],
+	'many items' => [ 'items/TYPE?key=in.(1,2,9)', qr/"thing".*"other".*"missing":\["9"\]/ ],
+	page => [ 'items/TYPE?limit=10', qr/"thing".*"other"/ ],
+	search => [ 'search/TYPE?q=thing&total=exact', qr/"key":"1".*"item":\{"id":1,"name":"thing"\}.*"total":1/ ],
+	facets => [ 'facets/TYPE?facets=name', qr/"value":"other","count":1/ ],
+	clusters => [ 'clusters/TYPE?zoom=3', qr/"count":2/ ],
+);
+sub shown { my ($answer) = @_; return "$answer->{status} $answer->{body} " . join(' ', map { "$_: $answer->{headers}{$_}" } grep { $_ ne 'date' } sort keys %{ $answer->{headers} }) }
+my %missing = map { my $path = $surfaces{$_}[0] =~ s/TYPE/no_such_type/r; ($_ => shown(get($path))) } keys %surfaces;
+like($missing{item}, qr/^404 .*cache-control: no-store/s, 'what is not there is not kept by caches');
+# Twice: the second time it is held here, and what is held is for nobody else.
+for my $round (1, 2)
+{
+	for my $type (sort keys %rules)
+	{
+		for my $who (sort keys %headers)
+		{
+			my $may = grep { $_ eq $who } @{ $sees{$type} };
+			my @wrong;
+			for my $surface (sort keys %surfaces)
+			{
+				my ($path, $seen) = @{ $surfaces{$surface} };
+				my $answer = get($path =~ s/TYPE/for_$type/r, @{ $headers{$who} });
+				my $right = $may ? $answer->{status} == 200 && $answer->{body} =~ $seen : shown($answer) eq $missing{$surface};
+				push @wrong, "$surface: " . shown($answer) if !$right;
+				next if !$may;
+				my ($cache, $vary) = map { $answer->{headers}{$_} // '-' } qw(cache-control vary);
+				push @wrong, "$surface: $cache, $vary" if "$cache $vary" ne ($type eq 'everyone' ? 'no-cache -' : 'private, no-cache Authorization');
+			}
+			is(join("\n", @wrong), '', "read => '$rules{$type}', $who, round $round: " . ($may ? 'is shown it' : 'is told that there is no such type'));
+		}
+	}
+}
+is(get('items/for_role/9', @{ $headers{editor} })->{body}, get('items/for_role/1')->{body}, 'a missing item and one that may not be seen are one');
+my $seen = get('items/for_role/1', @{ $headers{editor} });
+is(get('items/for_role/1', "If-None-Match: $seen->{headers}{etag}")->{status}, 404, 'an ETag opens nothing');
+my $unchanged = get('items/for_role/1', @{ $headers{editor} }, "If-None-Match: $seen->{headers}{etag}");
+is("$unchanged->{status} $unchanged->{headers}{'cache-control'}", '304 private, no-cache', 'nor does what has not changed lose its label');
+
+# ---- Live
+
+# A stream whose token ends soon; its end is looked at below. On a slow machine it may have ended before the stream began.
+my ($short, $ending);
+for (1 .. 20)
+{
+	$short = bearer($secret, { sub => 'ann', aud => 'shop', exp => time + 5 });
+	$ending = open_events($sidecar->url('/v1/live?items=for_authenticated/*'), $short);
+	last if $ending->head =~ m{^HTTP/1.1 200} && $ending->next_event->{event} eq 'hello';
+}
+
+my %streams;
+for my $who (sort keys %headers)
+{
+	for my $type (sort keys %rules)
+	{
+		my $may = grep { $_ eq $who } @{ $sees{$type} };
+		for my $what ("items=for_$type/*", "items=for_$type/1", "topics=for_$type")
+		{
+			my $path = "/v1/live?$what";
+			if (!$may)
+			{
+				is(http_get($sidecar->url($path), @{ $headers{$who} })->{status}, 404, "$who may not follow $what");
+				next;
+			}
+			# One of them is enough to follow what comes: each is a process.
+			next if $who !~ /^(?:anonymous|signed in|editor)$/ || $what =~ m{/1$};
+			my $stream = open_events($sidecar->url($path), @{ $headers{$who} });
+			is($stream->next_event->{event}, 'hello', "$who may follow $what");
+			push @{ $streams{$who} }, { what => $what, stream => $stream };
+		}
+	}
+}
+is(get('live?items=for_everyone/*,for_role/*')->{status}, 404, 'of several all must be allowed');
+$node->safe_psql('postgres', join(';', map { ("UPDATE for_$_ SET name = 'new' WHERE id = 1", "SELECT itemize.publish('for_$_', '1')") } sort keys %rules));
+for my $who (sort keys %streams)
+{
+	for my $followed (@{ $streams{$who} })
+	{
+		my $event = $followed->{stream}->next_event;
+		my ($type) = $followed->{what} =~ /(for_\w+)/;
+		is(($event->{data}{type} // $event->{data}{topic}) . " $event->{event}", "$type " . ($followed->{what} =~ /^items/ ? 'item' : 'message'), "$who hears of $followed->{what}");
+	}
+}
+
+# A rule that changes takes effect on open streams, and on what is held.
+sub define_role_type
+{
+	my ($read) = @_;
+	return $node->safe_psql('postgres', qq{
+SELECT itemize.define('for_role', 'for_role', fields => '{id,name}', read => '$read', text => '{"name": "A"}', language => 'en',
+  location => 'location', facets => '{name}', replace => true);
+UPDATE for_role SET name = 'secret' WHERE id = 1;
+UPDATE for_authenticated SET name = 'mark' WHERE id = 1;
+});
+}
+my ($editor) = grep { $_->{what} eq 'items=for_role/*' } @{ $streams{editor} };
+my $both = open_events($sidecar->url('/v1/live?items=for_authenticated/*,for_role/*'), @{ $headers{editor} });
+is($both->next_event->{event}, 'hello', 'an editor follows both');
+define_role_type('role:admin');
+is($editor->{stream}->next_event->{event}, 'gone', 'who loses a role is told');
+is($both->next_event->{event}, 'gone', 'for one of two as well');
+is($both->next_event->{data}{type}, 'for_authenticated', 'and hears nothing of it any more, but of the other');
+is(get('items/for_role/1', @{ $headers{editor} })->{status}, 404, 'what was held is for others now');
+is(get('items/for_role/1', @{ $headers{'one of two roles'} })->{json}{name}, 'secret', 'namely for those');
+my $admin = open_events($sidecar->url('/v1/live?items=for_role/*'), @{ $headers{'one of two roles'} });
+is($admin->next_event->{event}, 'hello', 'an admin follows');
+define_role_type('role:admin,editor');
+is($admin->next_event->{event}, 'resync', 'who may go on is told that items have changed');
+is($both->next_event->{data}{type}, 'for_authenticated', 'a stream that has lost something does not get it back');
+
+poll_until(sub { !$ending->alive }, 'the end of a stream whose token has expired');
+like($ending->raw, qr/\nretry: \d+\n\n\z/, 'a stream ends with its token, and says when to come back');
+is(get('live?items=for_authenticated/*', $short)->{status}, 401, 'with another one');
+is(get('items/for_everyone/1', $short)->{status}, 401, 'also for what everyone may see');
+
+# ---- Degraded
+
+$redis->stop;
+poll_until(sub { (get('items/for_role/1', @{ $headers{editor} })->{headers}{'itemize-degraded'} // '') eq 'redis' }, 'reads without Redis');
+is(get('items/for_role/1')->{status}, 404, 'without Redis the rule is asked of the database');
+is(get('items/for_role/1', @{ $headers{'signed in'} })->{status}, 404, 'for each');
+is(get('items/for_role?limit=5', @{ $headers{'signed in'} })->{status}, 404, 'and for pages');
+is(get('items/for_role?limit=5', @{ $headers{editor} })->{headers}{vary}, 'Authorization', 'with the label');
+is(get('search/for_role?q=secret', @{ $headers{editor} })->{json}{items}[0]{key}, 1, 'searches go on');
+is(get('search/for_role?q=secret', @{ $headers{'signed in'} })->{status}, 404, 'for those who may');
+
 my $log = $sidecar->log_text;
 is(index($log, $signature), -1, 'no token is in the log');
 $sidecar->stop;
 
 # ---- Keys
 
+$redis = start_redis();
 # Whoever asks it waits for an answer.
 my $silent = IO::Socket::INET->new(Listen => 5, LocalAddr => '127.0.0.1') or die "no socket: $!";
 $sidecar = start_sidecar('absolute', postgres => $node, redis => $redis, flags => [ '--jwks', 'http://127.0.0.1:' . $silent->sockport . '/keys' ]);

@@ -258,7 +258,7 @@ TEST_F(ApplyScriptTest, AKeyOfAnotherTypeIsDroppedAndNothingElse) {
   redis_->Command({"DEL", Item("b")});
   store_->Release();
   const read::LocalCopy copy(options_);
-  const auto read = copy.Read(*redis_, "t", {"a", "b"});
+  const auto read = copy.Read(*redis_, "t", {"a", "b"}, {});
   ASSERT_EQ(read.items.size(), 2U);
   EXPECT_EQ(read.items[0].state, read::HeldItem::State::kUnknown);
   const auto lease = copy.BeginFill(*redis_, "t", "token", {"a", "b"});

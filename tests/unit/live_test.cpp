@@ -204,11 +204,11 @@ TEST(LocalState, KnowsWhatTheStreamStillHolds) {
 }
 
 TEST(TypeAccess, IsReadFromTheTypesHash) {
-  EXPECT_TRUE(ParseTypeAccess("7 everyone 0").readable);
+  EXPECT_TRUE(ParseTypeAccess("7 everyone 0").readable());
   EXPECT_EQ(ParseTypeAccess("7 everyone 3").generation, 7U);
-  EXPECT_FALSE(ParseTypeAccess("7 nobody 0").readable);
-  EXPECT_FALSE(ParseTypeAccess("7 - 0").readable);
-  EXPECT_FALSE(ParseTypeAccess("").readable);
+  EXPECT_FALSE(ParseTypeAccess("7 nobody 0").readable());
+  EXPECT_FALSE(ParseTypeAccess("7 - 0").readable());
+  EXPECT_FALSE(ParseTypeAccess("").readable());
 }
 
 class ReplayTest : public testing::Test {

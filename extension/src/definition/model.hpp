@@ -20,7 +20,7 @@ struct DefinitionColumn {
 
 struct ItemDefinition {
   NameData type;
-  NameData read; ///< `nobody` or `everyone`
+  NameData read; ///< `nobody`, `everyone`, `authenticated` or `role:NAME,…`
   Oid source;
   int64 generation; ///< from a sequence; new with each define, never used again
   int key_count;

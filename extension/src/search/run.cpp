@@ -4,6 +4,7 @@
 
 #include "boundary/entry.hpp"
 #include "boundary/owner_identity.hpp"
+#include "search/request_claims.hpp"
 #include "search/saved_plans.hpp"
 #include "search/scope.hpp"
 #include "serializer/output_settings.hpp"
@@ -11,6 +12,9 @@
 #include "boundary/prelude.hpp"
 
 extern "C" {
+#include "catalog/pg_type.h"
+#include "nodes/value.h"
+#include "parser/parse_func.h"
 #include "utils/guc.h"
 #include "utils/rls.h"
 }
@@ -37,21 +41,39 @@ void TurnOffJit() {
   (void)set_config_option("jit", "off", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
 }
 
-bool HasClaims() {
+constexpr const char *kNobody = "nobody";
+
+/// Empty outside of requests.
+const char *RequestClaims() {
   const char *const claims = GetConfigOption("request.jwt.claims", true, false);
-  return claims != nullptr && *claims != '\0';
+  return claims != nullptr ? claims : "";
 }
 
 [[noreturn]] void RefuseCaller(const std::string &message, const SearchDefinition &definition) {
+  const std::string type = NameStr(definition.item.type);
+  const std::string rule = NameStr(definition.item.read);
   throw Error(ERRCODE_INSUFFICIENT_PRIVILEGE, message)
-      .Hint("Nobody may read item type \"" + std::string(NameStr(definition.item.type)) +
-            "\" by its definition (read => 'nobody'), so only those can search it who may read its table.");
+      .Hint(rule == kNobody ? "Nobody may read item type \"" + type +
+                                  "\" by its definition (read => 'nobody'), so only those can search it who may read "
+                                  "its table."
+                            : "The definition of item type \"" + type + "\" (read => '" + rule +
+                                  "') is about requests, which have request.jwt.claims set; else only those can search "
+                                  "it who may read its table.");
 }
 
 /// A privilege that the caller lacks is reported by the server with the inner statement, and without what to do.
 [[noreturn]] void RefuseCaller(const PgError &error, const SearchDefinition &definition) {
   const char *const message = error.data()->message;
   RefuseCaller(std::string(message != nullptr ? message : "permission denied"), definition);
+}
+
+/// Anybody can set the claims of his own session. Only who may read every item by itemize.fetch is believed what he
+/// says about whom he asks for: it gives him nothing that he has not.
+bool MaySpeakForOthers() {
+  Oid types[] = {TEXTOID, TEXTARRAYOID};
+  Oid const fetch = LookupFuncName(list_make2(makeString(pstrdup("itemize")), makeString(pstrdup("fetch"))),
+                                   static_cast<int>(lengthof(types)), types, true);
+  return OidIsValid(fetch) && compat::MayExecute(fetch, GetSessionUserId());
 }
 
 enum class Purpose : uint8 { kRows, kPlan };
@@ -103,11 +125,22 @@ void Run(const SearchDefinition &definition, const Statement &statement, Purpose
 } // namespace
 
 ReadAs DecideReadAs(const SearchDefinition &definition) {
-  if (std::strcmp(NameStr(definition.item.read), "everyone") == 0) return ReadAs::kOwner;
-  if (!CallPg([] { return HasClaims(); })) return ReadAs::kCaller;
+  const char *const rule = NameStr(definition.item.read);
+  if (std::strcmp(rule, "everyone") == 0) return ReadAs::kOwner;
+  const char *const claims = CallPg([] { return RequestClaims(); });
+  if (*claims == '\0') return ReadAs::kCaller;
+  const bool allowed = ClaimsMayRead(rule, claims);
+  const bool believed = allowed && CallPg([] { return MaySpeakForOthers(); });
+  if (believed) return ReadAs::kOwner;
   throw Error(ERRCODE_INSUFFICIENT_PRIVILEGE,
               "item type \"" + std::string(NameStr(definition.item.type)) + "\" may not be searched by requests")
-      .Hint("Its definition lets nobody read it; itemize.define with read => 'everyone' lets everybody.");
+      .Hint(std::strcmp(rule, kNobody) == 0
+                ? std::string(
+                      "Its definition lets nobody read it; itemize.define with read => 'everyone' lets everybody.")
+            : allowed
+                ? std::string("The claims would do, but are believed of those only who log in with the right to "
+                              "execute itemize.fetch(text, text[]).")
+                : std::string("Its definition has read => '") + rule + "', which request.jwt.claims does not meet.");
 }
 
 void RequireAccess(const SearchDefinition &definition) {

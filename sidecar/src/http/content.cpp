@@ -57,6 +57,8 @@ std::string IfNoneMatchOf(const RequestHead &head) {
 
 Reply WithoutRows(Status status, const std::optional<Position> &position) {
   Reply reply = ProblemReply(ProblemOf(status));
+  // What is not there for one may be there for another.
+  if (status == Status::kUnreadable) reply.headers.emplace_back("Cache-Control", "no-store");
   if (status == Status::kOtherEpoch) {
     // Asked once more from a cache, it would be the same problem for ever.
     reply.headers.emplace_back("Cache-Control", "no-store");
@@ -102,16 +104,17 @@ void Describe(Reply &reply, const std::optional<Position> &position, bool withou
   if (stale) reply.headers.emplace_back("Itemize-Degraded", "database");
 }
 
-Reply Content(const RequestHead &head, std::string body) {
+Reply Content(const RequestHead &head, std::string body, bool restricted) {
   const std::string tag = EntityTag(body);
-  return Content(head, tag, std::move(body));
+  return Content(head, tag, std::move(body), restricted);
 }
 
-Reply Content(const RequestHead &head, const std::string &tag, std::string body) {
+Reply Content(const RequestHead &head, const std::string &tag, std::string body, bool restricted) {
   Reply reply;
   reply.headers.emplace_back("ETag", tag);
   // Kept by whoever likes, shown only after asking here: then a 304 costs no row.
-  reply.headers.emplace_back("Cache-Control", "no-cache");
+  reply.headers.emplace_back("Cache-Control", restricted ? "private, no-cache" : "no-cache");
+  if (restricted) reply.headers.emplace_back("Vary", "Authorization");
   if (IfNoneMatchHits(IfNoneMatchOf(head), tag)) {
     reply.status = 304;
     return reply;

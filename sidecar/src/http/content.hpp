@@ -31,9 +31,9 @@ inline constexpr std::string_view kNotFromCache = "itemize; fwd=bypass";
 /// Itemize-Position and Itemize-Degraded.
 void Describe(Reply &reply, const std::optional<Position> &position, bool without_redis, bool stale);
 
-/// 200 with the body, or 304 when the client has it.
-[[nodiscard]] Reply Content(const RequestHead &head, std::string body);
+/// 200 with the body, or 304 when the client has it. `restricted`: it is for this client and not for others.
+[[nodiscard]] Reply Content(const RequestHead &head, std::string body, bool restricted);
 /// The same of a body whose entity tag is known.
-[[nodiscard]] Reply Content(const RequestHead &head, const std::string &tag, std::string body);
+[[nodiscard]] Reply Content(const RequestHead &head, const std::string &tag, std::string body, bool restricted);
 
 } // namespace itemize::sidecar::http

@@ -60,8 +60,9 @@ Reply Items::WithoutContent(Status status, const std::optional<Position> &positi
   return WithoutRows(status, position);
 }
 
-Reply Items::One(const FramedRequest &request, std::string_view type, std::string_view raw_key) {
-  if (!IsTypeName(type)) return ProblemReply({ProblemKind::kNotFound, {}, {}});
+Reply Items::One(const FramedRequest &request, const authorization::Viewer &viewer, std::string_view type,
+                 std::string_view raw_key) {
+  if (!IsTypeName(type)) return WithoutRows(Status::kUnreadable, std::nullopt);
   auto key = CanonicalClientKey(raw_key);
   if (!key) {
     return ProblemReply({ProblemKind::kMalformedKey,
@@ -69,7 +70,7 @@ Reply Items::One(const FramedRequest &request, std::string_view type, std::strin
                              std::to_string(kMaxKeyTextBytes) + " bytes",
                          {}});
   }
-  auto parsed = ParseDemand(request.head);
+  auto parsed = ParseDemand(request.head, viewer);
   if (auto *problem = std::get_if<Problem>(&parsed)) return ProblemReply(*problem);
   auto &demand = std::get<read::ReadDemand>(parsed);
   demand.may_await_position = demand.may_await_fill = !request.parked;
@@ -85,15 +86,16 @@ Reply Items::One(const FramedRequest &request, std::string_view type, std::strin
     if (read.status == Status::kUnreadable && read.without_redis)
       Describe(reply, demand.at_least, read.without_redis, false);
   } else {
-    reply = Content(request.head, std::move(*read.rows.front()));
+    reply = Content(request.head, std::move(*read.rows.front()), read.restricted);
     reply.headers.emplace_back("Cache-Status", CacheStatus(read));
     Describe(reply, read.position, read.without_redis, read.stale);
   }
   return WithPreferenceApplied(request.head, demand, std::move(reply));
 }
 
-Reply Items::Collection(const FramedRequest &request, std::string_view type, const Parameters &parameters) {
-  if (!IsTypeName(type)) return ProblemReply({ProblemKind::kNotFound, {}, {}});
+Reply Items::Collection(const FramedRequest &request, const authorization::Viewer &viewer, std::string_view type,
+                        const Parameters &parameters) {
+  if (!IsTypeName(type)) return WithoutRows(Status::kUnreadable, std::nullopt);
   const std::string name(type);
   const std::string *list = FindParameter(parameters, "key");
   if (list != nullptr) {
@@ -101,7 +103,7 @@ Reply Items::Collection(const FramedRequest &request, std::string_view type, con
   } else if (auto problem = CheckParameters(parameters, {"limit", "after"})) {
     return ProblemReply(*problem);
   }
-  auto parsed = ParseDemand(request.head);
+  auto parsed = ParseDemand(request.head, viewer);
   if (auto *problem = std::get_if<Problem>(&parsed)) return ProblemReply(*problem);
   auto &demand = std::get<read::ReadDemand>(parsed);
   // Of many keys there is one question to the database anyway: no need to wait for a fill.
@@ -137,7 +139,8 @@ Reply Items::Many(const RequestHead &head, const read::ReadDemand &demand, const
   for (std::size_t i = read.rows.size(); i < keys.size(); ++i)
     rest += (rest.empty() ? R"(,"rest":[")" : R"(",")") + keys[i];
   if (!rest.empty()) rest += R"("])";
-  Reply reply = Content(head, R"({"items":{)" + items + R"(},"missing":[)" + missing + ']' + problems + rest + '}');
+  Reply reply = Content(head, R"({"items":{)" + items + R"(},"missing":[)" + missing + ']' + problems + rest + '}',
+                        read.restricted);
   reply.headers.emplace_back("Cache-Status", CacheStatus(read));
   Describe(reply, read.position, read.without_redis, read.stale);
   return reply;
@@ -169,7 +172,7 @@ Reply Items::Page(const RequestHead &head, const read::ReadDemand &demand, const
     body += R"({"key":")" + item.key + R"(","item":)" + item.row + '}';
   }
   body += R"(],"next":)" + (page.next ? '"' + *page.next + '"' : std::string("null")) + '}';
-  Reply reply = Content(head, std::move(body));
+  Reply reply = Content(head, std::move(body), page.restricted);
   reply.headers.emplace_back("Cache-Status", kNotFromCache);
   Describe(reply, page.position, page.without_redis, false);
   return reply;

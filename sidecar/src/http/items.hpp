@@ -32,9 +32,11 @@ public:
   Items(read::ItemReader &reader, WaitingRooms &rooms) : reader_(reader), rooms_(rooms) {}
 
   /// `/v1/items/{type}/{key}`; both segments raw.
-  Reply One(const FramedRequest &request, std::string_view type, std::string_view raw_key);
+  Reply One(const FramedRequest &request, const authorization::Viewer &viewer, std::string_view type,
+            std::string_view raw_key);
   /// `/v1/items/{type}?key=in.(…)` and `/v1/items/{type}?limit=&after=`.
-  Reply Collection(const FramedRequest &request, std::string_view type, const Parameters &parameters);
+  Reply Collection(const FramedRequest &request, const authorization::Viewer &viewer, std::string_view type,
+                   const Parameters &parameters);
 
 private:
   Reply Many(const RequestHead &head, const read::ReadDemand &demand, const std::string &type, const std::string &list);

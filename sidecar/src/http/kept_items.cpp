@@ -160,7 +160,7 @@ void KeptItems::AnswerAll(Waiters &waiters) {
 Answer KeptItems::AnswerOf(const Waiter &waiter, const Position &position) {
   const RequestHead &head = waiter.request->head;
   const read::KeptItem &item = *waiter.question.item;
-  Reply reply = Content(head, item.entity_tag, item.row);
+  Reply reply = Content(head, item.entity_tag, item.row, false);
   reply.headers.emplace_back("Cache-Status", kHit);
   Describe(reply, position, false, false);
   Answer answer;

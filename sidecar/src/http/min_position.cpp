@@ -49,8 +49,9 @@ std::optional<std::chrono::seconds> PreferredWait(const RequestHead &head) {
   return std::nullopt;
 }
 
-std::variant<read::ReadDemand, Problem> ParseDemand(const RequestHead &head) {
+std::variant<read::ReadDemand, Problem> ParseDemand(const RequestHead &head, const authorization::Viewer &viewer) {
   read::ReadDemand demand;
+  demand.viewer = viewer;
   for (const HeaderField &field : head.fields) {
     if (!EqualsIgnoringCase(field.name, kField)) continue;
     if (demand.at_least) return Problem{ProblemKind::kBadRequest, std::string(kField) + " is given twice", {}};

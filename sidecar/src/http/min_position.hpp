@@ -19,6 +19,7 @@ inline constexpr std::chrono::seconds kLongestPositionWait{30};
 [[nodiscard]] std::optional<std::chrono::seconds> PreferredWait(const RequestHead &head);
 
 /// What the request asks of its read; a problem when the position is malformed or given twice.
-[[nodiscard]] std::variant<read::ReadDemand, Problem> ParseDemand(const RequestHead &head);
+[[nodiscard]] std::variant<read::ReadDemand, Problem> ParseDemand(const RequestHead &head,
+                                                                  const authorization::Viewer &viewer = {});
 
 } // namespace itemize::sidecar::http

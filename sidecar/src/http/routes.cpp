@@ -1,5 +1,6 @@
 #include "http/routes.hpp"
 
+#include "http/content.hpp"
 #include "http/health.hpp"
 #include "http/key_list.hpp"
 #include "http/web_socket.hpp"
@@ -103,17 +104,18 @@ std::optional<Reply> Routes::Dispatch(const FramedRequest &request) {
         route,
         ProblemReply({ProblemKind::kBadRequest, "a '%' in the query is not followed by two hexadecimal digits", {}}));
   }
-  if (live) return Named(route, Live(head, *parameters));
-  if (search != nullptr) return Named(route, searches_.Answer(request, search->kind, path[2], *parameters));
-  if (collection) return Named(route, items_.Collection(request, path[2], *parameters));
+  const authorization::Viewer viewer(caller);
+  if (live) return Named(route, Live(head, viewer, *parameters));
+  if (search != nullptr) return Named(route, searches_.Answer(request, viewer, search->kind, path[2], *parameters));
+  if (collection) return Named(route, items_.Collection(request, viewer, path[2], *parameters));
   if (auto problem = CheckParameters(*parameters, {})) return Named(route, ProblemReply(*problem));
   if (who) return Named(route, MomentReply("application/json", CallerBody(caller)));
-  if (one) return Named(route, items_.One(request, path[2], path[3]));
+  if (one) return Named(route, items_.One(request, viewer, path[2], path[3]));
   if (route == "livez") return Named(route, MomentReply("text/plain; charset=utf-8", "ok\n"));
   return Named(route, route == "readyz" ? Readiness() : MetricsText());
 }
 
-Reply Routes::Live(const RequestHead &head, const Parameters &parameters) {
+Reply Routes::Live(const RequestHead &head, const authorization::Viewer &viewer, const Parameters &parameters) {
   if (WantsWebSocket(head) && head.method == "GET") {
     if (!parameters.empty())
       return ProblemReply(BadRequest("a WebSocket takes no parameters: subscriptions are begun by messages"));
@@ -146,11 +148,11 @@ Reply Routes::Live(const RequestHead &head, const Parameters &parameters) {
   if (const std::string *parameter = FindParameter(parameters, "last_event_id")) last_event_id = *parameter;
   // The field is what a browser adds when it reconnects: newer than what stands in its URL.
   if (const auto field = head.Find("Last-Event-ID")) last_event_id = std::string(*field);
-  auto subscription = subscribe_.Run(std::move(interests), last_event_id);
+  auto subscription = subscribe_.Run(std::move(interests), viewer, last_event_id);
   switch (subscription.status) {
   case live::Subscription::Status::kNotReady:
     return ProblemReply({ProblemKind::kNotReady, "the local copy cannot be followed now", {}});
-  case live::Subscription::Status::kUnreadable: return NotFound();
+  case live::Subscription::Status::kUnreadable: return WithoutRows(read::ReadResult::Status::kUnreadable, {});
   case live::Subscription::Status::kSubscribed: break;
   }
   Reply reply;

@@ -27,7 +27,7 @@ public:
 
 private:
   std::optional<Reply> Dispatch(const FramedRequest &request);
-  Reply Live(const RequestHead &head, const Parameters &parameters);
+  Reply Live(const RequestHead &head, const authorization::Viewer &viewer, const Parameters &parameters);
   [[nodiscard]] Reply Readiness() const;
   [[nodiscard]] Reply MetricsText() const;
 

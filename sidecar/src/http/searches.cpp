@@ -43,7 +43,7 @@ Problem ProblemOf(const search::Found &found, bool position_wanted) {
 Reply Finish(const RequestHead &head, const search::Job &job) {
   if (job.found.outcome != Outcome::kOk) return ProblemReply(ProblemOf(job.found, job.demand.at_least.has_value()));
   if (job.reading.status != Status::kOk) return WithoutRows(job.reading.status, job.reading.position);
-  Reply reply = Content(head, SearchBody(job.ask, job.found));
+  Reply reply = Content(head, SearchBody(job.ask, job.found), job.reading.restricted);
   reply.headers.emplace_back("Cache-Status", kNotFromCache);
   Describe(reply, job.reading.position, job.reading.without_redis, job.reading.stale);
   return reply;
@@ -51,10 +51,10 @@ Reply Finish(const RequestHead &head, const search::Job &job) {
 
 } // namespace
 
-Reply Searches::Answer(const FramedRequest &request, search::Kind kind, std::string_view type,
-                       const Parameters &parameters) {
-  if (!IsTypeName(type)) return ProblemReply({ProblemKind::kNotFound, {}, {}});
-  auto parsed_demand = ParseDemand(request.head);
+Reply Searches::Answer(const FramedRequest &request, const authorization::Viewer &viewer, search::Kind kind,
+                       std::string_view type, const Parameters &parameters) {
+  if (!IsTypeName(type)) return WithoutRows(Status::kUnreadable, std::nullopt);
+  auto parsed_demand = ParseDemand(request.head, viewer);
   if (auto *problem = std::get_if<Problem>(&parsed_demand)) return ProblemReply(*problem);
   const auto &demand = std::get<read::ReadDemand>(parsed_demand);
   if (request.search) return WithPreferenceApplied(request.head, demand, Finish(request.head, *request.search));
@@ -80,6 +80,8 @@ Reply Searches::Begin(const FramedRequest &request, read::ReadDemand demand, sea
   // Not older than what this cluster shows: then neither is the answer.
   if (!access.without_redis) job->floor = access.position;
   job->demand.at_least = demand.at_least;
+  job->demand.viewer = demand.viewer;
+  if (access.restricted) job->ask.claims = demand.viewer.claims();
   job->reading = std::move(access);
   reply.park = [this, job](read::Wake wake) { rooms_.searches.Add(job, std::move(wake)); };
   reply.search = std::move(job);

@@ -13,7 +13,8 @@ public:
 
   /// A worker looks at the request up to three times: may the type be searched, and has the copy come as far as the
   /// client wants; again when it has; and again when the search is done, for the answer.
-  Reply Answer(const FramedRequest &request, search::Kind kind, std::string_view type, const Parameters &parameters);
+  Reply Answer(const FramedRequest &request, const authorization::Viewer &viewer, search::Kind kind,
+               std::string_view type, const Parameters &parameters);
 
 private:
   Reply Begin(const FramedRequest &request, read::ReadDemand demand, search::Ask ask);

@@ -14,7 +14,9 @@ namespace itemize::sidecar::live {
 
 inline HealedRowSource HealedRows(read::ItemReader &reader) {
   return [&reader](const std::string &type, const std::string &key) -> HealedRow {
-    auto read = reader.Read(type, {key});
+    read::ReadDemand demand;
+    demand.viewer = authorization::Viewer::Itself(); // who gets it is decided when it is sent
+    auto read = reader.Read(type, {key}, demand);
     if (read.status != read::ReadResult::Status::kOk || !read.unencodable.empty()) return {};
     return {!read.rows.front(), std::move(read.rows.front())};
   };

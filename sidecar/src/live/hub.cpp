@@ -15,6 +15,8 @@ namespace asio = boost::asio;
 namespace {
 
 constexpr std::string_view kHealedReason = "healed";
+/// How late the end of a token may be noticed.
+constexpr std::chrono::milliseconds kExpiryInterval{500};
 
 } // namespace
 
@@ -40,7 +42,7 @@ void LiveMetrics::CountResyncs(std::string_view reason, std::size_t clients) {
 }
 
 Hub::Hub(asio::io_context &loop, const HubOptions &options, Services &services)
-    : loop_(loop), options_(options), metrics_(services.metrics), keepalive_(loop) {}
+    : loop_(loop), options_(options), metrics_(services.metrics), keepalive_(loop), expiry_(loop) {}
 
 Hub::~Hub() { CloseAll(); }
 
@@ -93,8 +95,9 @@ void Hub::TellHealed(const HealedItem &item, const HealedRowSource &row_source) 
     if (!everyone.empty()) Send(std::move(everyone), ResyncEvent(position, kHealedReason), position);
     return;
   }
-  if (!IsReadable(item.type)) return;
-  auto receivers = Alive(index_.Find(item.type, item.key));
+  const auto access = types_.find(item.type);
+  if (access == types_.end()) return;
+  auto receivers = Admitted(index_.Find(item.type, item.key), access->second.rule);
   if (receivers.empty()) return;
   Send(std::move(receivers), HealedEvent(position, item.type, item.key, healed.missing, healed.row), position);
 }
@@ -125,12 +128,12 @@ std::unordered_map<std::string, std::string> Hub::CompleteRows(const StreamEntry
 
 bool Hub::IsReadable(const std::string &type) const {
   const auto known = types_.find(type);
-  return known != types_.end() && known->second.readable;
+  return known != types_.end() && known->second.readable();
 }
 
 bool Hub::IsCurrent(const Change &change) const {
   const auto type = types_.find(std::string(change.type));
-  return type != types_.end() && type->second.readable && type->second.generation == change.generation;
+  return type != types_.end() && type->second.readable() && type->second.generation == change.generation;
 }
 
 void Hub::PublishChange(const Change &change, const PieceHeader &header,
@@ -141,13 +144,14 @@ void Hub::PublishChange(const Change &change, const PieceHeader &header,
   if (change.kind == LineKind::kSetAside) return; // what it means for the item is told by the change behind it
   // Access is decided here, too, not only when somebody subscribes: rules change in between.
   if (!IsCurrent(change)) return;
+  const std::string &rule = types_.at(std::string(change.type)).rule;
   if (change.kind == LineKind::kTruncate) {
-    auto receivers = Alive(index_.FindType(change.type));
+    auto receivers = Admitted(index_.FindType(change.type), rule);
     if (!receivers.empty())
       Send(std::move(receivers), TruncateEvent(position, change.type, header.commit_time), position);
     return;
   }
-  auto receivers = Alive(index_.Find(change.type, change.key));
+  auto receivers = Admitted(index_.Find(change.type, change.key), rule);
   if (receivers.empty()) return;
   std::optional<std::string_view> row;
   if (change.kind != LineKind::kDelete) {
@@ -164,8 +168,8 @@ void Hub::PublishChange(const Change &change, const PieceHeader &header,
 void Hub::PublishMessage(const Change &change, const Position &position, std::int64_t commit_time) {
   const std::string name = kTopicMark + std::string(change.topic);
   const auto access = types_.find(name);
-  if (access == types_.end() || !access->second.readable) return;
-  auto receivers = Alive(index_.FindType(name));
+  if (access == types_.end()) return;
+  auto receivers = Admitted(index_.FindType(name), access->second.rule);
   if (!receivers.empty())
     Send(std::move(receivers), MessageEvent(position, change.topic, change.payload, commit_time), position);
 }
@@ -173,13 +177,25 @@ void Hub::PublishMessage(const Change &change, const Position &position, std::in
 void Hub::PublishDefinition(const Change &change, const Position &position) {
   TypeAccess &access = types_[std::string(change.type)];
   if (change.generation < access.generation) return;
-  access = {change.generation, change.read == "everyone"};
-  if (!access.readable) {
-    auto receivers = Alive(index_.RemoveType(change.type));
-    if (!receivers.empty()) Send(std::move(receivers), GoneEvent(position, change.type), position);
-    return;
+  access = {change.generation, std::string(change.read)};
+  Receivers receivers;
+  Receivers refused;
+  for (Subscriber *subscriber : index_.FindType(change.type)) {
+    auto shared = subscriber->weak_from_this().lock();
+    if (!shared) continue;
+    if (shared->viewer().MayRead(access.rule)) {
+      receivers.push_back(std::move(shared));
+      continue;
+    }
+    // Nothing about it follows, also when the rule changes back.
+    std::vector<Interest> lost;
+    for (const Interest &interest : shared->interests()) {
+      if (interest.type == change.type) lost.push_back(interest);
+    }
+    index_.Remove(subscriber, lost);
+    refused.push_back(std::move(shared));
   }
-  auto receivers = Alive(index_.FindType(change.type));
+  if (!refused.empty()) Send(std::move(refused), GoneEvent(position, change.type), position);
   constexpr std::string_view kReason = "definition";
   metrics_.CountResyncs(kReason, receivers.size());
   if (!receivers.empty()) Send(std::move(receivers), ResyncEvent(position, kReason, change.type), position);
@@ -192,11 +208,16 @@ std::optional<Hub::Standing> Hub::standing() const {
   return standing_;
 }
 
-bool Hub::MayRead(const std::vector<Interest> &interests) const {
+bool Hub::MayRead(const std::vector<Interest> &interests, const authorization::Viewer &viewer) const {
   const std::lock_guard<std::mutex> lock(mutex_);
-  return std::all_of(interests.begin(), interests.end(), [this](const Interest &interest) {
+  return MayReadAll(interests, viewer);
+}
+
+/// The mutex is held.
+bool Hub::MayReadAll(const std::vector<Interest> &interests, const authorization::Viewer &viewer) const {
+  return std::all_of(interests.begin(), interests.end(), [&](const Interest &interest) {
     const auto type = types_.find(interest.type);
-    return type != types_.end() && type->second.readable;
+    return type != types_.end() && viewer.MayRead(type->second.rule);
   });
 }
 
@@ -213,7 +234,7 @@ bool Hub::Register(const std::shared_ptr<Subscriber> &subscriber, const Standing
 bool Hub::RegisterHere(const std::shared_ptr<Subscriber> &subscriber,
                        const std::function<std::vector<SharedEvent>(const Position &)> &first) {
   const std::lock_guard<std::mutex> lock(mutex_);
-  if (!standing_) return false;
+  if (!standing_ || !MayReadAll(subscriber->interests(), subscriber->viewer())) return false;
   Insert(subscriber, first(standing_->position));
   return true;
 }
@@ -240,13 +261,16 @@ Hub::Receivers Hub::Everyone() const {
 }
 
 /// The mutex is held. Those that are being destroyed wait for it in Unregister and are left out.
-Hub::Receivers Hub::Alive(const std::vector<Subscriber *> &subscribers) {
-  Receivers alive;
-  alive.reserve(subscribers.size());
+Hub::Receivers Hub::Admitted(const std::vector<Subscriber *> &subscribers, std::string_view rule) {
+  Receivers admitted;
+  admitted.reserve(subscribers.size());
   for (Subscriber *subscriber : subscribers) {
-    if (auto shared = subscriber->weak_from_this().lock()) alive.push_back(std::move(shared));
+    // What is in the index is whole until it has left it. A reference that is let go of here could be the last one, and
+    // wait for the mutex.
+    if (!subscriber->viewer().MayRead(rule)) continue;
+    if (auto shared = subscriber->weak_from_this().lock()) admitted.push_back(std::move(shared));
   }
-  return alive;
+  return admitted;
 }
 
 /// The mutex is held, which is what orders the posts.
@@ -289,6 +313,28 @@ void Hub::Keepalive(const Share &share) {
   }
 }
 
+void Hub::ArmExpiry() {
+  expiry_.expires_after(kExpiryInterval);
+  expiry_.async_wait([this](const boost::system::error_code &error) {
+    if (error) return;
+    EndExpired();
+    if (!expiring_.empty()) ArmExpiry();
+  });
+}
+
+void Hub::EndExpired() {
+  const auto now = std::chrono::system_clock::now();
+  Receivers expired;
+  for (Subscriber *subscriber : expiring_) {
+    if (subscriber->viewer().expires() <= now) expired.push_back(ShareOf(subscriber).at(subscriber));
+  }
+  // Whoever comes back with the same token is refused.
+  for (const auto &subscriber : expired) {
+    expiring_.erase(subscriber.get());
+    SendAway(*subscriber);
+  }
+}
+
 Hub::Receivers Hub::Connected() const {
   Receivers all;
   all.reserve(connected_count_);
@@ -314,7 +360,10 @@ void Hub::Adopt(std::unique_ptr<Sink> sink, std::shared_ptr<Subscriber> subscrib
   ++connected_count_;
   metrics_.connections.Increment();
   adopted.Attach(std::move(sink));
-  if (draining_) SendAway(adopted);
+  if (draining_) return SendAway(adopted);
+  if (!adopted.viewer().expires()) return;
+  expiring_.insert(&adopted);
+  if (expiring_.size() == 1) ArmExpiry();
 }
 
 void Hub::Forget(Subscriber *subscriber) {
@@ -325,12 +374,14 @@ void Hub::Forget(Subscriber *subscriber) {
   asio::post(loop_, [keep = std::move(at->second)] {});
   share.erase(at);
   --connected_count_;
+  expiring_.erase(subscriber);
   metrics_.connections.Decrement();
   if (connected_count_ == 0 && drained_) std::exchange(drained_, nullptr)();
 }
 
 void Hub::Drain(std::function<void()> done) {
   keepalive_.cancel();
+  expiry_.cancel();
   drained_ = std::move(done);
   draining_ = true;
   for (const auto &subscriber : Connected())

@@ -19,6 +19,7 @@
 #include <mutex>
 #include <random>
 #include <unordered_map>
+#include <unordered_set>
 
 namespace itemize::sidecar::live {
 
@@ -89,13 +90,14 @@ public:
     std::string healed;
   };
   [[nodiscard]] std::optional<Standing> standing() const;
-  /// Whether all types are readable by everyone.
-  [[nodiscard]] bool MayRead(const std::vector<Interest> &interests) const;
+  /// Whether the viewer may read all types and topics.
+  [[nodiscard]] bool MayRead(const std::vector<Interest> &interests, const authorization::Viewer &viewer) const;
   /// Makes `subscriber` known if the hub still stands at `expected`, and sends it `first`. Everything
   /// after `expected` follows. False: the hub has moved on.
   [[nodiscard]] bool Register(const std::shared_ptr<Subscriber> &subscriber, const Standing &expected,
                               const std::vector<SharedEvent> &first);
-  /// Makes it known wherever the hub stands; `first` is made from that. False while there is no local copy.
+  /// Makes it known wherever the hub stands; `first` is made from that. False while there is no local copy, and
+  /// when it may not read what it wants any more.
   [[nodiscard]] bool RegisterHere(const std::shared_ptr<Subscriber> &subscriber,
                                   const std::function<std::vector<SharedEvent>(const Position &)> &first);
   void Unregister(Subscriber *subscriber);
@@ -120,7 +122,9 @@ private:
 
   [[nodiscard]] Receivers Everyone() const;
   [[nodiscard]] bool IsReadable(const std::string &type) const;
-  [[nodiscard]] static Receivers Alive(const std::vector<Subscriber *> &subscribers);
+  /// Those who may read what has this rule.
+  [[nodiscard]] static Receivers Admitted(const std::vector<Subscriber *> &subscribers, std::string_view rule);
+  [[nodiscard]] bool MayReadAll(const std::vector<Interest> &interests, const authorization::Viewer &viewer) const;
   [[nodiscard]] std::unordered_map<std::string, std::string> CompleteRows(const StreamEntry &entry,
                                                                           const RowSource &row_source);
   void PublishChange(const Change &change, const PieceHeader &header,
@@ -136,6 +140,8 @@ private:
   [[nodiscard]] Share &ShareOf(Subscriber *subscriber);
   [[nodiscard]] Receivers Connected() const;
   void SendAway(Subscriber &subscriber);
+  void ArmExpiry();
+  void EndExpired();
 
   boost::asio::io_context &loop_;
   const HubOptions options_;
@@ -154,6 +160,9 @@ private:
   std::size_t connected_count_ = 0;
   /// Whose turn it is.
   std::size_t next_share_ = 0;
+  /// Those of connected_ whose tokens expire.
+  std::unordered_set<Subscriber *> expiring_;
+  boost::asio::steady_timer expiry_;
   /// What has been handed to the subscribers.
   std::optional<Position> delivered_;
   std::minstd_rand random_{std::random_device{}()};

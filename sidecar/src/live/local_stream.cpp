@@ -66,7 +66,7 @@ TypeAccess ParseTypeAccess(std::string_view value) {
   const auto generation = ParseUint64(value.substr(0, space));
   if (!generation || space == std::string_view::npos) return {};
   value.remove_prefix(space + 1);
-  return {*generation, value.substr(0, value.find(' ')) == "everyone"};
+  return {*generation, std::string(value.substr(0, value.find(' ')))};
 }
 
 LocalStream::LocalStream(const std::string &prefix) : state_key_(LocalStateKey(prefix)) {}

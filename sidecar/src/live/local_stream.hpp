@@ -1,6 +1,7 @@
 // The local stream in Redis, as the live side reads it.
 #pragma once
 
+#include "authorization/rule.hpp"
 #include "itemize/lsn.hpp"
 #include "redis/connection.hpp"
 
@@ -15,7 +16,11 @@ namespace itemize::sidecar::live {
 /// What the running local copy says about a type.
 struct TypeAccess {
   std::uint64_t generation = 0;
-  bool readable = false;
+  /// Who may read it, in the words of its definition.
+  std::string rule;
+
+  /// Whether there is anybody who may.
+  [[nodiscard]] bool readable() const { return authorization::Viewer::Itself().MayRead(rule); }
 };
 
 using TypeAccesses = std::unordered_map<std::string, TypeAccess>;

@@ -91,10 +91,11 @@ bool Replay::AddHealed(const std::vector<HealedItem> &items, const Position &sta
   return true;
 }
 
-Subscription Subscribe::Run(std::vector<Interest> interests, const std::optional<std::string> &last_event_id) {
+Subscription Subscribe::Run(std::vector<Interest> interests, const authorization::Viewer &viewer,
+                            const std::optional<std::string> &last_event_id) {
   if (!hub_.standing()) return {Subscription::Status::kNotReady, nullptr};
-  if (!hub_.MayRead(interests)) return {Subscription::Status::kUnreadable, nullptr};
-  auto subscriber = std::make_shared<Subscriber>(hub_, std::move(interests), hub_.options().buffer_bytes);
+  if (!hub_.MayRead(interests, viewer)) return {Subscription::Status::kUnreadable, nullptr};
+  auto subscriber = std::make_shared<Subscriber>(hub_, std::move(interests), viewer, hub_.options().buffer_bytes);
   if (!last_event_id || last_event_id->empty()) return Enter(subscriber, std::nullopt);
   const auto last = ParsePosition(*last_event_id);
   if (!last) return Enter(subscriber, "malformed");
@@ -130,6 +131,10 @@ std::optional<std::string_view> Subscribe::Resume(const std::shared_ptr<Subscrib
     const auto standing = hub_.standing();
     if (!standing) {
       not_ready = true;
+      return std::nullopt;
+    }
+    if (!hub_.MayRead(subscriber->interests(), subscriber->viewer())) {
+      not_ready = true; // the rule has changed: he is told when he comes back
       return std::nullopt;
     }
     if (standing->position.epoch != last.epoch) return "epoch";

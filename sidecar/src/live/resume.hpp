@@ -25,7 +25,8 @@ public:
 
   /// `last_event_id` as the client sent it. One that cannot be resumed from, malformed included, gives a
   /// resync: a browser repeats what it was given, and must not be refused for it.
-  Subscription Run(std::vector<Interest> interests, const std::optional<std::string> &last_event_id);
+  Subscription Run(std::vector<Interest> interests, const authorization::Viewer &viewer,
+                   const std::optional<std::string> &last_event_id);
 
 private:
   Subscription Enter(const std::shared_ptr<Subscriber> &subscriber, std::optional<std::string_view> resync_reason);

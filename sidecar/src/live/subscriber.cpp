@@ -15,8 +15,9 @@ constexpr std::size_t kWriteBytes = std::size_t{64} * 1024;
 
 } // namespace
 
-Subscriber::Subscriber(Hub &hub, std::vector<Interest> interests, std::size_t buffer_bytes)
-    : hub_(hub), interests_(Normalized(std::move(interests))), outbox_(buffer_bytes) {}
+Subscriber::Subscriber(Hub &hub, std::vector<Interest> interests, authorization::Viewer viewer,
+                       std::size_t buffer_bytes)
+    : hub_(hub), interests_(Normalized(std::move(interests))), viewer_(std::move(viewer)), outbox_(buffer_bytes) {}
 
 Subscriber::~Subscriber() {
   hub_.Unregister(this);

@@ -1,6 +1,7 @@
 // One live client: its interests, what waits to be sent to it, and where that goes.
 #pragma once
 
+#include "authorization/rule.hpp"
 #include "live/outbox.hpp"
 #include "live/sink.hpp"
 #include "live/subscription_index.hpp"
@@ -20,12 +21,13 @@ class Subscriber : public std::enable_shared_from_this<Subscriber> {
 public:
   using Clock = std::chrono::steady_clock;
 
-  Subscriber(Hub &hub, std::vector<Interest> interests, std::size_t buffer_bytes);
+  Subscriber(Hub &hub, std::vector<Interest> interests, authorization::Viewer viewer, std::size_t buffer_bytes);
   ~Subscriber();
   Subscriber(const Subscriber &) = delete;
   Subscriber &operator=(const Subscriber &) = delete;
 
   [[nodiscard]] const std::vector<Interest> &interests() const { return interests_; }
+  [[nodiscard]] const authorization::Viewer &viewer() const { return viewer_; }
 
   /// Changes of that epoch up to here the client has had from elsewhere. To be set before the hub knows the subscriber.
   void SkipUpTo(const Position &position) { skip_up_to_ = position; }
@@ -47,6 +49,7 @@ private:
 
   Hub &hub_;
   const std::vector<Interest> interests_;
+  const authorization::Viewer viewer_;
   Position skip_up_to_;
   Outbox outbox_;
   std::size_t conflated_before_ = 0;

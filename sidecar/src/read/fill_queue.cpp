@@ -69,13 +69,16 @@ void FillQueue::Finish(const Batch &batch) {
 
 void FillQueue::Run(const StopToken &stop) {
   ItemReader reader(backends_);
+  ReadDemand demand;
+  // For whoever asked: each is told what he may see when he asks again.
+  demand.viewer = authorization::Viewer::Itself();
   while (!stop.stopped()) {
     const Batch batch = Take();
     if (batch.keys.empty()) continue;
     const ScopeExit finish([&] { Finish(batch); });
     // What came of it the requests find out by asking again: in the copy, or why it is not there.
     try {
-      reader.Read(batch.type, batch.keys);
+      reader.Read(batch.type, batch.keys, demand);
     } catch (const PostgresError &error) {
       backends_.services.log.Warning("fill_failed",
                                      {{"type", batch.type}, {"keys", batch.keys.size()}, {"error", error.what()}});

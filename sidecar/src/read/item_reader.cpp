@@ -98,11 +98,12 @@ void ItemReader::Forget(RedisConnection &redis, const ShownUncached::Due &due) {
   backends_.shown_uncached.Forgotten(due);
 }
 
-bool ItemReader::ReadLocal(const std::string &type, const std::vector<std::string> &keys, LocalRead &local) {
+bool ItemReader::ReadLocal(const std::string &type, const std::vector<std::string> &keys,
+                           const authorization::Viewer &viewer, LocalRead &local) {
   const auto floor = backends_.floor.Get();
   const auto read = [&](RedisConnection &redis) {
     if (const auto due = backends_.shown_uncached.DueOf(type, keys)) Forget(redis, *due);
-    local = backends_.local.Read(redis, type, keys, &backends_.memory);
+    local = backends_.local.Read(redis, type, keys, viewer, &backends_.memory);
   };
   if (!WithRedis(read)) return false;
   if (!local.position) return true;
@@ -143,6 +144,7 @@ ReadResult ItemReader::ReadSome(const std::string &type, const std::vector<std::
     for (const std::size_t place : some.contended)
       result.contended.push_back(from + place);
     if (from == 0 || !some.position) result.position = some.position;
+    result.restricted = result.restricted || some.restricted;
     result.without_redis = result.without_redis || some.without_redis;
     result.stale = result.stale || some.stale;
     result.held += some.held;
@@ -166,12 +168,13 @@ ReadResult ItemReader::ReadSome(const std::string &type, const std::vector<std::
 ReadResult ItemReader::ReadThrough(const std::string &type, const std::vector<std::string> &keys,
                                    const ReadDemand &demand) {
   LocalRead local;
-  if (!ReadLocal(type, keys, local)) return ReadWithoutCopy(type, keys, demand);
+  if (!ReadLocal(type, keys, demand.viewer, local)) return ReadWithoutCopy(type, keys, demand);
   ReadResult result;
   result.status = StatusOf(local.access);
   result.position = local.position;
+  result.restricted = local.restricted;
   if (result.status != Status::kOk) return result;
-  Question question{type, std::nullopt, demand.may_leave_out};
+  Question question{type, demand.viewer, std::nullopt, demand.may_leave_out};
   if (demand.at_least) {
     const PositionReached reached = ReachedBy(*demand.at_least, *local.position, local.complete);
     if (reached != PositionReached::kYes) {
@@ -254,10 +257,11 @@ void ItemReader::CompleteFromDatabase(const Question &question, const std::vecto
     }
     wait = std::min(wait * 2, kLongestWait);
     LocalRead again;
-    if (!ReadLocal(question.type, unknown.keys, again)) {
+    if (!ReadLocal(question.type, unknown.keys, question.viewer, again)) {
       return CompleteWithoutStoring(question, keys, items, result, false);
     }
     result.status = StatusOf(again.access);
+    result.restricted = again.restricted;
     if (result.status != Status::kOk) return;
     if (question.ahead_of_copy &&
         ReachedBy(*question.ahead_of_copy, *again.position, again.complete) != PositionReached::kYes) {
@@ -281,6 +285,15 @@ void ItemReader::CompleteWithoutStoring(const Question &question, const std::vec
   if (result.without_redis) backends_.shown_uncached.Add(question.type, unknown);
 }
 
+bool ItemReader::AskRule(const std::string &type, const authorization::Viewer &viewer, bool &readable,
+                         bool &restricted) {
+  std::optional<std::string> rule;
+  if (!WithDatabase([&](PostgresConnection &database) { rule = ItemSource::ReadRule(database, type); })) return false;
+  readable = rule && viewer.MayRead(*rule);
+  restricted = rule && !authorization::IsForEveryone(*rule);
+  return true;
+}
+
 ReadResult ItemReader::ReadWithoutCopy(const std::string &type, const std::vector<std::string> &keys,
                                        const ReadDemand &demand) {
   ReadResult result;
@@ -294,8 +307,7 @@ ReadResult ItemReader::ReadWithoutCopy(const std::string &type, const std::vecto
   bool readable = false;
   std::vector<HeldItem> items(keys.size());
   try {
-    const bool answered =
-        WithDatabase([&](PostgresConnection &database) { readable = ItemSource::IsReadable(database, type); });
+    const bool answered = AskRule(type, demand.viewer, readable, result.restricted);
     if (!answered || (readable && !FetchUncached(type, keys, items))) {
       result.status = Status::kUnavailable;
       return result;
@@ -318,8 +330,9 @@ PageResult ItemReader::Page(const std::string &type, std::size_t limit, const st
   LocalRead local;
   bool readable = false;
   try {
-    if (ReadLocal(type, {}, local)) {
+    if (ReadLocal(type, {}, demand.viewer, local)) {
       result.status = StatusOf(local.access);
+      result.restricted = local.restricted;
       result.position = local.position;
       if (result.status == Status::kOk && demand.at_least) result.status = CheckDemand(demand, local);
       readable = result.status == Status::kOk;
@@ -327,7 +340,7 @@ PageResult ItemReader::Page(const std::string &type, std::size_t limit, const st
       result.without_redis = true;
       if (demand.at_least) result.status = CheckPrimary(*demand.at_least);
       if (result.status != Status::kOk) return result;
-      if (!WithDatabase([&](PostgresConnection &database) { readable = ItemSource::IsReadable(database, type); })) {
+      if (!AskRule(type, demand.viewer, readable, result.restricted)) {
         result.status = Status::kUnavailable;
         return result;
       }
@@ -387,6 +400,7 @@ bool ItemReader::List(const std::string &type, std::size_t limit, const std::opt
 void ItemReader::TakeRowsFromCopy(const std::string &type, PageResult &page, const ReadDemand &demand) {
   std::vector<std::string> keys = KeysOf(page.items);
   ReadDemand of_rows;
+  of_rows.viewer = demand.viewer;
   of_rows.at_least = demand.at_least;
   ReadResult read = ReadSome(type, keys, of_rows);
   page.status = read.status == Status::kOk && !read.unencodable.empty() ? Status::kUnencodable : read.status;
@@ -399,7 +413,5 @@ void ItemReader::TakeRowsFromCopy(const std::string &type, PageResult &page, con
   }
   page.items = std::move(items);
 }
-
-ReadResult::Status ItemReader::Access(const std::string &type) { return Read(type, {}).status; }
 
 } // namespace itemize::sidecar::read

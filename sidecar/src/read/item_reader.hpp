@@ -42,6 +42,8 @@ struct ReadResult {
   std::vector<std::size_t> contended;
   /// What the rows are at least as new as; nothing when no local copy could tell. With kOtherEpoch: the running one.
   std::optional<Position> position;
+  /// Not everybody may read the type.
+  bool restricted = false;
   /// Redis is gone: this comes from the database.
   bool without_redis = false;
   /// The database is gone: this may have stopped being kept current.
@@ -61,6 +63,7 @@ struct PageResult {
   /// Key to ask `after` for what follows; nothing on the last page.
   std::optional<std::string> next;
   std::optional<Position> position;
+  bool restricted = false;
   bool without_redis = false;
 };
 
@@ -75,8 +78,6 @@ public:
   ReadResult ReadSome(const std::string &type, const std::vector<std::string> &keys, const ReadDemand &demand = {});
   PageResult Page(const std::string &type, std::size_t limit, const std::optional<std::string> &after,
                   const ReadDemand &demand = {});
-  /// Whether everyone may read the type now.
-  ReadResult::Status Access(const std::string &type);
 
   /// Asks both servers something small, and notes whether they answer; catches up on what the copy is to forget.
   void Probe();
@@ -150,8 +151,11 @@ private:
   /// After this the copy shows nothing older of `due`.
   void Forget(RedisConnection &redis, const ShownUncached::Due &due);
   /// False when Redis is gone, or behind what this process has shown.
-  bool ReadLocal(const std::string &type, const std::vector<std::string> &keys, LocalRead &local);
+  bool ReadLocal(const std::string &type, const std::vector<std::string> &keys, const authorization::Viewer &viewer,
+                 LocalRead &local);
   ReadResult ReadThrough(const std::string &type, const std::vector<std::string> &keys, const ReadDemand &demand);
+  /// Whether the viewer may read the type by what the database says; false when that is gone.
+  bool AskRule(const std::string &type, const authorization::Viewer &viewer, bool &readable, bool &restricted);
   ReadResult ReadWithoutCopy(const std::string &type, const std::vector<std::string> &keys, const ReadDemand &demand);
   /// Whether the copy is as far as `demand` wants it; else what to do about it.
   Status CheckDemand(const ReadDemand &demand, const LocalRead &local);
@@ -161,6 +165,7 @@ private:
   /// One read's way to the items that the copy does not hold.
   struct Question {
     const std::string &type;
+    const authorization::Viewer &viewer;
     /// Set: what is held does not count before the copy has reached this; the primary is asked.
     std::optional<Position> ahead_of_copy;
     /// As ReadDemand has it.

@@ -17,7 +17,7 @@ constexpr const char *kFetchReplayed =
 constexpr int kAsOfColumn = 4;
 constexpr const char *kList = "SELECT key, item FROM itemize.list($1, $2::integer, $3)";
 constexpr const char *kListKeys = "SELECT key, '' FROM itemize.list($1, $2::integer, $3)";
-constexpr const char *kReadable = "SELECT 1 FROM itemize.definitions WHERE type = $1 AND read = 'everyone'";
+constexpr const char *kReadRule = "SELECT read FROM itemize.definitions WHERE type = $1";
 
 constexpr std::string_view kUndefinedObject = "42704";
 constexpr std::string_view kObjectNotInPrerequisiteState = "55000";
@@ -110,8 +110,10 @@ std::vector<PageItem> ItemSource::List(PostgresConnection &database, const std::
   });
 }
 
-bool ItemSource::IsReadable(PostgresConnection &database, const std::string &type) {
-  return database.Query(kReadable, {type}).rows() > 0;
+std::optional<std::string> ItemSource::ReadRule(PostgresConnection &database, const std::string &type) {
+  const PostgresResult result = database.Query(kReadRule, {type});
+  if (result.rows() == 0) return std::nullopt;
+  return std::string(result.Text(0, 0));
 }
 
 std::string ArrayText(const std::vector<std::string> &keys) {

@@ -46,8 +46,8 @@ public:
   static std::vector<PageItem> List(PostgresConnection &database, const std::string &type, std::size_t count,
                                     const std::optional<std::string> &after, bool with_rows);
 
-  /// Whether everyone may read the type; for when no local copy can tell.
-  static bool IsReadable(PostgresConnection &database, const std::string &type);
+  /// Who may read the type, in the words of its definition, when no local copy can tell. Nothing: there is none.
+  static std::optional<std::string> ReadRule(PostgresConnection &database, const std::string &type);
 };
 
 /// `keys` as the text of a PostgreSQL array.

@@ -52,7 +52,7 @@ std::string LocalCopy::MakeToken() {
 
 std::optional<LocalRead> LocalCopy::ReadPosition(RedisConnection &redis) const {
   // No type has an empty name.
-  LocalRead read = Read(redis, {}, {});
+  LocalRead read = Read(redis, {}, {}, {});
   if (!read.position || read.behind) return std::nullopt;
   return read;
 }
@@ -74,7 +74,7 @@ Checked LocalCopy::Check(RedisConnection &redis, const std::vector<KeptQuestion>
 }
 
 LocalRead LocalCopy::Read(RedisConnection &redis, const std::string &type, const std::vector<std::string> &keys,
-                          MemoryCache *memory) const {
+                          const authorization::Viewer &viewer, MemoryCache *memory) const {
   const bool keep = memory != nullptr && memory->enabled() && !keys.empty();
   const std::string fresh = keep ? MakeToken() : std::string();
   std::vector<SharedItem> kept(keys.size());
@@ -97,11 +97,13 @@ LocalRead LocalCopy::Read(RedisConnection &redis, const std::string &type, const
   read.complete = *complete;
   read.position = Position{*epoch, *applied};
   read.behind = reply[3].IsNil() || reply[3].Text() != redis.RunId();
-  if (reply[5].IsNil() || ReadAccessOf(reply[5].Text()) != "everyone") {
+  const std::string_view rule = reply[5].IsNil() ? std::string_view() : ReadAccessOf(reply[5].Text());
+  if (!viewer.MayRead(rule) || reply.size() < kReadHead + keys.size()) {
     read.access = LocalRead::Access::kUnreadable;
     return read;
   }
   read.access = LocalRead::Access::kReadable;
+  read.restricted = !authorization::IsForEveryone(rule);
   read.items.reserve(keys.size());
   for (std::size_t i = 0; i < keys.size(); ++i) {
     const ReplyView answer = reply[kReadHead + i];

@@ -1,6 +1,7 @@
 // The cluster's copy in the local Redis, as readers see it.
 #pragma once
 
+#include "authorization/rule.hpp"
 #include "itemize/lsn.hpp"
 #include "options.hpp"
 #include "read/memory_cache.hpp"
@@ -30,10 +31,12 @@ struct HeldItem {
 struct LocalRead {
   enum class Access {
     kNoCopy,     ///< nothing has been applied here yet
-    kUnreadable, ///< no such type, or not for everyone
+    kUnreadable, ///< no such type, or not for the viewer
     kReadable,
   };
   Access access = Access::kNoCopy;
+  /// Not everybody may read the type.
+  bool restricted = false;
   /// The applier has not caught up since this Redis was started (LocalField::kServer): not to be shown.
   bool behind = false;
   /// Position that `items` is as of; set unless kNoCopy.
@@ -106,7 +109,7 @@ public:
 
   /// With `memory`: what is there need not come from the copy again, and what comes is stamped, to be kept there.
   LocalRead Read(RedisConnection &redis, const std::string &type, const std::vector<std::string> &keys,
-                 MemoryCache *memory = nullptr) const;
+                 const authorization::Viewer &viewer, MemoryCache *memory = nullptr) const;
   Checked Check(RedisConnection &redis, const std::vector<KeptQuestion> &questions) const;
 
   /// The running position, and nothing else. Nothing when there is no copy that may be read.

@@ -1,6 +1,7 @@
 // Itemize-Min-Position: whether a cluster has come as far as a client has seen, and what a read may do about it.
 #pragma once
 
+#include "authorization/rule.hpp"
 #include "itemize/lsn.hpp"
 
 #include <chrono>
@@ -10,6 +11,7 @@ namespace itemize::sidecar::read {
 
 /// What the client asks of a read besides the items.
 struct ReadDemand {
+  authorization::Viewer viewer;
   /// The answer must not be older than this.
   std::optional<Position> at_least;
   /// For how long the cluster may be waited for, before the primary is asked.

@@ -31,7 +31,7 @@ if not namespace then return {} end
 local type = ARGV[1]
 local value, read, gen = type_of(namespace, type)
 local answer = {namespace, epoch, applied, server or false, complete, value or false}
-if read ~= 'everyone' then return answer end
+if not read or read == 'nobody' then return answer end
 local room = namespace .. ':item:' .. type .. ':' .. gen .. ':'
 -- A stamp for rows that have none; empty: none are wanted.
 local stamp = ARGV[3]

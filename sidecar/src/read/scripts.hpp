@@ -11,7 +11,7 @@ namespace itemize::sidecar::read {
 /// ARGV: type, item TTL in seconds, stamp for rows that have none ("" = none wanted), then for each key two: key, stamp
 /// of the row that is known ("" = none). Answers {} when there is no local copy yet, else
 /// {namespace, epoch, applied, server or nil, complete, types value or nil, then for each key: row | {row, stamp} |
-/// 1 (known to be missing) | 2 (the row is the one known) | nil}; the keys only for a type that everyone may read.
+/// 1 (known to be missing) | 2 (the row is the one known) | nil}; the keys only for a type that somebody may read.
 extern const RedisScript kReadScript;
 
 /// ARGV: item TTL in seconds, then for each item three: type, key, stamp. Answers {} as above, else {epoch, applied,

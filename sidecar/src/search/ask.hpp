@@ -39,6 +39,8 @@ struct Ask {
 
   Kind kind = Kind::kSearch;
   std::string type;
+  /// As request.jwt.claims; empty: those of nobody in particular.
+  std::string claims;
   Question question;
   // of a search
   std::optional<std::string> order;

@@ -23,6 +23,9 @@ constexpr std::chrono::milliseconds kConnectTimeout{1000};
 // Who is anonymous sees what the rule of the definition lets everyone see, whatever this process's role may read.
 constexpr const char *kAnonymous = R"({"role":"anonymous"})";
 
+/// To the end of the transaction, as what stands there until then.
+constexpr const char *kSetClaims = "SELECT pg_catalog.set_config('request.jwt.claims', $1, true)";
+
 // No notices either: libpq would write them among the lines of the log, once a search.
 std::string BeginStatement(std::chrono::milliseconds timeout) {
   return "BEGIN TRANSACTION ISOLATION LEVEL READ COMMITTED READ ONLY; SET LOCAL statement_timeout = " +
@@ -206,6 +209,7 @@ void SearchSource::Abandon(Connection &connection, const PostgresError &error) {
 
 Found SearchSource::RunBegun(PostgresConnection &database, const Ask &ask, bool replica) {
   const auto start = Clock::now();
+  if (!ask.claims.empty()) database.Query(kSetClaims, {ask.claims});
   Found found = RunStatements(database, ask);
   metrics_.Observe(ask.kind, replica, std::chrono::duration<double>(Clock::now() - start).count());
   database.Execute("COMMIT");
