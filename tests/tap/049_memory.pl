@@ -30,11 +30,9 @@ my $one = start_sidecar('extended', postgres => $node, flags => [ @urls, '--loca
 my $other = start_sidecar('extended', postgres => $node, flags => [ @urls, '--local-redis', $local->url ]);
 
 sub sql { return $node->safe_psql('postgres', $_[0]) }
-sub commit { my ($statements) = @_; return (split /\n/, sql("$statements;\nSELECT itemize.token()"))[-1] }
 sub get { my ($sidecar, $path, @headers) = @_; return http_get($sidecar->url("/v1/items/$path"), @headers) }
 sub body { my $answer = get(@_); return $answer->{status} == 200 ? $answer->{body} : $answer->{status} }
 sub cache { my $answer = get(@_); return $answer->{headers}{'cache-status'} // $answer->{status} }
-sub metric { my ($sidecar, $name) = @_; return http_get($sidecar->url('/metrics'))->{body} =~ /^\Q$name\E (\S+)/m ? $1 + 0 : die "no $name\n" }
 sub hits { return metric($_[0], 'itemize_memory_hits_total') }
 sub redis_key { my ($key) = @_; return $local->cli('KEYS', "*:item:item:*:$key") }
 # Until answers come from memory.
@@ -55,7 +53,7 @@ subtest 'Cache-Status' => sub {
 	is(cache($one, 'item?limit=2'), 'itemize; fwd=bypass', 'a page asks the database');
 	is(cache($one, 'item/4711'), 404, 'of what is not there nothing is told');
 	$applier->signal('STOP');
-	my $token = commit('UPDATE item SET n = 1 WHERE id = 1');
+	my $token = commit($node, 'UPDATE item SET n = 1 WHERE id = 1');
 	is(cache($one, 'item/1', "Itemize-Min-Position: $token", 'Prefer: wait=0'), 'itemize; fwd=request; stored', 'held, and older than was asked for');
 	is(body($_, 'item/1'), '{"n":1}', 'after that nobody of the cluster is shown the older one') for $one, $other;
 	$applier->signal('CONT');

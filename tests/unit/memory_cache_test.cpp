@@ -9,24 +9,24 @@ Position At(Lsn lsn) { return {Epoch{1, 1, 1}, {lsn, 1}}; }
 
 class MemoryCacheTest : public testing::Test {
 protected:
-  MemoryCacheTest() { cache.Clear(At(100)); }
+  MemoryCacheTest() { cache_.Clear(At(100)); }
 
   void Keep(const std::string &key, const std::string &row, Lsn read_at = 100) {
-    cache.Keep("item", key, "stamp of " + row.substr(0, 20), row, At(read_at));
+    cache_.Keep("item", key, "stamp of " + row.substr(0, 20), row, At(read_at));
   }
   std::string Row(const std::string &key, const std::string &type = "item") {
-    const SharedItem item = cache.Find(type, key);
+    const SharedItem item = cache_.Find(type, key);
     return item ? item->row : "-";
   }
 
-  Metrics metrics;
-  MemoryCache cache{10'000, metrics};
+  Metrics metrics_;
+  MemoryCache cache_{10'000, metrics_};
 };
 
 TEST_F(MemoryCacheTest, KeepsTheNewestOfAnItemWithItsStampAndTag) {
   Keep("1", "old");
   Keep("1", "new");
-  const SharedItem item = cache.Find("item", "1");
+  const SharedItem item = cache_.Find("item", "1");
   ASSERT_TRUE(item);
   EXPECT_EQ(item->row, "new");
   EXPECT_EQ(item->stamp, "stamp of new");
@@ -35,17 +35,17 @@ TEST_F(MemoryCacheTest, KeepsTheNewestOfAnItemWithItsStampAndTag) {
 }
 
 TEST_F(MemoryCacheTest, KeepsNothingOlderThanWhatItHasBeenToldOf) {
-  cache.ForgetChanges("", At(200));
+  cache_.ForgetChanges("", At(200));
   Keep("1", "before it", 199);
   EXPECT_EQ(Row("1"), "-");
   Keep("1", "since", 200);
   EXPECT_EQ(Row("1"), "since");
-  cache.Keep("item", "2", "stamp", "of another epoch", {Epoch{1, 1, 2}, {300, 1}});
+  cache_.Keep("item", "2", "stamp", "of another epoch", {Epoch{1, 1, 2}, {300, 1}});
   EXPECT_EQ(Row("2"), "-");
 }
 
 TEST_F(MemoryCacheTest, KeepsNothingBeforeThereIsACopy) {
-  MemoryCache fresh(10'000, metrics);
+  MemoryCache fresh(10'000, metrics_);
   fresh.Keep("item", "1", "stamp", "row", At(100));
   EXPECT_FALSE(fresh.Find("item", "1"));
 }
@@ -53,10 +53,10 @@ TEST_F(MemoryCacheTest, KeepsNothingBeforeThereIsACopy) {
 TEST_F(MemoryCacheTest, ForgetsWhatAPieceChanges) {
   for (const char *key : {"1", "2", "3"})
     Keep(key, "row");
-  cache.Keep("items", "1", "stamp", "of a type with a longer name", At(100));
-  cache.ForgetChanges("B\t1\t0/C8\t7\t1\t\nU\t1\titem\t1\t1\t{\"n\":1}\t5\nD\t2\titem\t1\t3\nC\t0/C8\t2\n", At(200));
+  cache_.Keep("items", "1", "stamp", "of a type with a longer name", At(100));
+  cache_.ForgetChanges("B\t1\t0/C8\t7\t1\t\nU\t1\titem\t1\t1\t{\"n\":1}\t5\nD\t2\titem\t1\t3\nC\t0/C8\t2\n", At(200));
   EXPECT_EQ(Row("1") + Row("2") + Row("3"), "-row-");
-  cache.ForgetChanges("B\t1\t0/12C\t8\t1\t\nT\t1\titem\t1\nC\t0/12C\t1\n", At(300));
+  cache_.ForgetChanges("B\t1\t0/12C\t8\t1\t\nT\t1\titem\t1\nC\t0/12C\t1\n", At(300));
   EXPECT_EQ(Row("2"), "-");
   EXPECT_EQ(Row("1", "items"), "of a type with a longer name");
 }
@@ -75,7 +75,7 @@ TEST_F(MemoryCacheTest, TheItemsUsedLastStay) {
 }
 
 TEST_F(MemoryCacheTest, OfNoBytesKeepsNothing) {
-  MemoryCache none(0, metrics);
+  MemoryCache none(0, metrics_);
   none.Clear(At(100));
   none.Keep("item", "1", "stamp", "row", At(100));
   EXPECT_FALSE(none.enabled());
