@@ -6,7 +6,8 @@ def round_to(digits): pow(10; digits) as $scale | . * $scale | round / $scale;
 [inputs | split(" ")] as $lines
 | def of($kind; $column): [$lines[] | select(.[0] == $kind) | .[$column] | tonumber];
   # Each round's own pair: what else the machine did weighs on both.
-  def over($kind; $other): [of($kind; 1), of($other; 1)] | transpose | map(.[0] / .[1]) | median | round_to(3);
+  def over($kind; $other; $column): [of($kind; $column), of($other; $column)] | transpose | map(.[0] / .[1]) | median | round_to(3);
+  def over($kind; $other): over($kind; $other; 1);
   [$lines[][0]] as $kinds
 | {
     figures: ([$kinds | unique[] as $kind | {
@@ -20,6 +21,8 @@ def round_to(digits): pow(10; digits) as $scale | . * $scale | round / $scale;
     ratios: ({
         rps_over_httplib_hello: over("itemize"; "hello"),
         rps_over_sql_per_request: over("itemize"; "sql"),
+        cpu_of_sql_per_request_over_itemize: over("sql"; "itemize"; 4),
+        cpu_of_httplib_hello_over_itemize: over("hello"; "itemize"; 4),
         not_modified_over_httplib_hello: over("not_modified"; "hello"),
         not_modified_over_whole_answers: over("not_modified"; "itemize"),
         among_1000_idle_over_alone: over("among_idle"; "alone")

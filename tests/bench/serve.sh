@@ -67,16 +67,28 @@ CONF
   await 'nginx answers' "$work/nginx.log" nginx_answers
 }
 
-# Adds to $work/measurements: kind, answers a second, median and 99th percentile in milliseconds, processor time of the
-# process that answers in microseconds an answer.
+# Processor time of all processes that a server's answers take: its own, its children's, Redis' or the database's.
+cpu_of() { # SERVER
+  local pid pids=("${pid_of[$1]}")
+  case $1 in
+    itemize) pids+=("${pid_of[local]}") ;;
+    # Each connection of the reference has a process there.
+    sql) mapfile -t -O 1 pids < <(pgrep -P "$(head -n 1 "$work/run/pg/data/postmaster.pid")") ;;
+    nginx) mapfile -t -O 1 pids < <(pgrep -P "${pid_of[nginx]}") ;;
+  esac
+  for pid in "${pids[@]}"; do cpu_ns "$pid"; done | awk '{ sum += $1 } END { printf "%.0f\n", sum }'
+}
+
+# Adds to $work/measurements: kind, answers a second, median and 99th percentile in milliseconds, processor time in
+# microseconds an answer.
 measure() { # KIND SERVER PATH STATUS [FIELD]
   local kind=$1 server=$2 path=$3 keys=$items before after
   local connections=${clients:-$connections}
   shift 3
-  before=$(cpu_ns "${pid_of[$server]}")
+  before=$(cpu_of "$server")
   run_child "${as_test_user[@]}" "$work/serve_load" "${port[$server]}" "$path" "$keys" "$connections" "$seconds" "$@" \
     > "$work/answer" || fail_bench "$kind was not measured"
-  after=$(cpu_ns "${pid_of[$server]}")
+  after=$(cpu_of "$server")
   awk -v kind="$kind" -v ns=$((after - before)) -v seconds="$seconds" \
     '{ print kind, $1, $2, $3, ns / ($1 * seconds * 1000) }' "$work/answer" >> "$work/measurements"
 }

@@ -1,8 +1,8 @@
 // Asks for items over keep-alive connections, each of which asks again as soon as it has been answered; prints answers
 // a second and percentiles of the time to the answer in milliseconds:
 //   serve_load PORT PATH KEYS CONNECTIONS[+IDLE] SECONDS STATUS [FIELD: VALUE]
-// In PATH, %d stands for a key from 1 to KEYS. Every answer must have the status. IDLE further connections have been
-// answered once, and are silent from then on.
+// In PATH, %d stands for a key from 1 to KEYS. Every answer must have the status. IDLE further connections are
+// answered once, and silent from then on.
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -47,9 +47,9 @@ public:
       requests_.push_back("GET " + path + " HTTP/1.1\r\nHost: localhost\r\n" + options.field + "\r\n");
     }
     connections_.resize(options.connections + options.idle);
-    for (std::size_t i = 0; i < connections_.size(); ++i)
+    // One after the other: the reference has a short queue of connections to be accepted.
+    for (std::size_t i = 0; i < connections_.size(); ++i) {
       Connect(i);
-    for (std::size_t i = options.connections; i < connections_.size(); ++i) {
       Ask(connections_[i]);
       while (!Read(connections_[i])) {
       }
