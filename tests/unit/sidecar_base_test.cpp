@@ -143,6 +143,8 @@ TEST(EpochRules, ABrokenOneDoesNot) {
   EXPECT_EQ(reason([](StreamStart &start) { start.last.reset(); }), "stream_missing");
   EXPECT_EQ(reason([](StreamStart &start) { start.confirmed = 51; }), "stream_lost_entries");
   EXPECT_EQ(reason([](StreamStart &start) { start.flushed = 49; }), "database_went_back");
+  EXPECT_EQ(reason([](StreamStart &start) { start.passed = 61; }), "database_went_back") << "clusters were told of it";
+  EXPECT_EQ(reason([](StreamStart &start) { start.passed = 60; }), "none");
 }
 
 TEST(EpochRules, GenerationsOnlyRise) {

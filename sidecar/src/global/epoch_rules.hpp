@@ -15,6 +15,8 @@ struct StreamStart {
   /// P:epoch and the last id of its stream; nothing when Redis has none.
   std::optional<Epoch> epoch;
   std::optional<Version> last;
+  /// How far clusters were told that the stream has passed the write-ahead log, where that is beyond its last entry.
+  Lsn passed = 0;
   std::uint64_t system_identifier = 0;
   std::uint32_t timeline = 0;
   /// The epoch that the database was told last, for when Redis has lost it.
@@ -34,7 +36,7 @@ inline std::optional<std::string_view> ReasonForNewEpoch(const StreamStart &star
   if (start.slot_is_new) return "new_slot";
   if (!start.last) return "stream_missing";
   if (start.last->commit_lsn < start.confirmed) return "stream_lost_entries";
-  if (start.last->commit_lsn > start.flushed) return "database_went_back";
+  if (std::max(start.last->commit_lsn, start.passed) > start.flushed) return "database_went_back";
   return std::nullopt;
 }
 

@@ -75,6 +75,7 @@ void PublishSession::DecideEpoch(const AcquiredSlot &slot) {
   StreamStart start;
   start.epoch = found.epoch;
   start.last = found.last;
+  start.passed = found.passed;
   start.system_identifier = slot.system.system_identifier;
   start.timeline = slot.system.timeline;
   start.slot_is_new = slot.is_new;

@@ -17,20 +17,22 @@ constexpr int kMarksPerBound = 128;
 
 const RedisScript &ClaimScript() {
   static const RedisScript script(R"lua(
--- KEYS: owner, epoch, holder; ARGV: token, prefix of a stream's key, suffix of it, milliseconds of a lease, pid.
--- Returns epoch, last id and the id of the oldest entry, nil for what there is not.
-redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[4])
-redis.call('SET', KEYS[3], ARGV[1] .. ' ' .. ARGV[5])
+-- KEYS: owner, epoch, holder; ARGV: token, prefix of the keys of an epoch, suffix of its stream's, suffix of its
+-- passed's, milliseconds of a lease, pid.
+-- Returns epoch, last id, the id of the oldest entry and the id in passed, nil for what there is not.
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[5])
+redis.call('SET', KEYS[3], ARGV[1] .. ' ' .. ARGV[6])
 local epoch = redis.call('GET', KEYS[2])
-if not epoch then return {false, false, false} end
+if not epoch then return {false, false, false, false} end
 local info = redis.pcall('XINFO', 'STREAM', ARGV[2] .. epoch .. ARGV[3])
-if info.err then return {epoch, false, false} end
+if info.err then return {epoch, false, false, false} end
 local last, first = false, false
 for i = 1, #info, 2 do
   if info[i] == 'last-generated-id' then last = info[i + 1] end
   if info[i] == 'first-entry' then first = info[i + 1] and info[i + 1][1] end
 end
-return {epoch, last, first}
+local passed = redis.pcall('XREVRANGE', ARGV[2] .. epoch .. ARGV[4], '+', '-', 'COUNT', 1)
+return {epoch, last, first, passed[1] and passed[1][1] or false}
 )lua");
   return script;
 }
@@ -156,16 +158,18 @@ StreamWriter::StreamWriter(const RedisEndpoint &endpoint, const Options &options
 
 StreamWriter::Found StreamWriter::Claim(int pid) {
   constexpr std::string_view kPlace = "\n";
-  const std::string pattern = keys_.Stream(kPlace);
-  const std::size_t place = pattern.find(kPlace);
-  const std::string before = pattern.substr(0, place);
-  const std::string after = pattern.substr(place + kPlace.size());
-  const Reply reply = ClaimScript().Run(connection_, {owner_key_, epoch_key_, keys_.Holder()},
-                                        {token_, before, after, lease_milliseconds_, std::to_string(pid)});
+  const std::string stream = keys_.Stream(kPlace);
+  const std::string passed = keys_.Passed(kPlace);
+  const std::size_t place = stream.find(kPlace);
+  const Reply reply =
+      ClaimScript().Run(connection_, {owner_key_, epoch_key_, keys_.Holder()},
+                        {token_, stream.substr(0, place), stream.substr(place + kPlace.size()),
+                         passed.substr(place + kPlace.size()), lease_milliseconds_, std::to_string(pid)});
   Found found;
   if (!reply[0].IsNil()) found.epoch = ParseEpoch(reply[0].Text());
   if (!reply[1].IsNil()) found.last = ParseVersion(reply[1].Text());
   if (!reply[2].IsNil()) found.first = ParseVersion(reply[2].Text());
+  if (!reply[3].IsNil()) found.passed = ParseVersion(reply[3].Text()).value_or(Version{}).commit_lsn;
   return found;
 }
 

@@ -58,6 +58,7 @@ public:
     std::optional<Epoch> epoch;
     std::optional<Version> last;
     std::optional<Version> first; ///< the oldest entry
+    Lsn passed = 0;               ///< how far clusters were told that the stream has passed the write-ahead log
   };
   /// Makes this object the only one whose publishing succeeds, for the length of a lease, which publishing and
   /// CheckOwnership renew. To be called once the slot is ours. `pid`: of our walsender.

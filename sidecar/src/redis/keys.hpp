@@ -10,9 +10,8 @@
 //                  id of the newest entry with an erasure; g id of the newest entry of more than kSmallPieceBytes
 //   P:{E}:marks    stream: under ids of the stream, how much had been published by then: b bytes, n entries, t Unix
 //                  milliseconds; by them the stream is trimmed
-//   P:{E}:passed   stream of one entry: under an LSN as id, a = the id of the stream's entry up to which everything of
-//   the
-//                  write-ahead log up to that LSN is in the stream, if it is of it at all
+//   P:{E}:passed   stream of one entry: under an LSN as id, a = the id of an entry of the stream. With that entry the
+//                  stream has everything that is its own of the write-ahead log up to the LSN
 //   P:{E}:followed string: some cluster follows P:{E}:passed; expires when none says so again
 //   P:{E}:clusters hash: cluster -> "<applied id> <Unix ms of the report> <complete LSN> <namespace of the copy>"
 //   P:{E}:groups   hash: consumer group -> "<id acknowledged by all> <Unix ms of the report>"
