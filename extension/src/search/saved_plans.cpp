@@ -225,7 +225,8 @@ SavedStatement *FindPlanForValues(const StatementView &statement, const Identity
         !HasValues(saved.parameters, statement)) {
       continue;
     }
-    const bool good = GetCurrentTimestamp() - saved.made < kPlanIsGood;
+    const TimestampTz age = GetCurrentTimestamp() - saved.made;
+    const bool good = age >= 0 && age < kPlanIsGood; // the clock may have been set back
     if (good || saved.running > 0) {
       saved.used = ++uses;
       return &saved;

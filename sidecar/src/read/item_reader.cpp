@@ -405,6 +405,7 @@ void ItemReader::TakeRowsFromCopy(const std::string &type, PageResult &page, con
   ReadResult read = ReadSome(type, keys, of_rows);
   page.status = read.status == Status::kOk && !read.unencodable.empty() ? Status::kUnencodable : read.status;
   if (page.status != Status::kOk) return;
+  page.restricted = page.restricted || read.restricted;
   if (read.position) page.position = read.position;
   if (read.rows.size() < keys.size()) page.next = keys[read.rows.size() - 1];
   std::vector<PageItem> items;

@@ -23,13 +23,12 @@ extern const RedisScript kCheckScript;
 /// of the marker to use | nil (another fills it)}.
 extern const RedisScript kFillBeginScript;
 
-/// KEYS[2]: AwaitedKey. ARGV: type, namespace, GEN, then of what the rows are: snapshot, "", end of the primary's WAL;
-/// or, from a standby,
-/// "", replayed LSN, ""; item TTL, missing TTL in seconds, then for each key five: key, token, row ("" = missing),
-/// member lengths, generation. Applies the events that each marker collected and the rows do not contain, and stores.
-/// Answers for each key: row | 1 (missing) | nil (retry: the marker is gone, or the definition has changed, or an event
-/// cannot be merged). A standby's rows are not stored and the markers stay when it answers 'early' (the stream has not
-/// come as far: try again soon) or 'old' (ask the primary).
+/// KEYS[2]: AwaitedKey. ARGV: type, namespace, GEN, then of what the rows are: snapshot, "", end of the primary's
+/// WAL; or, from a standby, "", replayed LSN, ""; item TTL, missing TTL in seconds, then for each key five: key, token,
+/// row ("" = missing), member lengths, generation. Applies the events that each marker collected and the rows do not
+/// contain, and stores. Answers for each key: row | 1 (missing) | nil (retry: the marker is gone, or the definition has
+/// changed, or an event cannot be merged). A standby's rows are not stored and the markers stay when it answers 'early'
+/// (the stream has not come as far: try again soon) or 'old' (ask the primary).
 extern const RedisScript kFillStoreScript;
 
 /// ARGV: type, keys. For an answer that cannot be stored and may be newer than what is held or being filled: that must
