@@ -19,6 +19,8 @@ CREATE TABLE item (id int PRIMARY KEY, name text);
 SELECT itemize.define('item', 'item', fields => '{id,name}', read => 'everyone');
 CREATE TABLE secret (id int PRIMARY KEY);
 SELECT itemize.define('secret', 'secret', fields => '{id}');
+CREATE TABLE inner_item (id int PRIMARY KEY);
+SELECT itemize.define('inner', 'inner_item', fields => '{id}', read => 'role:staff');
 SELECT itemize.define_topic('news', read => 'everyone');
 });
 my $redis = start_redis();
@@ -43,7 +45,7 @@ sub subscribe
 sub events_until
 {
 	my ($socket, $id, $key) = @_;
-	my $of = sub { ($_->{subscription} // '') eq $id };
+	my $of = sub { ($_->{subscription} // '') eq $id && $_->{event} ne 'keepalive' };
 	ok($socket->until(sub { $of->() && ($_->{data}{key} // '') eq $key }), "$id: the event of $key");
 	return grep { $of->() } $socket->messages;
 }
@@ -79,8 +81,7 @@ sub check_subscriptions
 	is(scalar(grep { ($_->{subscription} // '') eq 'all' } $socket->messages), scalar @all, 'the ended one is told nothing more');
 	subscribe($socket, 'lost', items => ['item/*'], after => '1.1.1:1-0');
 	is($socket->until(sub { ($_->{subscription} // '') eq 'lost' && $_->{event} eq 'resync' })->{data}{reason}, 'epoch', 'a position of another epoch is answered by resync');
-	ok($socket->ask({ id => 17, ping => JSON::PP::true })->{ok}, 'ping, with a number for an id');
-	is($socket->{messages}[-1]{text}, '{"id":17,"ok":true}', '... which comes back as it was');
+	is($socket->ask({ id => 17, ping => JSON::PP::true })->{text}, '{"id":17,"ok":true}', 'ping, with a number for an id, which comes back as it was');
 	like(http_get($sidecar->url('/metrics'))->{body}, qr/^itemize_web_sockets 1$/m, 'it is counted');
 	$socket->close;
 	poll_until(sub { http_get($sidecar->url('/metrics'))->{body} =~ /^itemize_web_sockets 0$/m }, 'its end');
@@ -124,8 +125,9 @@ sub check_refusals
 	{
 		my $before = scalar $socket->messages;
 		$socket->say($message);
-		$socket->until(sub { $_->{problem} && $socket->messages > $before });
-		my ($answer) = grep { $_->{problem} } @{ $socket->{messages} }[ $before .. $#{ $socket->{messages} } ];
+		my $new = sub { my @all = @{ $socket->{messages} }; grep { $_->{problem} } @all[ $before .. $#all ] };
+		$socket->until(sub { $new->() });
+		my ($answer) = $new->();
 		like($answer->{text} // '', $refused{$message}, 'refused: ' . substr($message, 0, 80));
 	}
 	$socket->send_frame('x', type => 'binary');
@@ -179,12 +181,41 @@ sub check_tokens
 	my $socket = web_socket(fields => [ bearer($secret, { sub => 'bob' }) ]);
 	ok($socket->ask({ id => 1, subscribe => { items => ['item/1'] } })->{ok}, 'a token of the handshake');
 	is($socket->ask({ id => 2, authenticate => $good })->{result}{subject}, 'ann', 'a token in a message');
+	my $staff = { id => 'inner', subscribe => { items => ['inner/*'] } };
+	ok($socket->ask($staff)->{ok}, 'who has the role may follow');
 	is($socket->ask({ id => 3, authenticate => undef })->{result}{authenticated}, JSON::PP::false, 'and none');
+	is(problem_of($socket->ask({ %$staff, id => 'again' })), 'not-found', 'nobody in particular may not');
+	is(problem_of(web_socket(fields => [ bearer($secret, { sub => 'bob' }) ])->ask($staff)), 'not-found', 'nor one without the role');
+	sql('INSERT INTO inner_item VALUES (1)');
+	events_until($socket, 'inner', 1);
+	pass('a subscription stays with the token that it was begun with');
+	sql(q{SELECT itemize.define('inner', 'inner_item', fields => '{id}', read => 'role:chief', replace => true)});
+	ok($socket->until(sub { ($_->{subscription} // '') eq 'inner' && $_->{event} eq 'gone' }), '... and hears when the rule takes it away');
 	$socket->close;
 	return;
 }
 
-# Who reads nothing is conflated and ended as an event stream's client is; who ends badly leaves nothing behind.
+# Who does not read is conflated, and slows nobody.
+sub check_slow
+{
+	my ($rounds, $bytes) = (60, 100_000);
+	my $slow = web_socket(receive_buffer => 65_536);
+	subscribe($slow, 's', items => ['item/200']);
+	my $quick = web_socket();
+	subscribe($quick, 'q', items => ['item/200']);
+	sql("INSERT INTO item VALUES (200, '0')");
+	sql(join '', map { "UPDATE item SET name = repeat('x', $bytes) || ' $_' WHERE id = 200;" } 1 .. $rounds);
+	my $last = sub { ($_->{data}{item}{name} // '') =~ / $rounds$/ };
+	ok($quick->until($last), 'who reads has heard the last of many large changes');
+	ok($slow->until($last), 'who begins to read hears it too');
+	my @told = map { $_->{data}{item}{name} =~ / (\d+)$/ } grep { $_->{data}{item} } $slow->messages;
+	cmp_ok(scalar @told, '<', $rounds, '... but not of all that came before');
+	is_deeply(\@told, [ sort { $a <=> $b } @told ], '... and of nothing older after something newer');
+	$_->close for $slow, $quick;
+	return;
+}
+
+# Many at once; who ends badly leaves nothing behind.
 sub check_crowd
 {
 	my @crowd = map { web_socket() } 1 .. 50;
@@ -229,6 +260,7 @@ sub check_stop
 	cmp_ok($retry->{retry} // 0, '>=', 1000, '... having said when to come back');
 	is($socket->close_code, 1012, '... and closes as a restart');
 	is($quiet->close_code, 1012, '... also those without any');
+	is($sidecar->stop, 0, '... and the server ends well');
 	return;
 }
 
@@ -236,6 +268,7 @@ check_subscriptions();
 check_refusals();
 check_handshakes();
 check_tokens();
+check_slow();
 check_crowd();
 SKIP:
 {

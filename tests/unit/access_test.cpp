@@ -61,6 +61,8 @@ TEST(Access, ARuleMeansTheSameInTheSidecarAndInTheDatabase) {
     itself.push_back(authorization::Viewer::Itself().MayRead(rule) ? 'x' : '.');
   }
   EXPECT_EQ(anonymous, ".x..........");
+  EXPECT_TRUE(authorization::Viewer::Under("role:a").MayRead("role:a"));
+  EXPECT_FALSE(authorization::Viewer::Under("role:a").MayRead("everyone")) << "another rule has other fields";
   // For others, whoever they are; what nobody may see it does not look at either.
   EXPECT_EQ(itself, ".xxxxx...x..");
 }

@@ -70,6 +70,25 @@ TEST(Event, KeepaliveMovesThePositionWithoutAMessage) {
   EXPECT_EQ(KeepaliveEvent(std::nullopt)->text, ": keepalive\n\n");
 }
 
+TEST(Outbox, WhatMayNoLongerBeReadDoesNotWait) {
+  Outbox outbox(1000000);
+  (void)outbox.Push(Item(1, "a"));
+  (void)outbox.Push(ItemEvent(At(2, 1), "update", "other", "a", "{}"));
+  (void)outbox.Push(TruncateEvent(At(3, 1), "t"));
+  (void)outbox.Push(MessageEvent(At(4, 1), "t", "1"));
+  (void)outbox.Push(ItemEvent(At(5, 1), "update", "t2", "a", "{}"));
+  outbox.Drop("t");
+  const std::size_t bytes = outbox.bytes();
+  const auto left = outbox.Take(1000000);
+  EXPECT_EQ(LsnsOf(left), (std::vector<std::uint64_t>{2, 4, 5})) << "a topic of the same name is another thing";
+  EXPECT_EQ(bytes, left[0]->text.size() + left[1]->text.size() + left[2]->text.size());
+  const SharedEvent gone = GoneEvent(At(6, 1), "@t");
+  EXPECT_TRUE(gone->withdraws);
+  (void)outbox.Push(left[1]);
+  outbox.Drop(gone->type);
+  EXPECT_TRUE(outbox.empty());
+}
+
 TEST(Outbox, KeepsOrderAndTakesNoMoreThanAskedFor) {
   Outbox outbox(1000);
   for (std::uint64_t lsn = 1; lsn <= 3; ++lsn)

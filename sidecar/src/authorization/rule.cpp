@@ -27,6 +27,7 @@ bool HasOneOf(const identity::Identity &identity, std::string_view names) {
 bool IsForEveryone(std::string_view rule) { return rule == kEveryone; }
 
 bool Viewer::MayRead(std::string_view rule) const {
+  if (rule_) return rule == *rule_;
   if (IsForEveryone(rule)) return true;
   if (itself_) return rule == kAuthenticated || IsOfRoles(rule);
   if (!caller_) return false;

@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <utility>
 
@@ -24,6 +25,12 @@ public:
     viewer.itself_ = true;
     return viewer;
   }
+  /// Whoever may read by this rule, as long as it is the rule.
+  [[nodiscard]] static Viewer Under(std::string rule) {
+    Viewer viewer;
+    viewer.rule_ = std::move(rule);
+    return viewer;
+  }
 
   /// Whether the rule lets this viewer read. Nobody may by a rule that is not known here.
   [[nodiscard]] bool MayRead(std::string_view rule) const;
@@ -36,6 +43,7 @@ public:
 private:
   identity::Caller caller_;
   bool itself_ = false;
+  std::optional<std::string> rule_;
 };
 
 /// What everybody sees alike may be kept by shared caches.

@@ -83,7 +83,9 @@ void Server::OnAccept(const error_code &error, Socket socket) {
   error_code ignored;
   socket.non_blocking(true, ignored);
   socket.set_option(tcp::no_delay(true), ignored);
-  const bool full = connections_.size() + web_sockets_.size() + count_adopted_() >= options_.max_connections;
+  // What a WebSocket has subscribed to has no socket of its own.
+  const std::size_t sockets = connections_.size() + web_sockets_.size() + count_adopted_() - web_socket_subscriptions_;
+  const bool full = sockets >= options_.max_connections;
   const auto connection = std::make_shared<Connection>(*this, std::move(socket));
   connections_.emplace(connection.get(), connection);
   if (full) {

@@ -87,6 +87,7 @@ private:
   std::function<void()> drained_;
   std::unordered_map<Connection *, std::weak_ptr<Connection>> connections_;
   std::unordered_map<WebSocket *, std::weak_ptr<WebSocket>> web_sockets_;
+  std::size_t web_socket_subscriptions_ = 0;
   /// What any connection reads into: they share the loop's thread.
   std::array<char, std::size_t{64} * 1024> read_buffer_{};
 };

@@ -1,7 +1,8 @@
 // A connection that has become a WebSocket (RFC 6455): many subscriptions, begun and ended by messages.
 //
 // What a message asks for is asked of the routes as a request over HTTP would be, so that access, limits and errors are
-// the same. Messages are taken one after another: who does not read its answers is not read from.
+// the same. Messages are taken one after another: who does not read its answers is not read from. Subscriptions take
+// turns, an event each: what waits for its turn waits where it can be conflated and is shared with other clients.
 #pragma once
 
 #include "http/reply.hpp"
@@ -9,14 +10,17 @@
 #include "http/socket_messages.hpp"
 
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/websocket/stream.hpp>
 
+#include <chrono>
 #include <deque>
 #include <functional>
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace itemize::sidecar::http {
 
@@ -30,6 +34,7 @@ inline constexpr std::size_t kMaxSocketSubscriptionBytes = kMaxSocketMessageByte
 class WebSocket : public std::enable_shared_from_this<WebSocket> {
 public:
   using Socket = boost::asio::ip::tcp::socket;
+  using Clock = std::chrono::steady_clock;
 
   WebSocket(Server &server, Socket socket);
   ~WebSocket();
@@ -52,9 +57,11 @@ private:
     FramedRequest request;
     std::size_t bytes = 0;
   };
-  struct Frame {
+  /// What is sent next of something: a text, or one event of a part.
+  struct Turn {
     std::string text;
-    std::function<void(bool)> written;
+    std::function<void()> then;
+    Part *part = nullptr;
   };
   struct Subscription {
     std::weak_ptr<live::Subscriber> subscriber;
@@ -72,20 +79,31 @@ private:
   /// Answers the message that was read last; the next one is read when the client has the answer.
   void Answer(std::string text);
   void Refuse(std::string_view id, const Problem &problem);
-  void Queue(Frame frame);
+  void Queue(Turn turn);
   void WriteNext();
-  void OnPartClosed(const std::string &id);
+  void OnWritten();
+  /// Sees to it that a client which takes nothing is given up.
+  void ArmDeadline();
+  void OnPartClosed(const Part &part);
+  void Remove(std::map<std::string, Subscription>::iterator subscription);
   void EndIfDrained();
 
   Server &server_;
   boost::beast::websocket::stream<Socket, false> stream_;
   boost::beast::flat_buffer input_;
-  std::deque<Frame> output_;
-  /// Value of Authorization for what is asked; empty for none.
-  std::string authorization_;
+  std::deque<Turn> output_;
+  /// What is being sent.
+  Turn current_;
+  Clock::time_point write_started_;
+  boost::asio::steady_timer deadline_;
+  bool deadline_armed_ = false;
+  /// Fields Authorization for what is asked.
+  std::vector<HeaderField> credentials_;
   std::map<std::string, Subscription> subscriptions_;
   std::size_t subscription_bytes_ = 0;
+  bool open_ = false;
   bool writing_ = false;
+  bool ending_ = false;
   bool draining_ = false;
   bool closed_ = false;
 };

@@ -12,18 +12,32 @@ namespace itemize::sidecar::live {
 
 // `reader` is kept by reference.
 
-inline HealedRowSource HealedRows(read::ItemReader &reader) {
-  return [&reader](const std::string &type, const std::string &key) -> HealedRow {
-    read::ReadDemand demand;
-    demand.viewer = authorization::Viewer::Itself(); // who gets it is decided when it is sent
-    auto read = reader.Read(type, {key}, demand);
-    if (read.status != read::ReadResult::Status::kOk || !read.unencodable.empty()) return {};
-    return {!read.rows.front(), std::move(read.rows.front())};
+/// Nothing of a row that `viewer` may not read, by the rule that the row is held under.
+inline HealedRow CurrentRow(read::ItemReader &reader, const std::string &type, const std::string &key,
+                            authorization::Viewer viewer) {
+  read::ReadDemand demand;
+  demand.viewer = std::move(viewer);
+  auto read = reader.Read(type, {key}, demand);
+  if (read.status != read::ReadResult::Status::kOk || !read.unencodable.empty()) return {};
+  return {!read.rows.front(), std::move(read.rows.front())};
+}
+
+inline HealedRowSource HealedRows(read::ItemReader &reader, const authorization::Viewer &viewer) {
+  return [&reader, viewer](const std::string &type, const std::string &key) {
+    return CurrentRow(reader, type, key, viewer);
   };
 }
 
-inline RowSource CurrentRows(read::ItemReader &reader) {
-  return [&reader](const std::string &type, const std::string &key) { return HealedRows(reader)(type, key).row; };
+inline RowSource CurrentRows(read::ItemReader &reader, const authorization::Viewer &viewer) {
+  return [&reader, viewer](const std::string &type, const std::string &key) {
+    return CurrentRow(reader, type, key, viewer).row;
+  };
+}
+
+inline RowUnderRule RowsUnderRule(read::ItemReader &reader) {
+  return [&reader](const std::string &type, const std::string &key, const std::string &rule) {
+    return CurrentRow(reader, type, key, authorization::Viewer::Under(rule));
+  };
 }
 
 } // namespace itemize::sidecar::live

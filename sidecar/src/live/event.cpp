@@ -8,10 +8,11 @@ namespace {
 
 // Nothing that goes into `data` here needs escaping: types and canonical key texts consist of unreserved
 // characters, '%' and ','; topics likewise; rows and payloads are JSON on one line; reasons are literals.
-std::shared_ptr<Event> Make(std::string subject, const Position &position, std::string_view name,
+std::shared_ptr<Event> Make(std::string subject, std::string type, const Position &position, std::string_view name,
                             const std::string &data) {
   auto event = std::make_shared<Event>();
   event->subject = std::move(subject);
+  event->type = std::move(type);
   event->version = position.version;
   event->text.reserve(data.size() + 128);
   event->text += "id: ";
@@ -77,19 +78,20 @@ std::string_view OperationName(LineKind kind) {
 
 SharedEvent ItemEvent(const Position &position, std::string_view operation, std::string_view type, std::string_view key,
                       std::optional<std::string_view> row, std::int64_t commit_time) {
-  return OfStream(Make(Subject(type, key), position, "item", ItemData(operation, type, key, row)), commit_time);
+  return OfStream(Make(Subject(type, key), std::string(type), position, "item", ItemData(operation, type, key, row)),
+                  commit_time);
 }
 
 SharedEvent HealedEvent(const Position &position, std::string_view type, std::string_view key, bool missing,
                         std::optional<std::string_view> row) {
   const std::string_view operation = OperationName(missing ? LineKind::kDelete : LineKind::kUpdate);
-  return Make(Subject(type, key), position, "item", ItemData(operation, type, key, row));
+  return Make(Subject(type, key), std::string(type), position, "item", ItemData(operation, type, key, row));
 }
 
 SharedEvent TruncateEvent(const Position &position, std::string_view type, std::int64_t commit_time) {
-  return OfStream(
-      Make(WholeTypeSubject(type), position, "item", R"({"op":"truncate","type":")" + std::string(type) + R"("})"),
-      commit_time);
+  return OfStream(Make(WholeTypeSubject(type), std::string(type), position, "item",
+                       R"({"op":"truncate","type":")" + std::string(type) + R"("})"),
+                  commit_time);
 }
 
 SharedEvent MessageEvent(const Position &position, std::string_view topic, std::string_view payload,
@@ -99,12 +101,12 @@ SharedEvent MessageEvent(const Position &position, std::string_view topic, std::
   data += R"(","payload":)";
   data += payload;
   data += '}';
-  return OfStream(Make({}, position, "message", data), commit_time);
+  return OfStream(Make({}, kTopicMark + std::string(topic), position, "message", data), commit_time);
 }
 
 SharedEvent HelloEvent(const std::optional<Position> &from, const Position &current) {
   const SharedEvent event =
-      Make({}, from.value_or(current), "hello", R"({"position":")" + FormatPosition(current) + R"("})");
+      Make({}, {}, from.value_or(current), "hello", R"({"position":")" + FormatPosition(current) + R"("})");
   auto hello = std::make_shared<Event>(*event);
   if (!from) hello->text.erase(0, hello->text.find('\n') + 1);
   hello->text = Retry(kReconnectDelay) + hello->text;
@@ -115,11 +117,13 @@ SharedEvent ResyncEvent(const Position &position, std::string_view reason, std::
   std::string data = R"({"reason":")" + std::string(reason) + '"';
   if (type) data += ',' + NameMember(*type);
   data += '}';
-  return Make({}, position, "resync", data);
+  return Make({}, std::string(type.value_or("")), position, "resync", data);
 }
 
 SharedEvent GoneEvent(const Position &position, std::string_view type) {
-  return Make({}, position, "gone", '{' + NameMember(type) + '}');
+  auto event = Make({}, std::string(type), position, "gone", '{' + NameMember(type) + '}');
+  event->withdraws = true;
+  return event;
 }
 
 SharedEvent KeepaliveEvent(const std::optional<Position> &position) {

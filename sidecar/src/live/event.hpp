@@ -18,6 +18,10 @@ struct Event {
   /// What it is a newer state of: "type/key", or "type/*" for all items; empty for a message that no
   /// other replaces.
   std::string subject;
+  /// What it is about: a type, or a topic with its mark; empty for neither.
+  std::string type;
+  /// Nothing about the type may be sent any more that has not been.
+  bool withdraws = false;
   Version version;
   /// A change or a message of the stream: not for a client that has had everything up to its version already.
   bool of_stream = false;

@@ -4,6 +4,7 @@
 #include <boost/asio/write.hpp>
 
 #include <array>
+#include <optional>
 #include <utility>
 
 namespace itemize::sidecar::live {
@@ -22,6 +23,8 @@ struct Stream {
   Socket socket;
   std::string head = StreamHead();
   std::function<void()> ended;
+  /// Of what is being sent.
+  std::optional<std::chrono::steady_clock::time_point> write_started;
   bool closed = false;
 };
 
@@ -58,8 +61,10 @@ public:
     head_sent_ = true;
     for (const SharedEvent &event : events)
       buffers.emplace_back(event->text.data(), event->text.size());
+    stream_->write_started = std::chrono::steady_clock::now();
     asio::async_write(stream_->socket, buffers,
                       [stream = stream_, done = std::move(done)](const error_code &error, std::size_t) {
+                        stream->write_started.reset();
                         if (!stream->closed) done(!error);
                       });
   }
@@ -70,6 +75,10 @@ public:
     stream_->socket.shutdown(Socket::shutdown_both, ignored);
     stream_->socket.close(ignored);
     stream_->ended = nullptr;
+  }
+
+  [[nodiscard]] bool StalledFor(std::chrono::milliseconds duration) const override {
+    return stream_->write_started && std::chrono::steady_clock::now() - *stream_->write_started > duration;
   }
 
 private:

@@ -33,7 +33,7 @@ void Feed::Run(const StopToken &stop) {
 
 void Feed::Follow(const StopToken &stop) {
   RedisConnection redis(backends_.redis_endpoint);
-  const RowSource row_source = CurrentRows(reader_);
+  const RowUnderRule row_source = RowsUnderRule(reader_);
   Find(redis, stop);
   while (!stop.stopped()) {
     const auto arrived = LocalStream::Await(redis, name_space_, position_.version, healed_after_, kBlock);
@@ -62,7 +62,7 @@ void Feed::TellHealed(const Version &applied) {
       backends_.memory.Clear(position_);
     else
       backends_.memory.Forget(healed_.front().type, healed_.front().key);
-    hub_.TellHealed(healed_.front(), HealedRows(reader_));
+    hub_.TellHealed(healed_.front(), RowsUnderRule(reader_));
     healed_.pop_front();
   }
 }

@@ -64,7 +64,7 @@ void Hub::Suspend() {
   standing_.reset();
 }
 
-void Hub::Publish(const StreamEntry &entry, const RowSource &row_source) {
+void Hub::Publish(const StreamEntry &entry, const RowUnderRule &row_source) {
   const auto completed = CompleteRows(entry, row_source);
   const std::lock_guard<std::mutex> lock(mutex_);
   if (!standing_) return;
@@ -77,14 +77,15 @@ void Hub::Publish(const StreamEntry &entry, const RowSource &row_source) {
   MoveTo(standing_->position);
 }
 
-void Hub::TellHealed(const HealedItem &item, const HealedRowSource &row_source) {
-  bool followed = false;
+void Hub::TellHealed(const HealedItem &item, const RowUnderRule &row_source) {
+  std::optional<std::string> rule;
   {
     const std::lock_guard<std::mutex> lock(mutex_);
-    followed = IsReadable(item.type) && !index_.Find(item.type, item.key).empty();
+    if (IsReadable(item.type) && !index_.Find(item.type, item.key).empty()) rule = types_.at(item.type).rule;
   }
   HealedRow healed;
-  if (followed) healed = row_source(item.type, item.key);
+  // Only the feed, whose thread this is, changes rules.
+  if (rule) healed = row_source(item.type, item.key, *rule);
   const std::lock_guard<std::mutex> lock(mutex_);
   if (!standing_) return;
   standing_->healed = item.id;
@@ -104,22 +105,25 @@ void Hub::TellHealed(const HealedItem &item, const HealedRowSource &row_source) 
 
 /// Rows of changes with absent members that somebody waits for. Asked for without the mutex: a
 /// subscriber who comes in between is sent such a change without its row, and asks for it.
-std::unordered_map<std::string, std::string> Hub::CompleteRows(const StreamEntry &entry, const RowSource &row_source) {
+std::unordered_map<std::string, std::string> Hub::CompleteRows(const StreamEntry &entry,
+                                                               const RowUnderRule &row_source) {
   std::unordered_map<std::string, std::string> completed;
   auto piece = PieceReader::Open(entry.piece);
   if (!piece) return completed;
   Change change;
   while (piece->Next(change)) {
     if (!HasAbsentMembers(change.member_lengths)) continue;
+    std::string rule;
     {
       const std::lock_guard<std::mutex> lock(mutex_);
       if (!IsCurrent(change) || index_.Find(change.type, change.key).empty()) continue;
+      rule = types_.at(std::string(change.type)).rule;
     }
     std::string subject = Subject(change.type, change.key);
     if (completed.count(subject) > 0) continue;
     // The local copy has this change already (they are applied together), so what it holds, or is
     // filled with, is of this change or a later one.
-    if (auto row = row_source(std::string(change.type), std::string(change.key))) {
+    if (auto row = row_source(std::string(change.type), std::string(change.key), rule).row) {
       completed.emplace(std::move(subject), std::move(*row));
     }
   }
@@ -331,7 +335,7 @@ void Hub::EndExpired() {
   // Whoever comes back with the same token is refused.
   for (const auto &subscriber : expired) {
     expiring_.erase(subscriber.get());
-    SendAway(*subscriber);
+    subscriber->FinishNow(ComeBack());
   }
 }
 
@@ -389,10 +393,12 @@ void Hub::Drain(std::function<void()> done) {
   if (connected_count_ == 0 && drained_) std::exchange(drained_, nullptr)();
 }
 
-void Hub::SendAway(Subscriber &subscriber) {
+void Hub::SendAway(Subscriber &subscriber) { subscriber.Finish(ComeBack()); }
+
+SharedEvent Hub::ComeBack() {
   // Spread out: clients that all come back at once would meet the next server cold.
   std::uniform_int_distribution<int> delay(1000, 5000);
-  subscriber.Finish(RetryEvent(std::chrono::milliseconds(delay(random_))));
+  return RetryEvent(std::chrono::milliseconds(delay(random_)));
 }
 
 void Hub::CloseAll() {

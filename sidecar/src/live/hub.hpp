@@ -59,6 +59,9 @@ struct HealedRow {
   std::optional<std::string> row; ///< nothing when it cannot be had now
 };
 using HealedRowSource = std::function<HealedRow(const std::string &type, const std::string &key)>;
+/// The same, but only while `rule` is the rule of the type: a later definition may have fields that are not for those
+/// whom this one lets read.
+using RowUnderRule = std::function<HealedRow(const std::string &type, const std::string &key, const std::string &rule)>;
 
 class Hub {
 public:
@@ -76,9 +79,9 @@ public:
   void Reset(LocalState state, std::string_view reason);
   /// There is no local copy: nobody can subscribe, those who have wait.
   void Suspend();
-  void Publish(const StreamEntry &entry, const RowSource &row_source);
+  void Publish(const StreamEntry &entry, const RowUnderRule &row_source);
   /// Everything up to `item.applied`, and nothing behind it, has been published.
-  void TellHealed(const HealedItem &item, const HealedRowSource &row_source);
+  void TellHealed(const HealedItem &item, const RowUnderRule &row_source);
 
   // --- any thread
 
@@ -126,7 +129,7 @@ private:
   [[nodiscard]] static Receivers Admitted(const std::vector<Subscriber *> &subscribers, std::string_view rule);
   [[nodiscard]] bool MayReadAll(const std::vector<Interest> &interests, const authorization::Viewer &viewer) const;
   [[nodiscard]] std::unordered_map<std::string, std::string> CompleteRows(const StreamEntry &entry,
-                                                                          const RowSource &row_source);
+                                                                          const RowUnderRule &row_source);
   void PublishChange(const Change &change, const PieceHeader &header,
                      const std::unordered_map<std::string, std::string> &completed);
   void PublishDefinition(const Change &change, const Position &position);
@@ -140,6 +143,7 @@ private:
   [[nodiscard]] Share &ShareOf(Subscriber *subscriber);
   [[nodiscard]] Receivers Connected() const;
   void SendAway(Subscriber &subscriber);
+  [[nodiscard]] SharedEvent ComeBack();
   void ArmExpiry();
   void EndExpired();
 

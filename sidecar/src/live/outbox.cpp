@@ -1,6 +1,5 @@
 #include "live/outbox.hpp"
 
-#include <string_view>
 #include <unordered_set>
 
 namespace itemize::sidecar::live {
@@ -18,6 +17,17 @@ void Outbox::ReplaceAll(SharedEvent event) {
   events_.clear();
   bytes_ = event->text.size();
   events_.push_back(std::move(event));
+}
+
+void Outbox::Drop(std::string_view type) {
+  std::deque<SharedEvent> kept;
+  bytes_ = 0;
+  for (SharedEvent &event : events_) {
+    if (event->type == type) continue;
+    bytes_ += event->text.size();
+    kept.push_back(std::move(event));
+  }
+  events_ = std::move(kept);
 }
 
 std::vector<SharedEvent> Outbox::Take(std::size_t bytes) {

@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <deque>
+#include <string_view>
 #include <vector>
 
 namespace itemize::sidecar::live {
@@ -19,6 +20,9 @@ public:
 
   /// Drops everything and puts `event` in its place.
   void ReplaceAll(SharedEvent event);
+
+  /// Drops what is about a type, or a topic with its mark.
+  void Drop(std::string_view type);
 
   /// Takes events from the front, at least one if there is one, up to about `bytes`.
   [[nodiscard]] std::vector<SharedEvent> Take(std::size_t bytes);

@@ -120,7 +120,7 @@ Subscription Subscribe::Enter(const std::shared_ptr<Subscriber> &subscriber,
 
 std::optional<std::string_view> Subscribe::Resume(const std::shared_ptr<Subscriber> &subscriber, const Position &last,
                                                   bool &not_ready) {
-  const RowSource row_source = CurrentRows(reader_);
+  const RowSource row_source = CurrentRows(reader_, subscriber->viewer());
   Replay replay(subscriber->interests(), last, hub_.options().buffer_bytes);
   Version reached = last.version;
   std::string name_space;
@@ -149,7 +149,8 @@ std::optional<std::string_view> Subscribe::Resume(const std::shared_ptr<Subscrib
           not_ready = true;
           return std::nullopt;
         }
-        if (!replay.AddHealed(healed, standing->position, HealedRows(reader_))) return replay.failure();
+        if (!replay.AddHealed(healed, standing->position, HealedRows(reader_, subscriber->viewer())))
+          return replay.failure();
         if (!healed.empty()) healed_read = healed.back().id;
         healed_told = standing->healed;
       }

@@ -3,6 +3,7 @@
 
 #include "live/event.hpp"
 
+#include <chrono>
 #include <functional>
 #include <vector>
 
@@ -22,8 +23,11 @@ public:
   /// Sends `events`, which stay as they are until `done` is called: with false when the client is gone. Not called
   /// again before that, nor after Close.
   virtual void Send(const std::vector<SharedEvent> &events, std::function<void(bool)> done) = 0;
-  /// Ends what it is part of. `done` may not be called any more.
+  /// Ends the connection, or the part of it. `done` is not called any more.
   virtual void Close() = 0;
+  /// Whether the client has taken nothing for that long although something is being sent. Never of a part: its
+  /// connection sees to that.
+  [[nodiscard]] virtual bool StalledFor(std::chrono::milliseconds duration) const = 0;
 };
 
 } // namespace itemize::sidecar::live

@@ -38,6 +38,8 @@ void Subscriber::Deliver(SharedEvent event, const Position &position) {
   // Versions of another epoch are not compared: after a failover LSNs may be lower.
   const bool had = position.epoch == skip_up_to_.epoch && event->version <= skip_up_to_.version;
   if (had && event->of_stream) return;
+  // What may no longer be read is not sent because it waits.
+  if (event->withdraws) outbox_.Drop(event->type);
   const bool fits = outbox_.Push(std::move(event));
   hub_.metrics().conflated.Increment(static_cast<double>(outbox_.conflated() - conflated_before_));
   conflated_before_ = outbox_.conflated();
@@ -63,6 +65,14 @@ void Subscriber::Finish(SharedEvent last) {
   CountWaiting();
 }
 
+void Subscriber::FinishNow(SharedEvent last) {
+  if (closed_ || finishing_) return;
+  finishing_ = true;
+  outbox_.ReplaceAll(std::move(last));
+  if (!sending_) Flush();
+  CountWaiting();
+}
+
 void Subscriber::Close() {
   if (closed_) return;
   closed_ = true;
@@ -71,9 +81,7 @@ void Subscriber::Close() {
   hub_.Forget(this);
 }
 
-bool Subscriber::StalledFor(std::chrono::milliseconds duration) const {
-  return sending_ && Clock::now() - write_started_ > duration;
-}
+bool Subscriber::StalledFor(std::chrono::milliseconds duration) const { return sink_ && sink_->StalledFor(duration); }
 
 void Subscriber::Flush() {
   if (!sink_ || closed_) return;
@@ -84,7 +92,6 @@ void Subscriber::Flush() {
   in_flight_ = outbox_.Take(kWriteBytes);
   resync_waits_ = false;
   sending_ = true;
-  write_started_ = Clock::now();
   sink_->Send(in_flight_, [self = shared_from_this()](bool sent) { self->OnSent(sent); });
 }
 

@@ -19,8 +19,6 @@ class Hub;
 /// and destruction all members run on the loop's thread.
 class Subscriber : public std::enable_shared_from_this<Subscriber> {
 public:
-  using Clock = std::chrono::steady_clock;
-
   Subscriber(Hub &hub, std::vector<Interest> interests, authorization::Viewer viewer, std::size_t buffer_bytes);
   ~Subscriber();
   Subscriber(const Subscriber &) = delete;
@@ -37,6 +35,8 @@ public:
   void Deliver(SharedEvent event, const Position &position);
   /// Sends `last` after what waits, and ends.
   void Finish(SharedEvent last);
+  /// Sends `last` in place of what waits, and ends.
+  void FinishNow(SharedEvent last);
   void Close();
   /// Whether the client has taken nothing for that long although something waits.
   [[nodiscard]] bool StalledFor(std::chrono::milliseconds duration) const;
@@ -58,7 +58,6 @@ private:
   std::vector<SharedEvent> in_flight_;
   bool sending_ = false;
   bool has_sent_ = false;
-  Clock::time_point write_started_;
   /// A resync for slowness waits; another overflow before it is taken ends the connection.
   bool resync_waits_ = false;
   bool finishing_ = false;
