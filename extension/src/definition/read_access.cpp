@@ -3,6 +3,8 @@
 #include <cstring>
 #include <string_view>
 
+#include "itemize/read_rule.hpp"
+
 #include "boundary/prelude.hpp"
 
 namespace itemize {
@@ -12,7 +14,6 @@ namespace {
 constexpr const char *kHint =
     "Use 'nobody' (the default), 'everyone', 'authenticated', or 'role:NAME' with one name or several, separated by "
     "commas.";
-constexpr std::string_view kRoles = "role:";
 
 /// What can stand in the change stream and in a claim without being written in two ways.
 bool IsRoleName(std::string_view name) {
@@ -23,21 +24,16 @@ bool IsRoleName(std::string_view name) {
   return !name.empty();
 }
 
-void CheckRoles(std::string_view names) {
-  for (;;) {
-    std::string_view const name = names.substr(0, names.find(','));
-    if (!IsRoleName(name)) {
-      ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-                      errmsg("\"%s\" is no name for a role", pnstrdup(name.data(), name.size())),
-                      errhint("Names consist of letters a-z and A-Z, digits and the characters _ . : / @ -, and are "
-                              "separated by commas alone.")));
-    }
-    if (name == "anonymous") {
-      ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("the role \"anonymous\" is nobody's"),
-                      errhint("It stands for requests that come from nobody in particular. Use read => 'everyone'.")));
-    }
-    if (name.size() == names.size()) return;
-    names.remove_prefix(name.size() + 1);
+void CheckRole(std::string_view name) {
+  if (!IsRoleName(name)) {
+    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                    errmsg("\"%s\" is no name for a role", pnstrdup(name.data(), name.size())),
+                    errhint("Names consist of letters a-z and A-Z, digits and the characters _ . : / @ -, and are "
+                            "separated by commas alone.")));
+  }
+  if (name == "anonymous") {
+    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("the role \"anonymous\" is nobody's"),
+                    errhint("It stands for requests that come from nobody in particular. Use read => 'everyone'.")));
   }
 }
 
@@ -45,12 +41,12 @@ void CheckRoles(std::string_view names) {
 
 void CheckRead(const char *read) {
   std::string_view const rule = read;
-  if (rule == "nobody" || rule == "everyone" || rule == "authenticated") return;
+  if (rule == "nobody" || rule == kReadEveryone || rule == kReadAuthenticated) return;
   if (rule == "owner") {
     ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
                     errmsg("read => '%s' comes with a later version of itemize", read), errhint("%s", kHint)));
   }
-  if (rule.substr(0, kRoles.size()) != kRoles) {
+  if (!IsRuleOfRoles(rule)) {
     ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("read => '%s' is not known", read),
                     errhint("%s", kHint)));
   }
@@ -59,7 +55,10 @@ void CheckRead(const char *read) {
                     errmsg("read => '%s' is too long: %d bytes", read, static_cast<int>(rule.size())),
                     errhint("It has at most %d bytes: give those who may read one role of its own.", NAMEDATALEN - 1)));
   }
-  CheckRoles(rule.substr(kRoles.size()));
+  (void)AnyRoleOf(rule, [](std::string_view name) {
+    CheckRole(name);
+    return false;
+  });
 }
 
 } // namespace itemize

@@ -1,16 +1,16 @@
 #include "search/request_claims.hpp"
 
+#include "itemize/read_rule.hpp"
 #include "search/filters_json.hpp"
 
 #include <algorithm>
+#include <optional>
 
 namespace itemize {
 
 namespace {
 
 using Kind = JsonValue::Kind;
-
-constexpr std::string_view kRoles = "role:";
 
 /// Null when there is none, or more than one: then nobody knows which counts.
 const JsonValue *FindClaim(const JsonValue &claims, std::string_view name) {
@@ -33,23 +33,21 @@ bool HasRole(const JsonValue &claim, std::string_view name) {
 } // namespace
 
 bool ClaimsMayRead(std::string_view rule, std::string_view claims) {
-  if (rule == "everyone") return true;
-  const bool authenticated = rule == "authenticated";
-  if (!authenticated && rule.substr(0, kRoles.size()) != kRoles) return false;
-  const JsonValue object = ReadJson(claims, "request.jwt.claims");
-  if (authenticated) {
-    const JsonValue *const subject = FindClaim(object, "sub");
-    return subject != nullptr && subject->kind == Kind::kString && !subject->text.empty();
-  }
-  const JsonValue *const role = FindClaim(object, "role");
-  if (role == nullptr) return false;
-  std::string_view names = rule.substr(kRoles.size());
-  while (!names.empty()) {
-    const std::string_view name = names.substr(0, names.find(','));
-    if (!name.empty() && HasRole(*role, name)) return true;
-    names.remove_prefix(std::min(name.size() + 1, names.size()));
-  }
-  return false;
+  std::optional<JsonValue> object;
+  const auto claim = [&](std::string_view name) {
+    if (!object) object = ReadJson(claims, "request.jwt.claims");
+    return FindClaim(*object, name);
+  };
+  return RuleAdmits(
+      rule,
+      [&] {
+        const JsonValue *const subject = claim("sub");
+        return subject != nullptr && subject->kind == Kind::kString && !subject->text.empty();
+      },
+      [&](std::string_view name) {
+        const JsonValue *const role = claim("role");
+        return role != nullptr && HasRole(*role, name);
+      });
 }
 
 } // namespace itemize

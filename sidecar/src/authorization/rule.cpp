@@ -1,38 +1,17 @@
 #include "authorization/rule.hpp"
 
+#include "itemize/read_rule.hpp"
+
 namespace itemize::sidecar::authorization {
 
-namespace {
-
-constexpr std::string_view kEveryone = "everyone";
-constexpr std::string_view kAuthenticated = "authenticated";
-/// Then names, separated by commas.
-constexpr std::string_view kRoles = "role:";
-
-bool IsOfRoles(std::string_view rule) { return rule.substr(0, kRoles.size()) == kRoles; }
-
-bool HasOneOf(const identity::Identity &identity, std::string_view names) {
-  while (!names.empty()) {
-    const std::size_t comma = names.find(',');
-    const std::string_view name = names.substr(0, comma);
-    if (!name.empty() && identity.HasRole(name)) return true;
-    if (comma == std::string_view::npos) return false;
-    names.remove_prefix(comma + 1);
-  }
-  return false;
-}
-
-} // namespace
-
-bool IsForEveryone(std::string_view rule) { return rule == kEveryone; }
+bool IsForEveryone(std::string_view rule) { return rule == kReadEveryone; }
 
 bool Viewer::MayRead(std::string_view rule) const {
   if (rule_) return rule == *rule_;
-  if (IsForEveryone(rule)) return true;
-  if (itself_) return rule == kAuthenticated || IsOfRoles(rule);
-  if (!caller_) return false;
-  if (rule == kAuthenticated) return !caller_->subject.empty();
-  return IsOfRoles(rule) && HasOneOf(*caller_, rule.substr(kRoles.size()));
+  if (itself_) return IsForEveryone(rule) || rule == kReadAuthenticated || IsRuleOfRoles(rule);
+  return RuleAdmits(
+      rule, [this] { return caller_ && !caller_->subject.empty(); },
+      [this](std::string_view role) { return caller_ && caller_->HasRole(role); });
 }
 
 std::optional<std::chrono::system_clock::time_point> Viewer::expires() const {
