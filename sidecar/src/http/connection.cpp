@@ -102,8 +102,7 @@ void Connection::SubmitRequest() {
     const auto answered = [self = shared_from_this(), request, start](std::optional<Answer> answer) {
       if (self->phase_ != Phase::kAnswering) return;
       if (!answer) return self->Submit(request, start);
-      const std::chrono::duration<double> took = Clock::now() - start;
-      self->server_.metrics_.Answered(answer->route, answer->status, took.count());
+      self->server_.metrics_.Answered(answer->route, answer->status, start);
       self->OnAnswer(std::move(*answer), *request);
     };
     if (server_.shortcut_(request, answered)) return;
@@ -113,29 +112,13 @@ void Connection::SubmitRequest() {
 
 void Connection::Submit(const std::shared_ptr<FramedRequest> &request, Clock::time_point start) {
   const bool close = draining_;
-  const bool accepted =
-      server_.workers_->Submit([self = shared_from_this(), request, close, start](Exchange &exchange) mutable {
-        Answer answer = exchange.Handle(*request, close);
-        Server &server = self->server_;
-        if (answer.park) {
-          // From here it waits without a worker, until somebody has it asked again.
-          (answer.awaits_keys ? request->awaited_keys : request->parked) = true;
-          if (answer.search) request->search = std::move(answer.search);
-          const auto again = std::make_shared<std::shared_ptr<Connection>>(std::move(self));
-          answer.park([&loop = server.loop_, again, request, start] {
-            asio::post(loop, [connection = std::move(*again), request, start] {
-              if (connection->phase_ == Phase::kAnswering) connection->Submit(request, start);
-            });
-          });
-          return;
-        }
-        const std::chrono::duration<double> took = Clock::now() - start;
-        server.metrics_.Answered(answer.route, answer.status, took.count());
-        // The last reference must fall on the loop's thread, which owns the connection.
-        asio::post(server.loop_, [self = std::move(self), answer = std::move(answer), request]() mutable {
-          self->OnAnswer(std::move(answer), *request);
-        });
-      });
+  const bool accepted = server_.Ask(
+      shared_from_this(), request, start,
+      [request, close](Exchange &exchange) { return exchange.Handle(*request, close); },
+      [request, start](Connection &self) {
+        if (self.phase_ == Phase::kAnswering) self.Submit(request, start);
+      },
+      [request](Connection &self, Answer answer) { self.OnAnswer(std::move(answer), *request); });
   if (!accepted) Refuse({ProblemKind::kOverloaded, "too many requests wait for an answer", {}});
 }
 

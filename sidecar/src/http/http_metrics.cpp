@@ -7,6 +7,11 @@ HttpMetrics::HttpMetrics(Metrics &metrics)
       connections_(metrics.Gauge("itemize_http_connections", "Open HTTP connections, live streams not counted")),
       web_sockets_(metrics.Gauge("itemize_web_sockets", "Open WebSockets")) {}
 
+void HttpMetrics::Answered(std::string_view route, int status, std::chrono::steady_clock::time_point start) {
+  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
+  Answered(route, status, took.count());
+}
+
 void HttpMetrics::Answered(std::string_view route, int status, double seconds) {
   Route found{};
   {

@@ -3,6 +3,7 @@
 
 #include "base/metrics.hpp"
 
+#include <chrono>
 #include <map>
 #include <mutex>
 #include <string_view>
@@ -17,6 +18,8 @@ public:
 
   /// A request answered: `route` is a literal, `seconds` from the whole request to its answer.
   void Answered(std::string_view route, int status, double seconds);
+  /// The same, now, of one that was whole at `start`.
+  void Answered(std::string_view route, int status, std::chrono::steady_clock::time_point start);
   prometheus::Gauge &connections() { return connections_; }
   prometheus::Gauge &web_sockets() { return web_sockets_; }
 

@@ -10,6 +10,7 @@
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 
 #include <array>
@@ -70,6 +71,13 @@ private:
   void OnAccept(const boost::system::error_code &error, Socket socket);
   void Forget(Connection *connection);
   void Forget(WebSocket *socket);
+  /// Has a worker make what `make(Exchange &)` gives, an Answer or a Reply, for `request`, which came at `start`.
+  /// `take(owner, made)` gets it on the loop's thread, where the last reference to the owner falls; when the request
+  /// was parked, `again(owner)` is called there instead, once it is to be asked anew. False: too many wait for a
+  /// worker.
+  template <typename Owner, typename Make, typename Again, typename Take>
+  [[nodiscard]] bool Ask(std::shared_ptr<Owner> owner, const std::shared_ptr<FramedRequest> &request,
+                         Connection::Clock::time_point start, Make make, Again again, Take take);
   /// Makes a WebSocket of it, for the request in `head`.
   void Upgrade(Socket socket, const RequestHead &head);
   void EndIfDrained();
@@ -91,5 +99,28 @@ private:
   /// What any connection reads into: they share the loop's thread.
   std::array<char, std::size_t{64} * 1024> read_buffer_{};
 };
+
+template <typename Owner, typename Make, typename Again, typename Take>
+bool Server::Ask(std::shared_ptr<Owner> owner, const std::shared_ptr<FramedRequest> &request,
+                 Connection::Clock::time_point start, Make make, Again again, Take take) {
+  return workers_->Submit(
+      [this, owner = std::move(owner), request, start, make, again, take](Exchange &exchange) mutable {
+        auto made = make(exchange);
+        if (made.park) {
+          // From here it waits without a worker, until somebody has it asked again.
+          (made.awaits_keys ? request->awaited_keys : request->parked) = true;
+          if (made.search) request->search = std::move(made.search);
+          const auto parked = std::make_shared<std::shared_ptr<Owner>>(std::move(owner));
+          made.park([&loop = loop_, parked, again] {
+            boost::asio::post(loop, [owner = std::move(*parked), again] { again(*owner); });
+          });
+          return;
+        }
+        metrics_.Answered(made.route, made.status, start);
+        boost::asio::post(loop_, [owner = std::move(owner), made = std::move(made), take]() mutable {
+          take(*owner, std::move(made));
+        });
+      });
+}
 
 } // namespace itemize::sidecar::http

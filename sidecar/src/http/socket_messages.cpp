@@ -1,6 +1,7 @@
 #include "http/socket_messages.hpp"
 
 #include "identity/strict_json.hpp"
+#include "itemize/key_text.hpp"
 
 #include <array>
 #include <cstdint>
@@ -31,25 +32,6 @@ std::optional<std::string> IdText(const json &value) {
   return text;
 }
 
-/// As a value in the query of a URL.
-std::string PercentEncoded(std::string_view text) {
-  constexpr std::string_view kUnreserved = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
-  constexpr std::string_view kDigits = "0123456789ABCDEF";
-  std::string encoded;
-  encoded.reserve(text.size());
-  for (const char c : text) {
-    if (kUnreserved.find(c) != std::string_view::npos) {
-      encoded.push_back(c);
-      continue;
-    }
-    const auto byte = static_cast<unsigned char>(c);
-    encoded.push_back('%');
-    encoded.push_back(kDigits[byte >> 4U]);
-    encoded.push_back(kDigits[byte & 15U]);
-  }
-  return encoded;
-}
-
 /// A JSON array of texts as the list that a parameter takes; nothing when it is none.
 std::optional<std::string> ListText(const json &value) {
   if (!value.is_array()) return std::nullopt;
@@ -73,7 +55,7 @@ std::variant<std::string, Problem> SubscribeTarget(const json &what) {
   const auto add = [&](std::string_view name, const std::string &value) {
     target += separator;
     target += name;
-    target += '=' + PercentEncoded(value);
+    target += '=' + PercentEncode(value);
     separator = '&';
   };
   for (const auto &[name, value] : what.items()) {

@@ -168,7 +168,7 @@ void WebSocket::Act(SocketRequest message, std::size_t bytes) {
   question->request.head.target = message.target;
   if (!message.token.empty()) question->request.head.fields.push_back({"Authorization", "Bearer " + message.token});
   question->message = std::move(message);
-  Ask(question);
+  Ask(question, Clock::now());
 }
 
 void WebSocket::Subscribe(SocketRequest message, std::size_t bytes) {
@@ -187,7 +187,7 @@ void WebSocket::Subscribe(SocketRequest message, std::size_t bytes) {
   question->request.head.fields = credentials_;
   question->bytes = bytes;
   question->message = std::move(message);
-  Ask(question);
+  Ask(question, Clock::now());
 }
 
 void WebSocket::Unsubscribe(const SocketRequest &message) {
@@ -202,29 +202,14 @@ void WebSocket::Unsubscribe(const SocketRequest &message) {
   Answer(SocketDone(message.id));
 }
 
-void WebSocket::Ask(const std::shared_ptr<Question> &question) {
-  const auto start = Connection::Clock::now();
-  const bool accepted =
-      server_.workers_->Submit([self = shared_from_this(), question, start](Exchange &exchange) mutable {
-        Reply reply = exchange.Ask(question->request);
-        Server &server = self->server_;
-        if (reply.park) {
-          (reply.awaits_keys ? question->request.awaited_keys : question->request.parked) = true;
-          const auto again = std::make_shared<std::shared_ptr<WebSocket>>(std::move(self));
-          reply.park([&loop = server.loop_, again, question] {
-            asio::post(loop, [socket = std::move(*again), question] {
-              if (!socket->closed_) socket->Ask(question);
-            });
-          });
-          return;
-        }
-        const std::chrono::duration<double> took = Connection::Clock::now() - start;
-        server.metrics_.Answered(reply.route, reply.status, took.count());
-        // The last reference must fall on the loop's thread, which owns the socket.
-        asio::post(server.loop_, [self = std::move(self), question, reply = std::move(reply)]() mutable {
-          self->OnReply(*question, std::move(reply));
-        });
-      });
+void WebSocket::Ask(const std::shared_ptr<Question> &question, Clock::time_point start) {
+  const bool accepted = server_.Ask(
+      shared_from_this(), std::shared_ptr<FramedRequest>(question, &question->request), start,
+      [question](Exchange &exchange) { return exchange.Ask(question->request); },
+      [question, start](WebSocket &self) {
+        if (!self.closed_) self.Ask(question, start);
+      },
+      [question](WebSocket &self, Reply reply) { self.OnReply(*question, std::move(reply)); });
   if (!accepted) Refuse(question->message.id, {ProblemKind::kOverloaded, "too many requests wait for an answer", {}});
 }
 

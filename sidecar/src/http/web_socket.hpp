@@ -73,8 +73,8 @@ private:
   void Act(SocketRequest message, std::size_t bytes);
   void Subscribe(SocketRequest message, std::size_t bytes);
   void Unsubscribe(const SocketRequest &message);
-  /// Has a worker answer it.
-  void Ask(const std::shared_ptr<Question> &question);
+  /// Has a worker answer it. `start`: of the message, also when it is the second time.
+  void Ask(const std::shared_ptr<Question> &question, Clock::time_point start);
   void OnReply(const Question &question, Reply reply);
   /// Answers the message that was read last; the next one is read when the client has the answer.
   void Answer(std::string text);
