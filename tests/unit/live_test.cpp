@@ -235,7 +235,7 @@ protected:
   static StreamEntry Entry(const std::string &lines) {
     return {{0x10, 4}, "B\t1\t0/10\t5\t0\t\n" + lines + "C\t0/10\t4\n"};
   }
-  static std::optional<std::string> NoRow(const std::string &, const std::string &) { return std::nullopt; }
+  static RowNow NoRow(const std::string &, const std::string &) { return {}; }
   const std::vector<Interest> interests_ = {{"t", "1"}, {"u", std::nullopt}};
 };
 
@@ -268,9 +268,9 @@ TEST_F(ReplayTest, WhatWasSetAsideIsNoEvent) {
 TEST_F(ReplayTest, CompletesARowOrSendsNone) {
   Replay replay(interests_, At(1, 0), 10000);
   const auto entry = Entry("U\t1\tt\t3\t1\t{\"a\":1}\t5,0\nU\t2\tu\t3\t9\t{\"a\":1}\t5,0\n");
-  EXPECT_TRUE(replay.Add(entry, [](const std::string &type, const std::string &) -> std::optional<std::string> {
-    if (type == "u") return std::nullopt;
-    return "{\"a\":1,\"b\":2}";
+  EXPECT_TRUE(replay.Add(entry, [](const std::string &type, const std::string &) -> RowNow {
+    if (type == "u") return {};
+    return {false, "{\"a\":1,\"b\":2}"};
   }));
   ASSERT_EQ(replay.events().size(), 2U);
   EXPECT_NE(replay.events()[0]->text.find("\"item\":{\"a\":1,\"b\":2}"), std::string::npos);
@@ -279,7 +279,7 @@ TEST_F(ReplayTest, CompletesARowOrSendsNone) {
 
 TEST_F(ReplayTest, WhatWasHealedStandsWhereItWasRead) {
   Replay replay(interests_, At(1, 0), 10000);
-  const auto healed_row = [](const std::string &, const std::string &) { return HealedRow{false, "{\"a\":1}"}; };
+  const auto healed_row = [](const std::string &, const std::string &) { return RowNow{false, "{\"a\":1}"}; };
   EXPECT_TRUE(replay.Add(Entry("I\t1\tt\t3\t1\t{\"a\":1}\t5\n"), NoRow));
   EXPECT_TRUE(replay.AddHealed({{"1-0", {16, 4}, "t", "1"}, {"2-0", {16, 4}, "t", "2"}}, At(16, 4), healed_row));
   EXPECT_TRUE(replay.Add({{0x11, 1}, "B\t1\t0/11\t5\t0\t\nU\t1\tt\t3\t1\t{\"a\":2}\t5\nC\t0/11\t1\n"}, NoRow));

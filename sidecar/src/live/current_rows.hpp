@@ -13,8 +13,8 @@ namespace itemize::sidecar::live {
 // `reader` is kept by reference.
 
 /// Nothing of a row that `viewer` may not read, by the rule that the row is held under.
-inline HealedRow CurrentRow(read::ItemReader &reader, const std::string &type, const std::string &key,
-                            authorization::Viewer viewer) {
+inline RowNow CurrentRow(read::ItemReader &reader, const std::string &type, const std::string &key,
+                         authorization::Viewer viewer) {
   read::ReadDemand demand;
   demand.viewer = std::move(viewer);
   auto read = reader.Read(type, {key}, demand);
@@ -22,15 +22,9 @@ inline HealedRow CurrentRow(read::ItemReader &reader, const std::string &type, c
   return {!read.rows.front(), std::move(read.rows.front())};
 }
 
-inline HealedRowSource HealedRows(read::ItemReader &reader, const authorization::Viewer &viewer) {
-  return [&reader, viewer](const std::string &type, const std::string &key) {
-    return CurrentRow(reader, type, key, viewer);
-  };
-}
-
 inline RowSource CurrentRows(read::ItemReader &reader, const authorization::Viewer &viewer) {
   return [&reader, viewer](const std::string &type, const std::string &key) {
-    return CurrentRow(reader, type, key, viewer).row;
+    return CurrentRow(reader, type, key, viewer);
   };
 }
 

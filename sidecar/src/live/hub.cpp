@@ -83,7 +83,7 @@ void Hub::TellHealed(const HealedItem &item, const RowUnderRule &row_source) {
     const std::lock_guard<std::mutex> lock(mutex_);
     if (IsReadable(item.type) && !index_.Find(item.type, item.key).empty()) rule = types_.at(item.type).rule;
   }
-  HealedRow healed;
+  RowNow healed;
   // Only the feed, whose thread this is, changes rules.
   if (rule) healed = row_source(item.type, item.key, *rule);
   const std::lock_guard<std::mutex> lock(mutex_);

@@ -50,18 +50,15 @@ struct LiveMetrics {
   prometheus::Histogram &lag;
 };
 
-/// The row of an item as it is now, for a change that does not carry all of it.
-using RowSource = std::function<std::optional<std::string>(const std::string &type, const std::string &key)>;
-
-/// What an item is now that it has been healed.
-struct HealedRow {
+/// What an item is now: for a change that does not carry all of it, and for an item that has been healed.
+struct RowNow {
   bool missing = false;           ///< there is no such item
   std::optional<std::string> row; ///< nothing when it cannot be had now
 };
-using HealedRowSource = std::function<HealedRow(const std::string &type, const std::string &key)>;
+using RowSource = std::function<RowNow(const std::string &type, const std::string &key)>;
 /// The same, but only while `rule` is the rule of the type: a later definition may have fields that are not for those
 /// whom this one lets read.
-using RowUnderRule = std::function<HealedRow(const std::string &type, const std::string &key, const std::string &rule)>;
+using RowUnderRule = std::function<RowNow(const std::string &type, const std::string &key, const std::string &rule)>;
 
 class Hub {
 public:

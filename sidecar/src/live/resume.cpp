@@ -53,7 +53,7 @@ bool Replay::Add(const StreamEntry &entry, const RowSource &row_source) {
       std::optional<std::string_view> row;
       if (change.kind != LineKind::kDelete) row = change.row;
       if (HasAbsentMembers(change.member_lengths)) {
-        completed = row_source(std::string(change.type), std::string(change.key));
+        completed = row_source(std::string(change.type), std::string(change.key)).row;
         row = completed ? std::optional<std::string_view>(*completed) : std::nullopt;
       }
       event = ItemEvent(position, OperationName(change.kind), change.type, change.key, row);
@@ -75,8 +75,7 @@ bool Replay::Take(SharedEvent event) {
   return true;
 }
 
-bool Replay::AddHealed(const std::vector<HealedItem> &items, const Position &standing,
-                       const HealedRowSource &row_source) {
+bool Replay::AddHealed(const std::vector<HealedItem> &items, const Position &standing, const RowSource &row_source) {
   for (const HealedItem &item : items) {
     // At the same position it may have been told before or after.
     if (item.applied < last_.version) continue;
@@ -85,7 +84,7 @@ bool Replay::AddHealed(const std::vector<HealedItem> &items, const Position &sta
       return false;
     }
     if (!Wants(item.type, item.key)) continue;
-    const HealedRow healed = row_source(item.type, item.key);
+    const RowNow healed = row_source(item.type, item.key);
     if (!Take(HealedEvent(standing, item.type, item.key, healed.missing, healed.row))) return false;
   }
   return true;
@@ -149,8 +148,7 @@ std::optional<std::string_view> Subscribe::Resume(const std::shared_ptr<Subscrib
           not_ready = true;
           return std::nullopt;
         }
-        if (!replay.AddHealed(healed, standing->position, HealedRows(reader_, subscriber->viewer())))
-          return replay.failure();
+        if (!replay.AddHealed(healed, standing->position, row_source)) return replay.failure();
         if (!healed.empty()) healed_read = healed.back().id;
         healed_told = standing->healed;
       }

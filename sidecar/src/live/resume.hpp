@@ -48,7 +48,7 @@ public:
   bool Add(const StreamEntry &entry, const RowSource &row_source);
 
   /// The same of what was healed, once everything up to `standing` has been added.
-  bool AddHealed(const std::vector<HealedItem> &items, const Position &standing, const HealedRowSource &row_source);
+  bool AddHealed(const std::vector<HealedItem> &items, const Position &standing, const RowSource &row_source);
 
   /// What the client is to be sent.
   [[nodiscard]] const std::vector<SharedEvent> &events() const { return events_; }
