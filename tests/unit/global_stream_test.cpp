@@ -1,7 +1,7 @@
 // The global stream between its one writer and those who read it.
 #include "global/stream_writer.hpp"
 #include "local/stream_reader.hpp"
-#include "local_copy_fixture.hpp"
+#include "redis_fixture.hpp"
 
 #include <algorithm>
 
@@ -10,18 +10,11 @@ namespace {
 using namespace itemize;
 using namespace itemize::sidecar;
 
-class GlobalStreamTest : public testing::Test {
+class GlobalStreamTest : public RedisTest {
 protected:
-  static void SetUpTestSuite() {
-    server = std::make_unique<PrivateRedis>();
-    if (!server->WaitUntilUp()) server.reset();
-  }
-  static void TearDownTestSuite() { server.reset(); }
-
   void SetUp() override {
-    ASSERT_TRUE(server) << "redis-server is needed";
-    redis_.emplace(server->endpoint());
-    redis_->Command({"FLUSHALL"});
+    RedisTest::SetUp();
+    if (!server) return;
     writer_.emplace(server->endpoint(), options_);
     writer_->Claim(1);
     writer_->BeginEpoch(kEpoch, std::nullopt, 100, {});
@@ -60,9 +53,7 @@ protected:
 
   static constexpr Epoch kEpoch{7, 1, 9};
   static constexpr std::size_t kLarge = 200'000;
-  inline static std::unique_ptr<PrivateRedis> server;
   Options options_;
-  std::optional<RedisConnection> redis_;
   std::optional<StreamWriter> writer_;
   Lsn lsn_ = 100;
 };
