@@ -62,6 +62,11 @@ describe_setup() { # JQ ARGUMENTS...
      | del(.load)'
 }
 
+# Figures and ratios, a line each.
+print_result() { # RESULT
+  jq -r '.figures, .ratios | to_entries[] | "\(.key): \(.value | tostring)"' <<< "$1"
+}
+
 # build/bench/NAME.json, whole or not at all.
 write_result() { # NAME FIGURES RATIOS SETUP
   jq -n --arg bench "$1" --argjson figures "$2" --argjson ratios "$3" --argjson setup "$4" \

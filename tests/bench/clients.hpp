@@ -1,4 +1,5 @@
-// What the programs of the benchmarks share: a connection to the database, and a request to the sidecar.
+// What the programs of the benchmarks share: a connection to the database, changes at a steady rate, and a request to
+// the sidecar.
 #pragma once
 
 #include <libpq-fe.h>
@@ -6,9 +7,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <memory>
 #include <stdexcept>
 #include <string>
+#include <thread>
+#include <vector>
 
 namespace bench {
 
@@ -42,6 +46,32 @@ inline void AskForEvents(int socket, int port, const std::string &path) {
   const std::string request = "GET " + path + " HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n\r\n";
   if (write(socket, request.data(), request.size()) != static_cast<ssize_t>(request.size())) {
     throw std::runtime_error("the sidecar does not read");
+  }
+}
+
+using Clock = std::chrono::steady_clock;
+
+/// When a change was sent and when it was seen.
+struct Change {
+  Clock::time_point sent;
+  Clock::time_point seen;
+};
+
+inline double MillisecondsOf(const Change &change) {
+  return std::chrono::duration<double, std::milli>(change.seen - change.sent).count();
+}
+
+/// Commits `statement(number)` for each change at a steady rate; one that is late is made at once.
+template <typename Statement>
+void CommitAtRate(const char *database, double rate, std::vector<Change> &changes, Statement statement) {
+  const Connection writer = Connect(database);
+  const auto start = Clock::now();
+  for (std::size_t i = 0; i < changes.size(); ++i) {
+    std::this_thread::sleep_until(start + std::chrono::duration_cast<Clock::duration>(
+                                              std::chrono::duration<double>(static_cast<double>(i) / rate)));
+    const std::string text = statement(i);
+    changes[i].sent = Clock::now();
+    Execute(writer.get(), text);
   }
 }
 

@@ -24,7 +24,7 @@
 
 namespace {
 
-using Clock = std::chrono::steady_clock;
+using bench::Clock;
 
 constexpr std::chrono::seconds kPatience{10};
 /// Between two commits lies a pause of random length, so that no timer of anybody's keeps step with them.

@@ -65,8 +65,7 @@ run_child "${as_test_user[@]}" "$work/latency" "host=$work/run/pg port=5432 user
 }
 
 result=$(jq -nR -f "$here/latency.jq" "$work/measurements")
-jq -r '.figures | to_entries[] | "\(.key): \(.value)"' <<< "$result"
-jq -r '.ratios | to_entries[] | "\(.key): \(.value)"' <<< "$result"
+print_result "$result"
 setup=$(describe_setup --argjson rounds "$rounds" --arg sidecar 'absolute mode' \
   --arg redis "$("${as_test_user[@]}" redis-server --version | sed -n 's/.*v=\([0-9.]*\).*/\1/p'), on a Unix socket" \
   --arg clock 'from before COMMIT is sent to the event (or the notification) read, one client, alternating' \

@@ -29,9 +29,6 @@ fit_clients() {
 begin_bench
 # shellcheck source=tests/bench/pipeline_servers.sh
 . "$here/pipeline_servers.sh"
-global_redis=unix://$work/run/global.sock
-local_redis=unix://$work/run/local.sock
-local_flags=(--global-redis "$global_redis" --local-redis "$local_redis")
 read -r -a flags <<< "$(pkg-config --cflags --libs libpq)"
 "${CXX:-g++}" -std=c++17 -O2 -Wall -Wextra -pthread -o "$work/live_clients" "$here/live_clients.cpp" "${flags[@]}"
 fit_clients
@@ -52,8 +49,7 @@ server_peak_mb=$(memory_peak_mb server)
 end_pipeline
 
 result=$(jq -nR -f "$here/live.jq" "$work/measurements")
-jq -r '.figures | to_entries[] | "\(.key): \(.value)"' <<< "$result"
-jq -r '.ratios | to_entries[] | "\(.key): \(.value)"' <<< "$result"
+print_result "$result"
 setup=$(describe_setup --argjson clients "$clients" --argjson changes_a_second "$rate" --argjson seconds "$seconds" \
   --argjson slow_clients "$slow" --argjson sidecar_peak_mb "$server_peak_mb" \
   --arg sidecars 'global, local and extended, each a process; the clients are one more, on the same cores' \

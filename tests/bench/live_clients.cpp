@@ -35,7 +35,8 @@
 
 namespace {
 
-using Clock = std::chrono::steady_clock;
+using bench::Change;
+using bench::Clock;
 
 constexpr int kBroadcasts = 20;
 constexpr std::chrono::seconds kPatience{60};
@@ -222,28 +223,16 @@ void Floor(std::size_t clients, std::size_t bytes) {
   waitpid(child, nullptr, 0);
 }
 
-struct Change {
-  Clock::time_point sent;
-  Clock::time_point seen;
-};
-
-/// Changes at a steady rate of rows that one client each follows; one that is late is made at once.
+/// Changes at a steady rate of rows that one client each follows.
 void FanOut(Readers &readers, const char *name, const char *database, double rate, int seconds) {
   std::vector<Change> changes(static_cast<std::size_t>(rate * seconds));
   std::atomic<bool> failed{false};
   std::thread writer([&] {
     try {
-      const bench::Connection connection = bench::Connect(database);
       std::minstd_rand random(1);
       std::uniform_int_distribution<int> any(1, static_cast<int>(readers.size()));
-      const auto start = Clock::now();
-      for (std::size_t i = 0; i < changes.size(); ++i) {
-        std::this_thread::sleep_until(start + std::chrono::duration_cast<Clock::duration>(
-                                                  std::chrono::duration<double>(static_cast<double>(i) / rate)));
-        const int row = any(random);
-        changes[i].sent = Clock::now();
-        bench::Execute(connection.get(), Update(row, static_cast<int>(i)));
-      }
+      bench::CommitAtRate(database, rate, changes,
+                          [&](std::size_t i) { return Update(any(random), static_cast<int>(i)); });
     } catch (const std::exception &error) {
       std::fprintf(stderr, "live_clients: %s\n", error.what());
       failed = true;
@@ -265,7 +254,7 @@ void FanOut(Readers &readers, const char *name, const char *database, double rat
                              " changes were seen");
   }
   for (const Change &change : changes)
-    std::printf("%s %.4f\n", name, std::chrono::duration<double, std::milli>(change.seen - change.sent).count());
+    std::printf("%s %.4f\n", name, bench::MillisecondsOf(change));
 }
 
 void Measure(char **arguments) {

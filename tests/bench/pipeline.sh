@@ -40,9 +40,6 @@ begin_bench
 . "$here/pipeline_live.sh"
 # shellcheck source=tests/bench/pipeline_large.sh
 . "$here/pipeline_large.sh"
-global_redis=unix://$work/run/global.sock
-local_redis=unix://$work/run/local.sock
-local_flags=(--global-redis "$global_redis" --local-redis "$local_redis")
 build_tools
 # The loop of wal2json tells the server nothing of itself, so on a slow machine it would be taken for dead.
 start_bench_server "wal2json,$empty_library" wal_sender_timeout=0 checkpoint_timeout=1h max_wal_size=16GB autovacuum=off max_connections=200
@@ -58,8 +55,7 @@ measure_writers
 measure_large_transaction
 
 result=$(jq -nR --argjson changes "$changes" -f "$here/pipeline.jq" "$work/measurements")
-jq -r '.figures | to_entries[] | "\(.key): \(.value)"' <<< "$result"
-jq -r '.ratios | to_entries[] | "\(.key): \(.value | tostring)"' <<< "$result"
+print_result "$result"
 setup=$(describe_setup --argjson changes "$changes" --argjson items_held "$rows" --argjson rounds "$rounds" \
   --argjson single_row_transactions $((rows * passes)) --argjson changes_in_one_transaction "$rows" \
   --arg sidecars 'global, local and extended, each a process' --argjson live_rate "$live_rate" \

@@ -26,7 +26,8 @@
 
 namespace {
 
-using Clock = std::chrono::steady_clock;
+using bench::Change;
+using bench::Clock;
 
 constexpr int kClients = 100;
 constexpr int kRowsOfClient = 10;
@@ -35,12 +36,6 @@ constexpr std::chrono::seconds kPatience{10};
 using bench::Connect;
 using bench::Connection;
 using bench::Execute;
-
-/// When each change was sent and when it was seen, by its number.
-struct Change {
-  Clock::time_point sent;
-  Clock::time_point seen;
-};
 
 class Client {
 public:
@@ -105,23 +100,18 @@ private:
   Connection connection_;
 };
 
-/// Commits a change at each point of the schedule; one that is late is made at once.
+/// Changes of random rows, each with its number in it.
 void Write(const char *database, bool notify, double rate, std::vector<Change> &changes) {
-  const Connection writer = Connect(database);
   std::minstd_rand random(1);
   std::uniform_int_distribution<int> any(1, kClients * kRowsOfClient);
-  const auto start = Clock::now();
-  for (std::size_t i = 0; i < changes.size(); ++i) {
-    std::this_thread::sleep_until(start + std::chrono::duration_cast<Clock::duration>(
-                                              std::chrono::duration<double>(static_cast<double>(i) / rate)));
+  bench::CommitAtRate(database, rate, changes, [&](std::size_t i) {
     const int row = any(random);
     const std::string number = std::to_string(i);
     std::string statement = "UPDATE " + std::string(notify ? "notice" : "place") + " SET reviews = " + number +
                             " WHERE id = " + std::to_string(row);
     if (notify) statement += "; NOTIFY c" + std::to_string((row - 1) / kRowsOfClient) + ", '" + number + "'";
-    changes[i].sent = Clock::now();
-    Execute(writer.get(), statement);
-  }
+    return statement;
+  });
 }
 
 void Measure(bool notify, const char *database, int port, double rate, int seconds) {
@@ -165,7 +155,7 @@ void Measure(bool notify, const char *database, int port, double rate, int secon
                              " changes were seen");
   }
   for (const Change &change : changes)
-    std::printf("%.4f\n", std::chrono::duration<double, std::milli>(change.seen - change.sent).count());
+    std::printf("%.4f\n", bench::MillisecondsOf(change));
 }
 
 } // namespace

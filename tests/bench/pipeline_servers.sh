@@ -4,6 +4,9 @@
 
 # What is told to the HTTP server beside its places.
 server_flags=()
+global_redis=unix://$work/run/global.sock
+local_redis=unix://$work/run/local.sock
+local_flags=(--global-redis "$global_redis" --local-redis "$local_redis")
 database_url="postgresql:///bench?host=$work/run/pg&port=5432&user"
 
 # Looks until COMMAND succeeds; gives up after two minutes, with the log.

@@ -4,8 +4,7 @@
 # A hundred items of one type, asked for in turn, beside a bare cpp-httplib server that answers as many bytes, the same
 # asking the database for each request, and nginx with the same bytes in files (skipped where there is none). The kinds are
 # measured one after the other, in every round; 50 connections, too, alone and beside 1000 that are idle. A ratio is the
-# median of the rounds' own. BENCH_ROUNDS and BENCH_SECONDS make
-# it shorter for a try. The result is build/bench/serve.json.
+# median of the rounds' own. BENCH_ROUNDS and BENCH_SECONDS make it shorter for a try. The result is build/bench/serve.json.
 set -Eeuo pipefail
 trap 'echo "bench: ${BASH_SOURCE[0]##*/}:$LINENO failed: $BASH_COMMAND" >&2' ERR
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -96,23 +95,15 @@ measure() { # KIND SERVER PATH STATUS [FIELD]
 begin_bench
 # shellcheck source=tests/bench/pipeline_servers.sh
 . "$here/pipeline_servers.sh"
-global_redis=unix://$work/run/global.sock
-local_redis=unix://$work/run/local.sock
 nginx=$(PATH=$PATH:/usr/sbin command -v "${NGINX:-nginx}" || true)
 build_tools
 start_bench_server '' autovacuum=off max_connections=200
 ask postgres --command 'CREATE DATABASE bench'
 ask bench --file "$work/src/tests/bench/decoding.sql" --file "$work/src/docker/database/sidecar_roles.sql" \
   --file "$work/src/tests/bench/serve.sql"
-start_redis global
-start_redis local
-start_sidecar publisher global --global-redis "$global_redis"
-await_log publisher ready
-start_sidecar applier local --global-redis "$global_redis" --local-redis "$local_redis"
-await_log applier ready
-start_sidecar itemize extended --local-redis "$local_redis"
-await_log itemize ready
-port[itemize]=$(port_of itemize)
+start_pipeline "$items"
+pid_of[itemize]=${pid_of[server]}
+port[itemize]=$(port_of server)
 path=/v1/items/place/%d
 bytes=$(curl -sf "http://127.0.0.1:${port[itemize]}/v1/items/place/1" | wc -c)
 tag=$(curl -sfI "http://127.0.0.1:${port[itemize]}/v1/items/place/1" | tr -d '\r' | sed -n 's/^ETag: //p')
@@ -136,8 +127,7 @@ done
 hits=$(curl -sf "http://127.0.0.1:${port[itemize]}/metrics" | awk '$1 == "itemize_memory_hits_total" { printf "%.0f", $2 }')
 fills=$(curl -sf "http://127.0.0.1:${port[itemize]}/metrics" | awk '$1 == "itemize_read_fills_total" { printf "%.0f", $2 }')
 result=$(jq -nR --argjson hits "$hits" --argjson fills "$fills" -f "$here/serve.jq" "$work/measurements")
-jq -r '.figures | to_entries[] | "\(.key): \(.value)"' <<< "$result"
-jq -r '.ratios | to_entries[] | "\(.key): \(.value)"' <<< "$result"
+print_result "$result"
 setup=$(describe_setup --argjson rounds "$rounds" --argjson seconds "$seconds" --argjson connections "$connections" \
   --argjson items "$items" --argjson bytes_of_an_item "$bytes" \
   --arg client 'one thread, on the same machine; each connection asks again as soon as it has been answered' \
