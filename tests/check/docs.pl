@@ -323,6 +323,7 @@ my @limits = (
 	[ 'extension/src/search/cursor.cpp', 'kMaxValueBytes', 'docs/reference/search.md', 'that its order is by | # bytes' ],
 	[ 'extension/src/search/count.cpp', 'kCountedExactly', 'docs/reference/search.md', 'Up to # are counted' ],
 	[ 'sidecar/src/http/key_list.hpp', 'kMaxKeysPerRequest', 'docs/reference/http-api.md', 'in.(…)` | #' ],
+	[ 'sidecar/src/http/feedback.hpp', 'kMaxFeedbackItems', 'docs/reference/http-api.md', 'items of one feedback | #' ],
 	[ 'sidecar/src/http/key_list.hpp', 'kMaxItemsPerSubscription', 'docs/reference/http-api.md', '`topics=` | #' ],
 	[ 'sidecar/src/http/items.hpp', 'kMaxPageItems', 'docs/reference/http-api.md', 'in one page | #' ],
 	[ 'sidecar/src/read/item_reader.hpp', 'kMaxAnswerMegabytes', 'docs/reference/http-api.md', 'several items in one answer | # MB' ],

@@ -53,6 +53,9 @@ std::string IfNoneMatchOf(const RequestHead &head) {
   return joined;
 }
 
+/// Kept by whoever likes, or by this client alone, and shown only after asking here: then a 304 costs no row.
+std::string_view CacheControlOf(bool restricted) { return restricted ? "private, no-cache" : "no-cache"; }
+
 } // namespace
 
 Reply WithoutRows(Status status, const std::optional<Position> &position) {
@@ -105,20 +108,57 @@ void Describe(Reply &reply, const std::optional<Position> &position, bool withou
 }
 
 Reply Content(const RequestHead &head, std::string body, bool restricted) {
-  const std::string tag = EntityTag(body);
-  return Content(head, tag, std::move(body), restricted);
-}
-
-Reply Content(const RequestHead &head, const std::string &tag, std::string body, bool restricted) {
   Reply reply;
+  const std::string tag = EntityTag(body);
   reply.headers.emplace_back("ETag", tag);
-  // Kept by whoever likes, shown only after asking here: then a 304 costs no row.
-  reply.headers.emplace_back("Cache-Control", restricted ? "private, no-cache" : "no-cache");
+  reply.headers.emplace_back("Cache-Control", CacheControlOf(restricted));
   if (restricted) reply.headers.emplace_back("Vary", "Authorization");
   if (IfNoneMatchHits(IfNoneMatchOf(head), tag)) {
     reply.status = 304;
     return reply;
   }
+  reply.content_type = "application/json";
+  reply.body = std::move(body);
+  return reply;
+}
+
+CodedContent::CodedContent(const RequestHead &head, std::string_view tag, bool restricted)
+    : accepted_(head), tag_(tag), restricted_(restricted) {
+  const std::string field = IfNoneMatchOf(head);
+  if (field.empty()) return;
+  any_ = IsAnyTag(field);
+  if (any_) return;
+  // A cache may name what it has for other clients as well: only what this one takes counts.
+  for (const Coding coding : {accepted_.Preferred(), Coding::kIdentity, Coding::kGzip, Coding::kBrotli}) {
+    if (!accepted_.Takes(coding)) continue;
+    const std::string under = TagUnder(tag_, coding);
+    if (!IfNoneMatchHits(field, under)) continue;
+    held_ = under;
+    return;
+  }
+}
+
+Reply CodedContent::Described(const std::string &tag) const {
+  Reply reply;
+  reply.headers.emplace_back("ETag", tag);
+  reply.headers.emplace_back("Cache-Control", CacheControlOf(restricted_));
+  reply.headers.emplace_back("Vary", restricted_ ? "Authorization, Accept-Encoding" : "Accept-Encoding");
+  return reply;
+}
+
+Reply CodedContent::NotModified() const {
+  Reply reply = Described(held_);
+  reply.status = 304;
+  return reply;
+}
+
+Reply CodedContent::Whole(Coding coding, std::string body) const {
+  Reply reply = Described(TagUnder(tag_, coding));
+  if (any_) {
+    reply.status = 304;
+    return reply;
+  }
+  if (coding != Coding::kIdentity) reply.headers.emplace_back("Content-Encoding", NameOf(coding));
   reply.content_type = "application/json";
   reply.body = std::move(body);
   return reply;

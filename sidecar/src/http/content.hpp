@@ -1,6 +1,7 @@
 // What answers with items have in common: problems of a read, conditional requests, and the fields that describe them.
 #pragma once
 
+#include "http/content_coding.hpp"
 #include "http/reply.hpp"
 #include "http/request_head.hpp"
 #include "read/item_reader.hpp"
@@ -33,7 +34,32 @@ void Describe(Reply &reply, const std::optional<Position> &position, bool withou
 
 /// 200 with the body, or 304 when the client has it. `restricted`: it is for this client and not for others.
 [[nodiscard]] Reply Content(const RequestHead &head, std::string body, bool restricted);
-/// The same of a body whose entity tag is known.
-[[nodiscard]] Reply Content(const RequestHead &head, const std::string &tag, std::string body, bool restricted);
+
+/// An item that may be sent under several codings. `tag` is that of its own bytes.
+class CodedContent {
+public:
+  /// `restricted`: it is for this client and not for others.
+  CodedContent(const RequestHead &head, std::string_view tag, bool restricted);
+
+  /// The one that the client would rather have; whether it gets it is said with Whole.
+  [[nodiscard]] Coding preferred() const { return accepted_.Preferred(); }
+  /// Whether the client has it, under a coding that it takes.
+  [[nodiscard]] bool not_modified() const { return !held_.empty(); }
+
+  /// 304, when not_modified().
+  [[nodiscard]] Reply NotModified() const;
+  /// 200, or 304 when whatever there is will do. `coding` is that of the body.
+  [[nodiscard]] Reply Whole(Coding coding, std::string body) const;
+
+private:
+  [[nodiscard]] Reply Described(const std::string &tag) const;
+
+  AcceptedCodings accepted_;
+  std::string tag_;
+  bool restricted_;
+  bool any_ = false;
+  /// The tag that the client has named.
+  std::string held_;
+};
 
 } // namespace itemize::sidecar::http

@@ -12,6 +12,11 @@ void SkipSeparator(std::string_view &rest) {
 
 } // namespace
 
+bool IsAnyTag(std::string_view field) {
+  SkipSeparator(field);
+  return field == "*";
+}
+
 bool IfNoneMatchHits(std::string_view field, std::string_view tag) {
   SkipSeparator(field);
   if (field == "*") return true;

@@ -7,6 +7,9 @@
 
 namespace itemize::sidecar::http {
 
+/// Whether an If-None-Match field is `*`.
+[[nodiscard]] bool IsAnyTag(std::string_view field);
+
 /// Whether an If-None-Match field names `tag` (weak comparison) or is `*`. A malformed field matches
 /// nothing: the client then gets the whole answer.
 [[nodiscard]] bool IfNoneMatchHits(std::string_view field, std::string_view tag);

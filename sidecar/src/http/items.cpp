@@ -1,6 +1,7 @@
 #include "http/items.hpp"
 
 #include "http/content.hpp"
+#include "http/entity_tag.hpp"
 #include "http/key_list.hpp"
 #include "http/min_position.hpp"
 #include "itemize/key_text.hpp"
@@ -86,11 +87,31 @@ Reply Items::One(const FramedRequest &request, const authorization::Viewer &view
     if (read.status == Status::kUnreadable && read.without_redis)
       Describe(reply, demand.at_least, read.without_redis, false);
   } else {
-    reply = Content(request.head, std::move(*read.rows.front()), read.restricted);
+    reply = ContentOf(request.head, name, *key, std::move(*read.rows.front()), read.restricted);
     reply.headers.emplace_back("Cache-Status", CacheStatus(read));
     Describe(reply, read.position, read.without_redis, read.stale);
   }
   return WithPreferenceApplied(request.head, demand, std::move(reply));
+}
+
+Reply Items::ContentOf(const RequestHead &head, const std::string &type, const std::string &key, std::string row,
+                       bool restricted) {
+  const std::string tag = EntityTag(row);
+  const CodedContent content(head, tag, restricted);
+  if (content.not_modified()) return content.NotModified();
+  const Coding coding = content.preferred();
+  if (!IsCompressible(coding, row.size())) return content.Whole(Coding::kIdentity, std::move(row));
+  // Compressed once, if it is kept.
+  read::SharedItem kept = memory_.Find(type, key);
+  if (kept && kept->entity_tag != tag) kept = nullptr;
+  if (kept && kept->Knows(coding)) {
+    if (const std::string *compressed = kept->Under(coding)) return content.Whole(coding, *compressed);
+    return content.Whole(Coding::kIdentity, std::move(row));
+  }
+  std::optional<std::string> compressed = Compress(coding, row);
+  Reply reply = compressed ? content.Whole(coding, *compressed) : content.Whole(Coding::kIdentity, std::move(row));
+  if (kept) memory_.KeepCoded(type, key, kept, coding, std::move(compressed));
+  return reply;
 }
 
 Reply Items::Collection(const FramedRequest &request, const authorization::Viewer &viewer, std::string_view type,

@@ -29,7 +29,8 @@ struct WaitingRooms {
 
 class Items {
 public:
-  Items(read::ItemReader &reader, WaitingRooms &rooms) : reader_(reader), rooms_(rooms) {}
+  Items(read::ItemReader &reader, WaitingRooms &rooms, read::MemoryCache &memory)
+      : reader_(reader), rooms_(rooms), memory_(memory) {}
 
   /// `/v1/items/{type}/{key}`; both segments raw.
   Reply One(const FramedRequest &request, const authorization::Viewer &viewer, std::string_view type,
@@ -39,6 +40,9 @@ public:
                    const Parameters &parameters);
 
 private:
+  /// One item's answer, under the coding that the client would rather have.
+  Reply ContentOf(const RequestHead &head, const std::string &type, const std::string &key, std::string row,
+                  bool restricted);
   Reply Many(const RequestHead &head, const read::ReadDemand &demand, const std::string &type, const std::string &list);
   Reply Page(const RequestHead &head, const read::ReadDemand &demand, const std::string &type,
              const Parameters &parameters);
@@ -48,6 +52,7 @@ private:
 
   read::ItemReader &reader_;
   WaitingRooms &rooms_;
+  read::MemoryCache &memory_;
 };
 
 /// The first name in `parameters` that is repeated or not among `known`, as a problem.

@@ -89,6 +89,9 @@ bool KeptItems::Take(const std::shared_ptr<FramedRequest> &request, const Server
   std::string type(target->type);
   auto item = backends_.memory.Find(type, *key);
   if (!item) return false;
+  // What was never asked for compressed is compressed by a worker.
+  const CodedContent content(request->head, item->entity_tag, false);
+  if (!content.not_modified() && !item->Knows(content.preferred())) return false;
   bool first = false;
   {
     const std::lock_guard<std::mutex> lock(mutex_);
@@ -160,7 +163,11 @@ void KeptItems::AnswerAll(Waiters &waiters) {
 Answer KeptItems::AnswerOf(const Waiter &waiter, const Position &position) {
   const RequestHead &head = waiter.request->head;
   const read::KeptItem &item = *waiter.question.item;
-  Reply reply = Content(head, item.entity_tag, item.row, false);
+  const CodedContent content(head, item.entity_tag, false);
+  const std::string *const compressed = item.Under(content.preferred());
+  Reply reply = content.not_modified() ? content.NotModified()
+                : compressed           ? content.Whole(content.preferred(), *compressed)
+                                       : content.Whole(Coding::kIdentity, item.row);
   reply.headers.emplace_back("Cache-Status", kHit);
   Describe(reply, position, false, false);
   Answer answer;

@@ -16,6 +16,7 @@ namespace itemize::sidecar::http {
 namespace {
 
 constexpr std::string_view kAllowed = "GET, HEAD";
+constexpr std::string_view kPost = "POST";
 
 bool IsRead(const std::string &method) { return method == "GET" || method == "HEAD"; }
 
@@ -56,7 +57,8 @@ Reply Named(std::string_view route, Reply reply) {
 } // namespace
 
 Routes::Routes(RouteContext &context)
-    : context_(context), reader_(context.backends), items_(reader_, context.rooms), searches_(reader_, context.rooms),
+    : context_(context), reader_(context.backends), items_(reader_, context.rooms, context.backends.memory),
+      feedback_(reader_, context.rooms, context.backends.services.metrics), searches_(reader_, context.rooms),
       subscribe_(context.hub, context.backends.options.prefix, reader_) {}
 
 std::optional<Reply> Routes::Answer(const FramedRequest &request) {
@@ -81,18 +83,20 @@ std::optional<Reply> Routes::Dispatch(const FramedRequest &request) {
   const bool collection = path.size() == 3 && path[1] == "items";
   const bool live = path.size() == 2 && path[1] == "live";
   const bool who = path.size() == 2 && path[1] == "caller";
+  const bool feedback = path.size() == 2 && path[0] == "v1" && path[1] == "feedback";
   const SearchRoute *const search = path.size() == 3 && path[0] == "v1" ? FindSearchRoute(path[1]) : nullptr;
-  if (path[0] == "v1" && !one && !collection && !live && !who && search == nullptr) return NotFound();
+  if (path[0] == "v1" && !one && !collection && !live && !who && !feedback && search == nullptr) return NotFound();
   const std::string_view route = search != nullptr     ? search->name
                                  : one                 ? "item"
                                  : collection          ? "items"
                                  : live                ? "live"
                                  : who                 ? "caller"
+                                 : feedback            ? "feedback"
                                  : path[0] == "livez"  ? "livez"
                                  : path[0] == "readyz" ? "readyz"
                                                        : "metrics";
-  if (!IsRead(head.method)) {
-    return Named(route, ProblemReply({ProblemKind::kMethodNotAllowed, {}, std::string(kAllowed)}));
+  if (feedback ? head.method != kPost : !IsRead(head.method)) {
+    return Named(route, ProblemReply({ProblemKind::kMethodNotAllowed, {}, std::string(feedback ? kPost : kAllowed)}));
   }
   identity::Caller caller;
   if (path[0] == "v1") {
@@ -110,6 +114,7 @@ std::optional<Reply> Routes::Dispatch(const FramedRequest &request) {
   if (collection) return Named(route, items_.Collection(request, viewer, path[2], *parameters));
   if (auto problem = CheckParameters(*parameters, {})) return Named(route, ProblemReply(*problem));
   if (who) return Named(route, MomentReply("application/json", CallerBody(caller)));
+  if (feedback) return Named(route, feedback_.Answer(request, viewer));
   if (one) return Named(route, items_.One(request, viewer, path[2], path[3]));
   if (route == "livez") return Named(route, MomentReply("text/plain; charset=utf-8", "ok\n"));
   return Named(route, route == "readyz" ? Readiness() : MetricsText());

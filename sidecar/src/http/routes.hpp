@@ -3,6 +3,7 @@
 
 #include "http/authentication.hpp"
 #include "http/exchange.hpp"
+#include "http/feedback.hpp"
 #include "http/items.hpp"
 #include "http/searches.hpp"
 #include "live/resume.hpp"
@@ -34,6 +35,7 @@ private:
   RouteContext &context_;
   read::ItemReader reader_;
   Items items_;
+  Feedback feedback_;
   Searches searches_;
   live::Subscribe subscribe_;
 };

@@ -56,11 +56,31 @@ void MemoryCache::Keep(const std::string &type, const std::string &key, std::str
   entries_.push_front({std::move(name), std::move(item), bytes});
   places_.emplace(entries_.front().name, entries_.begin());
   bytes_ += bytes;
+  MakeRoom();
+  bytes_shown_.Set(static_cast<double>(bytes_));
+}
+
+void MemoryCache::KeepCoded(const std::string &type, const std::string &key, const SharedItem &item, Coding coding,
+                            std::optional<std::string> compressed) {
+  const std::string name = NameOf(type, key);
+  auto with_it = std::make_shared<KeptItem>(*item);
+  const std::size_t bytes = compressed ? compressed->size() : 0;
+  with_it->coded[static_cast<std::size_t>(coding)] = compressed ? std::move(*compressed) : std::string();
+  const std::lock_guard<std::mutex> lock(mutex_);
+  const auto place = places_.find(name);
+  if (place == places_.end() || place->second->item != item) return;
+  place->second->item = std::move(with_it);
+  place->second->bytes += bytes;
+  bytes_ += bytes;
+  MakeRoom();
+  bytes_shown_.Set(static_cast<double>(bytes_));
+}
+
+void MemoryCache::MakeRoom() {
   while (bytes_ > most_bytes_) {
     Remove(std::prev(entries_.end()));
     evictions_.Increment();
   }
-  bytes_shown_.Set(static_cast<double>(bytes_));
 }
 
 void MemoryCache::Remove(Entries::iterator entry) {

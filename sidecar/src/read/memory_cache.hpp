@@ -3,10 +3,12 @@
 // that is promised of the copy holds of an answer from here (docs/explanations/freshness.md).
 #pragma once
 
+#include "base/compression.hpp"
 #include "base/metrics.hpp"
 #include "itemize/change_event.hpp"
 #include "itemize/lsn.hpp"
 
+#include <array>
 #include <cstddef>
 #include <list>
 #include <memory>
@@ -23,6 +25,18 @@ struct KeptItem {
   std::string stamp;
   std::string row;
   std::string entity_tag;
+  /// The row compressed, by coding, since somebody asked for it so; empty: it is not worth it.
+  std::array<std::optional<std::string>, kCodings> coded;
+
+  /// Whether it is known what is sent under that coding.
+  [[nodiscard]] bool Knows(Coding coding) const {
+    return !IsCompressible(coding, row.size()) || coded[static_cast<std::size_t>(coding)];
+  }
+  /// Null when the row is sent as it is.
+  [[nodiscard]] const std::string *Under(Coding coding) const {
+    const auto &compressed = coded[static_cast<std::size_t>(coding)];
+    return compressed && !compressed->empty() ? &*compressed : nullptr;
+  }
 };
 
 using SharedItem = std::shared_ptr<const KeptItem>;
@@ -41,6 +55,9 @@ public:
   /// kept.
   void Keep(const std::string &type, const std::string &key, std::string stamp, std::string row,
             const Position &read_at);
+  /// Keeps with the item what its row is under a coding (nothing: not worth it), as long as it is the one that is here.
+  void KeepCoded(const std::string &type, const std::string &key, const SharedItem &item, Coding coding,
+                 std::optional<std::string> compressed);
   /// Counts items whose bytes came from here.
   void CountHits(std::size_t items) { hits_.Increment(static_cast<double>(items)); }
 
@@ -62,6 +79,7 @@ private:
   using Entries = std::list<Entry>;
 
   [[nodiscard]] static std::string NameOf(std::string_view type, std::string_view key);
+  void MakeRoom();
   void Remove(Entries::iterator entry);
   void ForgetType(std::string_view type);
   void ForgetChange(const Change &change);
