@@ -21,9 +21,7 @@ INSERT INTO secret VALUES (1, 'one'), (2, 'two');
 my $redis = start_redis();
 my $sidecar = start_sidecar('absolute', postgres => $node, redis => $redis);
 
-sub commit { return (split /\n/, $node->safe_psql('postgres', "$_[0];\nSELECT itemize.token()"))[-1] }
 sub get { my ($path, @headers) = @_; return http_get($sidecar->url("/v1/items/$path"), @headers) }
-sub metric { my ($name) = @_; return http_get($sidecar->url('/metrics'))->{body} =~ /^\Q$name\E (\S+)/m ? $1 + 0 : 0 }
 sub gunzip { my ($bytes) = @_; my $text; IO::Uncompress::Gunzip::gunzip(\$bytes => \$text) or return 'no gzip'; return $text }
 
 subtest 'an item compressed' => sub {
@@ -39,8 +37,8 @@ subtest 'an item compressed' => sub {
 	is($gzip->{headers}{'content-length'}, length $gzip->{body}, 'its length is that of what is sent');
 	cmp_ok(length $gzip->{body}, '<', 200, 'which is less');
 	is(gunzip($gzip->{body}), $plain->{body}, 'and the same');
-	my $before = metric('itemize_memory_hits_total');
-	my $kept = poll_until(sub { my $answer = get('item/1', 'Accept-Encoding: gzip'); metric('itemize_memory_hits_total') > $before && $answer }, 'it comes from memory');
+	my $before = metric($sidecar, 'itemize_memory_hits_total');
+	my $kept = poll_until(sub { my $answer = get('item/1', 'Accept-Encoding: gzip'); metric($sidecar, 'itemize_memory_hits_total') > $before && $answer }, 'it comes from memory');
 	is($kept->{body}, $gzip->{body}, 'from memory in the same bytes');
 	is($kept->{headers}{$_}, $gzip->{headers}{$_}, "and with the same $_") for qw(etag vary content-encoding content-type content-length);
 	my $head = http_request('HEAD', $sidecar->url('/v1/items/item/1'), headers => ['Accept-Encoding: gzip']);
@@ -58,7 +56,7 @@ subtest 'an item compressed' => sub {
 	}
 	is($answer->(qq{If-None-Match: "$opaque-gzip"}), qq{200 "$opaque"}, 'who cannot read what is named gets what can be read');
 
-	my $token = commit(q{UPDATE item SET t = repeat('y', 2000) WHERE id = 1});
+	my $token = commit($node, q{UPDATE item SET t = repeat('y', 2000) WHERE id = 1});
 	my $changed = get('item/1', 'Accept-Encoding: gzip', "Itemize-Min-Position: $token", 'Prefer: wait=30');
 	like(gunzip($changed->{body}), qr/^\{"t":"y{2000}"\}$/, 'a changed one is compressed anew');
 	return;
@@ -80,7 +78,7 @@ subtest 'feedback' => sub {
 	is($answer->{headers}{'cache-control'}, 'no-store', 'kept by nobody');
 	ok($answer->{headers}{'itemize-position'}, 'as of a position');
 
-	my $token = commit(q{UPDATE item SET t = 'new' WHERE id = 2; DELETE FROM item WHERE id = 4;
+	my $token = commit($node, q{UPDATE item SET t = 'new' WHERE id = 2; DELETE FROM item WHERE id = 4;
 SELECT itemize.define('secret', 'secret', fields => '{t}', read => 'nobody', replace => true)});
 	$answer = feedback({ item => { %tags, 999 => undef }, secret => { 1 => $secret, 77 => undef }, nosuch => { 1 => undef } },
 		"Itemize-Min-Position: $token", 'Prefer: wait=30');
@@ -98,7 +96,7 @@ SELECT itemize.define('secret', 'secret', fields => '{t}', read => 'nobody', rep
 	is(keys %{ $answer->{json}{changed}{item} }, 299, 'who has nothing gets all there is');
 	my %all = map { $_ => $answer->{json}{changed}{item}{$_}{etag} // 'none' } 1 .. 300;
 	is(feedback({ item => \%all })->{body}, '{"changed":{},"gone":{"item":["4"]},"hidden":{}}', 'and nothing twice');
-	is(metric('itemize_feedback_items_total{result="hidden"}'), 3, 'counted');
+	is(metric($sidecar, 'itemize_feedback_items_total{result="hidden"}'), 3, 'counted');
 
 	my $refused = feedback({ item => { '%zz' => undef } });
 	is("$refused->{status} $refused->{json}{type}", '400 urn:itemize:problem:malformed-key', 'a key that is none');

@@ -14,7 +14,7 @@
 namespace itemize::sidecar::http {
 
 /// Most items in one request.
-inline constexpr std::size_t kMaxFeedbackItems = 10'000;
+inline constexpr std::size_t kMaxFeedbackItems = 10000;
 
 /// What a client has of one type: canonical key, and the opaque part of the entity tag (empty: it has none).
 using HeldByClient = std::vector<std::pair<std::string, std::string>>;
