@@ -15,7 +15,7 @@ std::string Parsed(const std::string &body) {
   for (const auto &[type, held] : std::get<0>(parsed)) {
     text += type + ':';
     for (const auto &[key, tag] : held)
-      text += ' ' + key + '=' + tag;
+      text.append(" ").append(key).append("=").append(tag);
     text += ';';
   }
   return text;

@@ -77,21 +77,21 @@ TEST_F(MemoryCacheTest, TheItemsUsedLastStay) {
 TEST_F(MemoryCacheTest, KeepsWhatARowIsUnderACodingWithTheRow) {
   const std::string row(kLeastCompressed, 'x');
   Keep("1", row);
-  const SharedItem before = cache.Find("item", "1");
+  const SharedItem before = cache_.Find("item", "1");
   EXPECT_TRUE(before->Knows(Coding::kIdentity));
   EXPECT_FALSE(before->Knows(Coding::kGzip));
-  cache.KeepCoded("item", "1", before, Coding::kGzip, "less");
-  cache.KeepCoded("item", "1", before, Coding::kBrotli, "of an item that is not here any more");
-  const SharedItem after = cache.Find("item", "1");
+  cache_.KeepCoded("item", "1", before, Coding::kGzip, "less");
+  cache_.KeepCoded("item", "1", before, Coding::kBrotli, "of an item that is not here any more");
+  const SharedItem after = cache_.Find("item", "1");
   ASSERT_TRUE(after->Under(Coding::kGzip));
   EXPECT_EQ(*after->Under(Coding::kGzip), "less");
   EXPECT_EQ(after->row, row);
   EXPECT_FALSE(after->Knows(Coding::kBrotli));
-  cache.KeepCoded("item", "1", after, Coding::kBrotli, std::nullopt);
-  EXPECT_TRUE(cache.Find("item", "1")->Knows(Coding::kBrotli));
-  EXPECT_FALSE(cache.Find("item", "1")->Under(Coding::kBrotli)) << "not worth it";
+  cache_.KeepCoded("item", "1", after, Coding::kBrotli, std::nullopt);
+  EXPECT_TRUE(cache_.Find("item", "1")->Knows(Coding::kBrotli));
+  EXPECT_FALSE(cache_.Find("item", "1")->Under(Coding::kBrotli)) << "not worth it";
   Keep("2", "short");
-  EXPECT_TRUE(cache.Find("item", "2")->Knows(Coding::kGzip));
+  EXPECT_TRUE(cache_.Find("item", "2")->Knows(Coding::kGzip));
 }
 
 TEST_F(MemoryCacheTest, OfNoBytesKeepsNothing) {
