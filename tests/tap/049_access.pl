@@ -128,7 +128,8 @@ for my $round (1, 2)
 				push @wrong, "$surface: " . shown($answer) if !$right;
 				next if !$may;
 				my ($cache, $vary) = map { $answer->{headers}{$_} // '-' } qw(cache-control vary);
-				push @wrong, "$surface: $cache, $vary" if "$cache $vary" ne ($type eq 'everyone' ? 'no-cache -' : 'private, no-cache Authorization');
+				my $expected = join ', ', $type eq 'everyone' ? () : 'Authorization', $surface eq 'item' ? 'Accept-Encoding' : ();
+				push @wrong, "$surface: $cache, $vary" if "$cache $vary" ne ($type eq 'everyone' ? 'no-cache ' : 'private, no-cache ') . ($expected || '-');
 			}
 			is(join("\n", @wrong), '', "read => '$rules{$type}', $who, round $round: " . ($may ? 'is shown it' : 'is told that there is no such type'));
 		}
@@ -139,6 +140,39 @@ my $seen = get('items/for_role/1', @{ $headers{editor} });
 is(get('items/for_role/1', "If-None-Match: $seen->{headers}{etag}")->{status}, 404, 'an ETag opens nothing');
 my $unchanged = get('items/for_role/1', @{ $headers{editor} }, "If-None-Match: $seen->{headers}{etag}");
 is("$unchanged->{status} $unchanged->{headers}{'cache-control'}", '304 private, no-cache', 'nor does what has not changed lose its label');
+
+sub feedback
+{
+	my ($type, @headers) = @_;
+	return http_request('POST', $sidecar->url('/v1/feedback'), headers => \@headers, body => qq({"items":{"$type":{"1":null,"9":null}}}));
+}
+# The length depends on the name alone.
+sub hidden { my ($answer, $type) = @_; return shown($answer) =~ s/ content-length: \d+//r =~ s/$type/TYPE/r }
+my $nothing = hidden(feedback('no_such_type'), 'no_such_type');
+for my $type (sort keys %rules)
+{
+	for my $who (sort keys %headers)
+	{
+		my $answer = feedback("for_$type", @{ $headers{$who} });
+		if (grep { $_ eq $who } @{ $sees{$type} })
+		{
+			is($answer->{body} =~ s/"etag":"[^"]+"/TAG/r, qq({"changed":{"for_$type":{"1":{TAG,"item":{"id":1,"name":"thing"}}}},"gone":{"for_$type":["9"]},"hidden":{}}),
+				"read => '$rules{$type}', feedback to $who: what there is");
+		}
+		else
+		{
+			is(hidden($answer, "for_$type"), $nothing, "read => '$rules{$type}', feedback to $who: as of a type that does not exist");
+		}
+	}
+}
+
+$node->safe_psql('postgres', q{INSERT INTO for_role VALUES (3, repeat('long', 1000))});
+for my $round (1, 2)
+{
+	my $coded = get('items/for_role/3', @{ $headers{editor} }, 'Accept-Encoding: gzip');
+	is(join(' ', map { $coded->{headers}{$_} // '-' } qw(content-encoding cache-control vary)), 'gzip private, no-cache Authorization, Accept-Encoding', 'compressed it has its label');
+	is(get('items/for_role/3', 'Accept-Encoding: gzip', "If-None-Match: $coded->{headers}{etag}")->{status}, 404, 'and is for nobody else');
+}
 
 # ---- Live
 

@@ -99,11 +99,11 @@ TEST(Compression, GivesTheBytesBackAndOnlyWhatIsWorthIt) {
 constexpr const char *kTag = "\"ungWv48Bz-pBQUDeXa4iIw\"";
 constexpr const char *kGzipTag = "\"ungWv48Bz-pBQUDeXa4iIw-gzip\"";
 
-Reply Asked(const std::string &accepted, const std::string &if_none_match) {
+Reply Asked(const std::string &accepted, const std::string &if_none_match, bool restricted = false) {
   RequestHead head;
   if (!accepted.empty()) head.fields.push_back({"Accept-Encoding", accepted});
   if (!if_none_match.empty()) head.fields.push_back({"If-None-Match", if_none_match});
-  const CodedContent content(head, kTag, false);
+  const CodedContent content(head, kTag, restricted);
   return content.not_modified() ? content.NotModified() : content.Whole(content.preferred(), "body");
 }
 
@@ -115,6 +115,17 @@ TEST(CodedContent, EachRepresentationHasATagOfItsOwn) {
   EXPECT_EQ(HeaderOf(gzip, "Content-Encoding"), "gzip");
   EXPECT_EQ(HeaderOf(gzip, "Vary"), "Accept-Encoding");
   EXPECT_EQ(gzip.body, "body");
+}
+
+TEST(CodedContent, WhatIsForOneClientSaysSoUnderEachCoding) {
+  for (const char *accepted : {"", "gzip"}) {
+    for (const char *held : {"", kTag}) {
+      const Reply reply = Asked(accepted, held, true);
+      EXPECT_EQ(HeaderOf(reply, "Cache-Control"), "private, no-cache");
+      EXPECT_EQ(HeaderOf(reply, "Vary"), "Authorization, Accept-Encoding");
+    }
+  }
+  EXPECT_EQ(HeaderOf(Asked("gzip", ""), "Cache-Control"), "no-cache");
 }
 
 TEST(CodedContent, ThatWhichTheClientHasWillDoIfItTakesTheCoding) {
