@@ -19,7 +19,8 @@ extension/src/publish/            | itemize/ boundary/ serializer/ definition/mo
 extension/src/search/text/        | itemize/ boundary/ definition/model.hpp definition/search_model.hpp
 extension/src/search/             | itemize/ boundary/ serializer/ definition/model.hpp definition/search_model.hpp
 extension/src/leaving/            | itemize/ boundary/
-extension/src/                    | itemize/ boundary/ serializer/ definition/ decoding/ fetch/ publish/ search/ leaving/
+extension/src/write/              | itemize/ boundary/ serializer/ definition/model.hpp fetch/item_lookup.hpp fetch/item_query.hpp
+extension/src/                    | itemize/ boundary/ serializer/ definition/ decoding/ fetch/ publish/ search/ leaving/ write/
 sidecar/src/base/                 | itemize/
 sidecar/src/identity/             | itemize/ base/
 sidecar/src/authorization/        | itemize/ base/ identity/
@@ -53,7 +54,7 @@ includes() {
     sed -nE 's/^([^:]+):([0-9]+):[^"<]*["<]([^">]+)[">].*/\1 \2 \3/p'
 }
 
-houses='^(itemize|boundary|serializer|definition|decoding|fetch|publish|search|leaving|base|identity|authorization|redis|postgres|global|local|read|coherence|live|http|tail|operate)/'
+houses='^(itemize|boundary|serializer|definition|decoding|fetch|publish|search|leaving|write|base|identity|authorization|redis|postgres|global|local|read|coherence|live|http|tail|operate)/'
 
 allowed_by_rule() { # FILE TARGET: the first row whose path the file lies under decides
   local path allowed prefix

@@ -52,7 +52,25 @@ SavedQuery &GetSavedQuery(const ItemDefinition &definition, ItemQueryKind kind) 
   return *query;
 }
 
-/// `OPERATOR(schema.=)`, the default equality of a type, whatever the search_path.
+void AppendColumns(StringInfo query, const DefinitionColumn *columns, int count, const char *prefix) {
+  for (int i = 0; i < count; ++i) {
+    appendStringInfo(query, "%s%s%s", i > 0 ? ", " : "", prefix, quote_identifier(NameStr(columns[i].name)));
+  }
+}
+
+bool IsPartitioned(const ItemDefinition &definition) {
+  return get_rel_relkind(definition.source) == RELKIND_PARTITIONED_TABLE;
+}
+
+void AppendParameters(StringInfo query, int count) {
+  for (int i = 0; i < count; ++i)
+    appendStringInfo(query, "%s$%d", i > 0 ? ", " : "", i + 1);
+}
+
+bool IsByKeys(ItemQueryKind kind) { return kind == ItemQueryKind::kByKeys || kind == ItemQueryKind::kByFewKeys; }
+
+} // namespace
+
 void AppendEquality(StringInfo query, Oid type) {
   const TypeCacheEntry *const entry = lookup_type_cache(type, TYPECACHE_EQ_OPR);
   if (!OidIsValid(entry->eq_opr)) {
@@ -67,23 +85,6 @@ void AppendEquality(StringInfo query, Oid type) {
   appendStringInfo(query, "OPERATOR(%s.%s)", quote_identifier(get_namespace_name(schema)), name);
 }
 
-void AppendColumns(StringInfo query, const DefinitionColumn *columns, int count, const char *prefix) {
-  for (int i = 0; i < count; ++i) {
-    appendStringInfo(query, "%s%s%s", i > 0 ? ", " : "", prefix, quote_identifier(NameStr(columns[i].name)));
-  }
-}
-
-void AppendParameters(StringInfo query, int count) {
-  for (int i = 0; i < count; ++i)
-    appendStringInfo(query, "%s$%d", i > 0 ? ", " : "", i + 1);
-}
-
-bool IsByKeys(ItemQueryKind kind) { return kind == ItemQueryKind::kByKeys || kind == ItemQueryKind::kByFewKeys; }
-
-bool IsPartitioned(const ItemDefinition &definition) {
-  return get_rel_relkind(definition.source) == RELKIND_PARTITIONED_TABLE;
-}
-
 void AppendTable(StringInfo query, const ItemDefinition &definition) {
   // Of tables that inherit without being partitions no definition speaks.
   appendStringInfo(query, " %s%s AS t", IsPartitioned(definition) ? "" : "ONLY ",
@@ -96,6 +97,8 @@ void AppendSelectList(StringInfo query, const ItemDefinition &definition) {
   appendStringInfoString(query, ", ");
   AppendColumns(query, definition.fields, definition.field_count, "t.");
 }
+
+namespace {
 
 void BuildQuery(StringInfo query, const ItemDefinition &definition, ItemQueryKind kind, const Oid *key_types) {
   if (IsByKeys(kind)) {

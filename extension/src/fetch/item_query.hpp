@@ -29,6 +29,15 @@ SPIPlanPtr PrepareItemQuery(const ItemDefinition &definition, ItemQueryKind kind
 /// not the text that the serializer writes for it.
 bool ParseKeyValue(Oid column_type, const char *text, Datum &value);
 
+// Parts of statements about the rows of a definition, whatever the search_path: `t` is its table.
+
+/// `OPERATOR(schema.=)`, the default equality of a type; raises where there is none.
+void AppendEquality(StringInfo query, Oid type);
+/// ` schema.table AS t`, with ONLY where the table has no partitions.
+void AppendTable(StringInfo query, const ItemDefinition &definition);
+/// The key columns, then the fields, as MakePackedRowEncoder takes them.
+void AppendSelectList(StringInfo query, const ItemDefinition &definition);
+
 /// The types of the key columns, domains looked through, in key order.
 void GetKeyTypes(const ItemDefinition &definition, Oid *types);
 
