@@ -12,6 +12,12 @@ REVOKE ALL ON @extschema@.cursor_key FROM PUBLIC;
 INSERT INTO @extschema@.cursor_key
 SELECT pg_catalog.decode(pg_catalog.replace(pg_catalog.concat(pg_catalog.gen_random_uuid(), pg_catalog.gen_random_uuid()), '-', ''), 'hex');
 
+-- A type of its own: what RETURNS TABLE declares is looked up column by column, several times in each call.
+CREATE TYPE @extschema@.search_row AS (
+  key text, score real, distance double precision, price numeric, headline text, cursor text, relaxed boolean
+);
+COMMENT ON TYPE @extschema@.search_row IS 'a row of itemize.search';
+
 -- A type without a schema is PostGIS's: the schemas of required extensions are on the search_path of this script.
 CREATE FUNCTION @extschema@.search(
   type      text,
@@ -32,7 +38,7 @@ CREATE FUNCTION @extschema@.search(
   order_by  text               DEFAULT NULL,
   max_rows  integer            DEFAULT 20,
   after     text               DEFAULT NULL
-) RETURNS TABLE (key text, score real, distance double precision, price numeric, headline text, cursor text, relaxed boolean)
+) RETURNS SETOF @extschema@.search_row
 LANGUAGE c STABLE PARALLEL UNSAFE ROWS 20 COST 10000 AS 'MODULE_PATHNAME', 'itemize_search';
 COMMENT ON FUNCTION @extschema@.search(text, text, text, geometry, double precision, double precision[], geometry, numeric, numeric, text, jsonb, timestamptz, timestamptz, text, text, text, integer, text)
   IS 'the best rows of an item type for words, a place, a price and filters, a page at a time';

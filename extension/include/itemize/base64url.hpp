@@ -24,20 +24,32 @@ inline int Base64UrlValue(char sign) {
 
 } // namespace internal
 
-inline std::string EncodeBase64Url(std::string_view bytes) {
-  std::string text;
-  text.reserve((bytes.size() * 4 + 2) / 3);
-  std::uint32_t bits = 0;
-  unsigned held = 0;
-  for (const char byte : bytes) {
-    bits = (bits << 8U) | static_cast<unsigned char>(byte);
-    held += 8;
-    while (held >= 6) {
-      held -= 6;
-      text.push_back(internal::kBase64UrlSigns[(bits >> held) & 0x3FU]);
-    }
+/// Characters that so many bytes become.
+constexpr std::size_t LengthAsBase64Url(std::size_t bytes) noexcept { return (bytes * 4 + 2) / 3; }
+
+/// Writes LengthAsBase64Url(bytes.size()) characters at `out`.
+inline void WriteBase64Url(std::string_view bytes, char *out) noexcept {
+  const auto byte = [bytes](std::size_t at) -> std::uint32_t { return static_cast<unsigned char>(bytes[at]); };
+  const auto sign = [&out](std::uint32_t bits) { *out++ = internal::kBase64UrlSigns[bits & 0x3FU]; };
+  std::size_t at = 0;
+  for (; at + 3 <= bytes.size(); at += 3) {
+    const std::uint32_t bits = byte(at) << 16U | byte(at + 1) << 8U | byte(at + 2);
+    sign(bits >> 18U);
+    sign(bits >> 12U);
+    sign(bits >> 6U);
+    sign(bits);
   }
-  if (held > 0) text.push_back(internal::kBase64UrlSigns[(bits << (6 - held)) & 0x3FU]);
+  const std::size_t left = bytes.size() - at;
+  if (left == 0) return;
+  const std::uint32_t bits = byte(at) << 16U | (left == 2 ? byte(at + 1) << 8U : 0U);
+  sign(bits >> 18U);
+  sign(bits >> 12U);
+  if (left == 2) sign(bits >> 6U);
+}
+
+inline std::string EncodeBase64Url(std::string_view bytes) {
+  std::string text(LengthAsBase64Url(bytes.size()), '\0');
+  WriteBase64Url(bytes, text.data());
   return text;
 }
 

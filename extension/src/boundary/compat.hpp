@@ -183,10 +183,13 @@ inline void HmacSha256(const uint8 *key, Size key_size, const uint8 *first, Size
 #endif
 }
 
-/// 15 brought the function that prepares a set-returning call, 16 gave it its name.
+/// 15 brought the function that prepares a set-returning call, 16 gave it its name. What the executor expects is what
+/// the function is declared to return, already looked up.
 inline void InitMaterializedSrf(FunctionCallInfo fcinfo) {
 #if PG_VERSION_NUM >= 150000
-  InitMaterializedSRF(fcinfo, 0);
+  const auto *const call = reinterpret_cast<const ReturnSetInfo *>(fcinfo->resultinfo);
+  const bool is_expected = call != nullptr && IsA(call, ReturnSetInfo) && call->expectedDesc != nullptr;
+  InitMaterializedSRF(fcinfo, is_expected ? MAT_SRF_USE_EXPECTED_DESC : 0);
 #else
   auto *const result = reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo);
   if (result == nullptr || !IsA(result, ReturnSetInfo) || (result->allowedModes & SFRM_Materialize) == 0) {

@@ -11,6 +11,8 @@
 
 extern "C" {
 #include "common/hashfn.h"
+#include "port/pg_bswap.h"
+#include "utils/fmgroids.h"
 #include "utils/hsearch.h"
 }
 
@@ -102,6 +104,7 @@ bool SealsAgree(std::string_view left, std::string_view right) {
 /// Lengths before contents, so that two lists of parts never give the same bytes.
 class Parts {
 public:
+  Parts() { bytes_.reserve(kUsualBytes); }
   void Add(std::string_view part) {
     const std::uint64_t size = part.size();
     bytes_.append(reinterpret_cast<const char *>(&size), sizeof(size));
@@ -133,6 +136,7 @@ public:
   }
 
 private:
+  static constexpr std::size_t kUsualBytes = 1024;
   std::string bytes_;
 };
 
@@ -191,41 +195,75 @@ std::uint64_t HashQuestion(const SearchDefinition &definition, const Question &q
   return parts.Hash();
 }
 
-CursorSealer::CursorSealer(const CursorKey &key, CursorContent content, const Order &order)
-    : key_(key), content_(std::move(content)), count_(order.items.size()) {
+/// Binary output; what is a number of eight bytes is written to `number`, the first one first, as its function would
+/// send it but without a buffer of its own.
+std::string_view CursorSealer::Send(FmgrInfo &function, Datum value, char (&number)[sizeof(uint64)]) {
+  const auto written = [&number](uint64 bits) -> std::string_view {
+    const uint64 bytes = pg_hton64(bits);
+    std::memcpy(number, &bytes, sizeof(bytes));
+    return {number, sizeof(bytes)};
+  };
+  switch (function.fn_oid) {
+  case F_INT8SEND:
+  case F_TIMESTAMPTZ_SEND:
+  case F_TIMESTAMP_SEND: return written(static_cast<uint64>(DatumGetInt64(value)));
+  case F_FLOAT8SEND: {
+    const float8 real = DatumGetFloat8(value);
+    uint64 bits = 0;
+    std::memcpy(&bits, &real, sizeof(bits));
+    return written(bits);
+  }
+  default: {
+    const bytea *const sent = SendFunctionCall(&function, value);
+    return {VARDATA(sent), VARSIZE(sent) - VARHDRSZ};
+  }
+  }
+}
+
+CursorSealer::CursorSealer(const CursorKey &key, const CursorContent &content, const Order &order)
+    : key_(key), count_(order.items.size()) {
   const std::vector<SortItem> &items = order.items;
-  send_ = CallPg([&] {
-    auto *const functions = static_cast<FmgrInfo *>(palloc(sizeof(FmgrInfo) * items.size()));
+  const std::string head = PackCursorHead(content);
+  head_ = head.size();
+  CallPg([&] {
+    send_ = static_cast<FmgrInfo *>(palloc(sizeof(FmgrInfo) * items.size()));
     for (std::size_t i = 0; i < items.size(); ++i) {
       Oid function = InvalidOid;
       bool is_varlena = false;
       getTypeBinaryOutputInfo(items[i].type, &function, &is_varlena);
-      fmgr_info(function, &functions[i]);
+      fmgr_info(function, &send_[i]);
     }
-    return functions;
+    bytes_ = static_cast<char *>(palloc(head_ + kMaxValueBytes + kCursorValueHead * count_ + kCursorSealBytes));
+    std::memcpy(bytes_, head.data(), head_);
   });
 }
 
-std::string CursorSealer::Seal(const Datum *values, const bool *nulls) {
-  content_.values.clear();
+text *CursorSealer::Seal(const Datum *values, const bool *nulls) const {
+  char *end = bytes_ + head_;
   std::size_t total = 0;
   for (std::size_t i = 0; i < count_; ++i) {
     if (nulls[i]) {
-      content_.values.emplace_back(std::nullopt);
+      end = WriteCursorValue(end, std::nullopt);
       continue;
     }
-    const bytea *const sent = CallPg([&] { return SendFunctionCall(&send_[i], values[i]); });
-    content_.values.emplace_back(std::in_place, VARDATA(sent), VARSIZE(sent) - VARHDRSZ);
-    total += content_.values.back()->size();
+    char number[sizeof(uint64)];
+    const std::string_view value = Send(send_[i], values[i], number);
+    total += value.size();
     if (total > kMaxValueBytes) {
       // Its row is found like any other; only that nothing goes on behind it.
-      content_.values.clear();
+      end = bytes_ + head_;
       break;
     }
+    end = WriteCursorValue(end, value);
   }
-  std::string bytes = PackCursor(content_);
-  bytes += itemize::Seal(key_, bytes);
-  return EncodeBase64Url(bytes);
+  const SipHalves tag = SipHash(key_, {bytes_, static_cast<std::size_t>(end - bytes_)});
+  std::memcpy(end, &tag, sizeof(tag));
+  const std::string_view sealed(bytes_, static_cast<std::size_t>(end - bytes_) + sizeof(tag));
+  const std::size_t length = LengthAsBase64Url(sealed.size());
+  auto *const cursor = static_cast<text *>(palloc(VARHDRSZ + length));
+  SET_VARSIZE(cursor, VARHDRSZ + length);
+  WriteBase64Url(sealed, VARDATA(cursor));
+  return cursor;
 }
 
 OpenedCursor OpenCursor(const SearchDefinition &definition, const CursorKey &key, std::string_view text,

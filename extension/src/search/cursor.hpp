@@ -23,21 +23,24 @@ CursorKey ReadCursorKey();
 /// A hash of all that a cursor's values depend on: the type, the question and the order.
 std::uint64_t HashQuestion(const SearchDefinition &definition, const Question &question, const Order &order);
 
-/// Makes the cursors of a page.
+/// Makes the cursors of a page. Plain data in the memory context in which it was made.
 class CursorSealer {
 public:
-  /// All but the values.
-  CursorSealer(const CursorKey &key, CursorContent content, const Order &order);
+  /// Of all but the values of `content`.
+  CursorSealer(const CursorKey &key, const CursorContent &content, const Order &order);
 
-  /// The text of a cursor behind a row whose sort items have these values; where they are too long for one, a cursor
-  /// that OpenCursor refuses.
-  std::string Seal(const Datum *values, const bool *nulls);
+  /// A cursor behind a row whose sort items have these values; where they are too long for one, a cursor that
+  /// OpenCursor refuses. Within CallPg.
+  text *Seal(const Datum *values, const bool *nulls) const;
 
 private:
+  static std::string_view Send(FmgrInfo &function, Datum value, char (&number)[sizeof(uint64)]);
+
   CursorKey key_;
-  CursorContent content_;
-  FmgrInfo *send_ = nullptr; ///< binary output of each sort item's type, in the memory context of the page
+  FmgrInfo *send_ = nullptr; ///< binary output of each sort item's type
   std::size_t count_;
+  char *bytes_ = nullptr; ///< of the cursor that is made: what all have, and room for values and the seal
+  std::size_t head_;      ///< how many all have
 };
 
 struct OpenedCursor {

@@ -1,5 +1,6 @@
 #include "search/cursor_text.hpp"
 
+#include <cstring>
 #include <utility>
 
 namespace itemize {
@@ -52,7 +53,7 @@ bool TakeSized(std::string_view &bytes, std::string &value) {
 
 } // namespace
 
-std::string PackCursor(const CursorContent &content) {
+std::string PackCursorHead(const CursorContent &content) {
   std::string bytes;
   bytes.push_back(kVersion);
   bytes.push_back(static_cast<char>((content.relaxed ? kRelaxed : 0) | (content.rates ? kByRates : 0)));
@@ -62,9 +63,25 @@ std::string PackCursor(const CursorContent &content) {
     AppendNumber(bytes, content.rates->hash);
   }
   AppendSized(bytes, content.score_parameters);
+  return bytes;
+}
+
+char *WriteCursorValue(char *at, std::optional<std::string_view> value) noexcept {
+  *at++ = value ? '\1' : '\0';
+  if (!value) return at;
+  *at++ = static_cast<char>(value->size() & 0xFFU);
+  *at++ = static_cast<char>((value->size() >> 8U) & 0xFFU);
+  std::memcpy(at, value->data(), value->size());
+  return at + value->size();
+}
+
+std::string PackCursor(const CursorContent &content) {
+  std::string bytes = PackCursorHead(content);
   for (const auto &value : content.values) {
-    bytes.push_back(value ? '\1' : '\0');
-    if (value) AppendSized(bytes, *value);
+    const std::size_t start = bytes.size();
+    bytes.resize(start + kCursorValueHead + (value ? value->size() : 0));
+    const char *const end = WriteCursorValue(bytes.data() + start, value);
+    bytes.resize(static_cast<std::size_t>(end - bytes.data()));
   }
   return bytes;
 }

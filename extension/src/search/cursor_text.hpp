@@ -28,6 +28,15 @@ struct CursorContent {
   std::vector<std::optional<std::string>> values; ///< one a sort item, in the type's binary form; nothing: null
 };
 
+/// What all cursors of a page begin with: everything but the values.
+std::string PackCursorHead(const CursorContent &content);
+
+/// Bytes that a value takes besides its own, at most.
+inline constexpr std::size_t kCursorValueHead = 3;
+
+/// Appends a value of at most 65535 bytes; nothing: null. Returns where it ends.
+char *WriteCursorValue(char *at, std::optional<std::string_view> value) noexcept;
+
 /// Without a seal.
 std::string PackCursor(const CursorContent &content);
 

@@ -1,6 +1,9 @@
 #include "search/filters.hpp"
 
+#include <algorithm>
 #include <cstring>
+#include <initializer_list>
+#include <optional>
 #include <utility>
 
 #include "boundary/entry.hpp"
@@ -43,33 +46,40 @@ struct ColumnTraits {
   bool is_jsonb; ///< contains, but knows no overlap
 };
 
-ColumnTraits DescribeColumn(Oid table, AttrNumber attnum) {
+/// What `oper` asks about; nothing: all. Looking all of it up costs as much as finding a row.
+ColumnTraits DescribeColumn(Oid table, AttrNumber attnum, std::optional<FilterOperator> oper) {
+  const auto asked = [oper](std::initializer_list<FilterOperator> by) {
+    return !oper || std::find(by.begin(), by.end(), *oper) != by.end();
+  };
   ColumnTraits traits{};
   Oid type = InvalidOid;
   int32 modifier = -1;
   Oid collation = InvalidOid;
   get_atttypetypmodcoll(table, attnum, &type, &modifier, &collation);
   traits.type = getBaseType(type);
-  traits.array_type = get_array_type(traits.type);
+  if (asked({FilterOperator::kIn})) traits.array_type = get_array_type(traits.type);
   const TypeCacheEntry *const entry = lookup_type_cache(traits.type, TYPECACHE_EQ_OPR | TYPECACHE_BTREE_OPFAMILY);
   traits.equal = entry->eq_opr;
-  if (OidIsValid(traits.equal)) traits.unequal = get_negator(traits.equal);
-  if (OidIsValid(entry->btree_opf)) {
-    const auto member = [entry](int16 strategy) {
-      return get_opfamily_member(entry->btree_opf, entry->btree_opintype, entry->btree_opintype, strategy);
-    };
-    traits.less = member(BTLessStrategyNumber);
-    traits.less_equal = member(BTLessEqualStrategyNumber);
-    traits.greater = member(BTGreaterStrategyNumber);
-    traits.greater_equal = member(BTGreaterEqualStrategyNumber);
+  if (OidIsValid(traits.equal) && asked({FilterOperator::kNeq, FilterOperator::kIn})) {
+    traits.unequal = get_negator(traits.equal);
   }
+  const auto member = [&](FilterOperator by, int16 strategy) {
+    if (!OidIsValid(entry->btree_opf) || !asked({by})) return InvalidOid;
+    return get_opfamily_member(entry->btree_opf, entry->btree_opintype, entry->btree_opintype, strategy);
+  };
+  traits.less = member(FilterOperator::kLt, BTLessStrategyNumber);
+  traits.less_equal = member(FilterOperator::kLte, BTLessEqualStrategyNumber);
+  traits.greater = member(FilterOperator::kGt, BTGreaterStrategyNumber);
+  traits.greater_equal = member(FilterOperator::kGte, BTGreaterEqualStrategyNumber);
   traits.is_text =
       traits.type == TEXTOID || traits.type == VARCHAROID || traits.type == BPCHAROID || traits.type == NAMEOID;
-  traits.is_deterministic = !OidIsValid(collation) || get_collation_isdeterministic(collation);
+  const bool by_pattern = asked({FilterOperator::kLike, FilterOperator::kIlike});
+  traits.is_deterministic = !OidIsValid(collation) || !by_pattern || get_collation_isdeterministic(collation);
   traits.is_boolean = traits.type == BOOLOID;
   traits.is_array = OidIsValid(get_element_type(traits.type)) && get_typtype(traits.type) == TYPTYPE_BASE &&
                     get_typlen(traits.type) == -1;
-  traits.is_set = traits.is_array || type_is_range(traits.type);
+  const bool of_sets = asked({FilterOperator::kContains, FilterOperator::kContained, FilterOperator::kOverlaps});
+  traits.is_set = traits.is_array || (of_sets && type_is_range(traits.type));
   traits.is_jsonb = traits.type == JSONBOID;
   return traits;
 }
@@ -147,8 +157,10 @@ private:
           .Hint(VisibleColumnNames(definition_));
     }
     const Oid table = definition_.item.source;
-    const ColumnTraits traits = CallPg([&] { return DescribeColumn(table, column->attnum); });
-    if (!IsAllowed(traits, filter.oper)) RefuseOperator(filter, traits);
+    const ColumnTraits traits = CallPg([&] { return DescribeColumn(table, column->attnum, filter.oper); });
+    if (!IsAllowed(traits, filter.oper)) {
+      RefuseOperator(filter, CallPg([&] { return DescribeColumn(table, column->attnum, std::nullopt); }));
+    }
     const std::string left = ColumnText(NameStr(column->name));
     switch (filter.oper) {
     case FilterOperator::kIs: return WriteIs(filter, traits, left);

@@ -201,24 +201,28 @@ public:
 
   void Put(const Rows &rows) {
     if (rows.count == 0) return;
-    const int columns = rows.table->tupdesc->natts;
-    row_ = CallPg([&] {
-      return RowValues{static_cast<Datum *>(palloc(static_cast<Size>(columns) * sizeof(Datum))),
-                       static_cast<bool *>(palloc(static_cast<Size>(columns) * sizeof(bool)))};
-    });
-    const int key_count = search_.definition->item.key_count;
-    const int first_key = static_cast<int>(search_.order.items.size()) - key_count;
-    ItemDefinition key_only = search_.definition->item;
-    key_only.field_count = 0;
-    encoder_ = CallPg([&] { return MakePackedRowEncoder(key_only, rows.table->tupdesc, first_key); });
     // What is made of a row goes before the next; after an error, with the call's own memory.
     MemoryContext const call = CurrentMemoryContext;
-    MemoryContext const row =
-        CallPg([&] { return AllocSetContextCreate(call, "itemize search row", ALLOCSET_DEFAULT_SIZES); });
-    for (uint64 i = 0; i < rows.count; ++i) {
-      MemoryContextSwitchTo(row);
-      PutRow(rows.table->vals[i], rows.table->tupdesc);
-      CallPg([&] { MemoryContextReset(row); });
+    MemoryContext const row = CallPg([&] { return Begin(rows.table->tupdesc); });
+    if (search_.question.compiled) {
+      for (uint64 i = 0; i < rows.count; ++i) {
+        MemoryContextSwitchTo(row);
+        CallPg([&] { TakeApart(rows.table->vals[i]); });
+        const char *const headline = MakeHeadline();
+        CallPg([&] {
+          PutRow(headline);
+          MemoryContextReset(row);
+        });
+      }
+    } else {
+      CallPg([&] {
+        MemoryContextSwitchTo(row);
+        for (uint64 i = 0; i < rows.count; ++i) {
+          TakeApart(rows.table->vals[i]);
+          PutRow(nullptr);
+          MemoryContextReset(row);
+        }
+      });
     }
     MemoryContextSwitchTo(call);
     CallPg([&] { MemoryContextDelete(row); });
@@ -227,39 +231,48 @@ public:
 private:
   enum Column : uint8 { kKey, kScore, kDistance, kPrice, kHeadline, kCursor, kRelaxed, kColumns };
 
-  void PutRow(HeapTuple tuple, TupleDesc description) {
-    CallPg([&] { heap_deform_tuple(tuple, description, row_.values, row_.nulls); });
+  // Within CallPg, the first three.
+
+  /// Makes what all rows need; returns the memory context of a row.
+  MemoryContext Begin(TupleDesc description) {
+    description_ = description;
+    const auto columns = static_cast<Size>(description->natts);
+    row_ = {static_cast<Datum *>(palloc(columns * sizeof(Datum))), static_cast<bool *>(palloc(columns * sizeof(bool)))};
+    ItemDefinition key_only = search_.definition->item;
+    key_only.field_count = 0;
+    const int first_key = static_cast<int>(search_.order.items.size()) - key_only.key_count;
+    encoder_ = MakePackedRowEncoder(key_only, description, first_key);
+    initStringInfo(&key_);
+    return AllocSetContextCreate(CurrentMemoryContext, "itemize search row", ALLOCSET_DEFAULT_SIZES);
+  }
+
+  void TakeApart(HeapTuple tuple) { heap_deform_tuple(tuple, description_, row_.values, row_.nulls); }
+
+  void PutRow(const char *headline) {
+    Datum values[kColumns] = {};
+    bool nulls[kColumns] = {};
+    resetStringInfo(&key_);
+    EncodeKey(*encoder_, row_, nullptr, &key_);
+    values[kKey] = PointerGetDatum(cstring_to_text_with_len(key_.data, key_.len));
+    const int places[] = {layout_.score, layout_.distance, layout_.price};
+    for (int i = 0; i < static_cast<int>(lengthof(places)); ++i) {
+      nulls[kScore + i] = places[i] == -1 || row_.nulls[places[i]];
+      if (!nulls[kScore + i]) values[kScore + i] = row_.values[places[i]];
+    }
+    // What is compared and goes into cursors stays exact.
+    if (!nulls[kPrice] && decimals_ >= 0) {
+      values[kPrice] = DirectFunctionCall2(numeric_round, values[kPrice], Int32GetDatum(decimals_));
+    }
+    nulls[kHeadline] = headline == nullptr;
+    if (headline != nullptr) values[kHeadline] = CStringGetTextDatum(headline);
     // The sort items come first.
-    const std::string cursor = sealer_.Seal(row_.values, row_.nulls);
-    const char *const headline = MakeHeadline();
-    const int decimals = decimals_;
-    CallPg([&] {
-      Datum values[kColumns] = {};
-      bool nulls[kColumns] = {};
-      StringInfoData key;
-      initStringInfo(&key);
-      EncodeKey(*encoder_, row_, nullptr, &key);
-      values[kKey] = PointerGetDatum(cstring_to_text_with_len(key.data, key.len));
-      const int places[] = {layout_.score, layout_.distance, layout_.price};
-      for (int i = 0; i < static_cast<int>(lengthof(places)); ++i) {
-        nulls[kScore + i] = places[i] == -1 || row_.nulls[places[i]];
-        if (!nulls[kScore + i]) values[kScore + i] = row_.values[places[i]];
-      }
-      // What is compared and goes into cursors stays exact.
-      if (!nulls[kPrice] && decimals >= 0) {
-        values[kPrice] = DirectFunctionCall2(numeric_round, values[kPrice], Int32GetDatum(decimals));
-      }
-      nulls[kHeadline] = headline == nullptr;
-      if (headline != nullptr) values[kHeadline] = CStringGetTextDatum(headline);
-      values[kCursor] = PointerGetDatum(cstring_to_text_with_len(cursor.data(), static_cast<int>(cursor.size())));
-      values[kRelaxed] = BoolGetDatum(matching_ == Matching::kRelaxed);
-      tuplestore_putvalues(result_->setResult, result_->setDesc, values, nulls);
-    });
+    values[kCursor] = PointerGetDatum(sealer_.Seal(row_.values, row_.nulls));
+    values[kRelaxed] = BoolGetDatum(matching_ == Matching::kRelaxed);
+    tuplestore_putvalues(result_->setResult, result_->setDesc, values, nulls);
   }
 
   char *MakeHeadline() const {
     const SearchDefinition &definition = *search_.definition;
-    if (!search_.question.compiled) return nullptr;
     const char *const *const texts = CallPg([&] {
       auto **const copies =
           static_cast<const char **>(palloc0(static_cast<Size>(definition.text_count + 1) * sizeof(char *)));
@@ -277,8 +290,10 @@ private:
   Layout layout_;
   Matching matching_;
   CursorSealer sealer_;
+  TupleDesc description_ = nullptr; ///< of the inner statement's rows
   RowValues row_ = {};
   RowEncoder *encoder_ = nullptr;
+  StringInfoData key_ = {};
   int decimals_; ///< to which prices are rounded; -1: not at all
 };
 
