@@ -152,7 +152,7 @@ sub check_sql_api
 	my $sql = slurp($script);
 	my $page = slurp('docs/reference/sql-api.md');
 	my %objects = map { $_ => 1 } $sql =~
-	  /CREATE (?:UNIQUE |UNLOGGED )?(?:FUNCTION|VIEW|TABLE|SEQUENCE|TRIGGER|EVENT TRIGGER) (?:\@extschema\@\.)?(\w+)/g;
+	  /CREATE (?:UNIQUE |UNLOGGED )?(?:FUNCTION|VIEW|TABLE|TYPE|SEQUENCE|TRIGGER|EVENT TRIGGER) (?:\@extschema\@\.)?(\w+)/g;
 	# Settings stand in the schema's name, too.
 	for my $file (files(qr/\.cpp$/, 'extension/src'))
 	{
