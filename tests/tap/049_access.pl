@@ -146,6 +146,12 @@ sub feedback
 	my ($type, @headers) = @_;
 	return http_request('POST', $sidecar->url('/v1/feedback'), headers => \@headers, body => qq({"items":{"$type":{"1":null,"9":null}}}));
 }
+my ($since, $updated) = map { $node->safe_psql('postgres', join(';', @$_, 'SELECT itemize.token()')) } ['CREATE TABLE mark ()'], [ map { "UPDATE for_$_ SET name = 'thing' WHERE id = 1" } sort keys %rules ];
+sub feedback_since
+{
+	my ($type, @headers) = @_;
+	return http_request('POST', $sidecar->url('/v1/feedback'), headers => [ @headers, "Itemize-Min-Position: $updated", 'Prefer: wait=30' ], body => qq({"since":"$since","items":["$type/*"]}));
+}
 # The length depends on the name alone.
 sub hidden { my ($answer, $type) = @_; return shown($answer) =~ s/ content-length: \d+//r =~ s/$type/TYPE/r }
 my $nothing = hidden(feedback('no_such_type'), 'no_such_type');
@@ -158,10 +164,12 @@ for my $type (sort keys %rules)
 		{
 			is($answer->{body} =~ s/"etag":"[^"]+"/TAG/r, qq({"changed":{"for_$type":{"1":{TAG,"item":{"id":1,"name":"thing"}}}},"gone":{"for_$type":["9"]},"hidden":{}}),
 				"read => '$rules{$type}', feedback to $who: what there is");
+			like(feedback_since("for_$type", @{ $headers{$who} })->{body}, qr/^\{"position":"[^"]+","new":\{\},"changed":\{"for_$type":\{"1":\{"etag":"[^"]+","item":\{"id":1,"name":"thing"\}\}\}\},"gone":\{\},"hidden":\{\}\}$/, '... and since a position');
 		}
 		else
 		{
 			is(hidden($answer, "for_$type"), $nothing, "read => '$rules{$type}', feedback to $who: as of a type that does not exist");
+			like(feedback_since("for_$type", @{ $headers{$who} })->{body}, qr/^\{"position":"[^"]+","new":\{\},"changed":\{\},"gone":\{\},"hidden":\{"for_$type":\["\*"\]\}\}$/, '... and since a position');
 		}
 	}
 }

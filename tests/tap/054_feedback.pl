@@ -1,4 +1,4 @@
-# Items compressed, once and by agreement; and feedback: what has become of the items that a client has.
+# Items compressed, once and by agreement; and feedback: what has become of the items that a client has, or follows.
 # tier: quick
 use strict;
 use warnings;
@@ -17,9 +17,11 @@ INSERT INTO item SELECT i, repeat('x', 2000) FROM generate_series(1, 300) i;
 CREATE TABLE secret (id int PRIMARY KEY, t text);
 SELECT itemize.define('secret', 'secret', fields => '{t}', read => 'everyone');
 INSERT INTO secret VALUES (1, 'one'), (2, 'two');
+CREATE TABLE mark (id serial PRIMARY KEY);
+SELECT itemize.define('mark', 'mark', fields => '{id}', read => 'nobody');
 });
 my $redis = start_redis();
-my $sidecar = start_sidecar('absolute', postgres => $node, redis => $redis);
+my $sidecar = start_sidecar('absolute', postgres => $node, redis => $redis, flags => [ '--local-stream-max-entries', 300 ]);
 
 sub get { my ($path, @headers) = @_; return http_get($sidecar->url("/v1/items/$path"), @headers) }
 sub gunzip { my ($bytes) = @_; my $text; IO::Uncompress::Gunzip::gunzip(\$bytes => \$text) or return 'no gzip'; return $text }
@@ -104,6 +106,120 @@ SELECT itemize.define('secret', 'secret', fields => '{t}', read => 'nobody', rep
 	is("$refused->{status} $refused->{json}{type}", '400 urn:itemize:problem:bad-request', 'a body that is none');
 	$refused = http_get($sidecar->url('/v1/feedback'));
 	is("$refused->{status} $refused->{headers}{allow}", '405 POST', 'GET');
+	return;
+};
+
+sub since
+{
+	my ($since, $items, @headers) = @_;
+	return http_request('POST', $sidecar->url('/v1/feedback'), headers => \@headers, body => encode_json({ since => $since, items => $items }));
+}
+
+# A token that the copy reaches with an entry of its own.
+sub mark { return commit($node, 'INSERT INTO mark DEFAULT VALUES') }
+
+# What is told up to now, as `new KEY…; changed KEY…; gone KEY…`, with the values of field t.
+sub told_since
+{
+	my ($since, @items) = @_;
+	my $token = mark();
+	my ($answer, %told);
+	do
+	{
+		$answer = since($answer ? $answer->{json}{position} : $since, \@items, "Itemize-Min-Position: $token", 'Prefer: wait=30');
+		return $answer if $answer->{status} != 200;
+		for my $what (qw(new changed))
+		{
+			while (my ($type, $entries) = each %{ $answer->{json}{$what} })
+			{
+				$told{$what}{"$type/$_"} = $entries->{$_}{item}{t} for keys %$entries;
+			}
+		}
+		for my $what (qw(gone hidden))
+		{
+			while (my ($type, $keys) = each %{ $answer->{json}{$what} })
+			{
+				$told{$what}{"$type/$_"} = '' for @$keys;
+			}
+		}
+		%{ $told{resync} } = %{ $answer->{json}{resync} // {} };
+	} while ($answer->{json}{more});
+	$told{text} = join '; ', map { my $what = $_; $told{$what} && %{ $told{$what} } ? "$what " . join(' ', map { "$_=$told{$what}{$_}" =~ s/=$//r } sort keys %{ $told{$what} }) : () }
+	  qw(new changed gone hidden resync);
+	$told{position} = $answer->{json}{position};
+	$told{answer} = $answer;
+	return \%told;
+}
+
+subtest 'feedback for a subscription' => sub {
+	commit($node, 'CREATE TABLE wide (id int PRIMARY KEY, n int, t text); ALTER TABLE wide ALTER t SET STORAGE EXTERNAL');
+	commit($node, q{SELECT itemize.define('wide', 'wide', fields => '{n,t}', read => 'everyone')});
+	commit($node, q{INSERT INTO wide VALUES (1, 1, repeat('w', 3000))});
+	my $start = told_since(commit($node, q{INSERT INTO item VALUES (601, 'a'), (602, 'b'), (603, 'c'), (604, 'd'), (605, 'e')}), 'item/*');
+	is($start->{text}, 'new item/601=a item/602=b item/603=c item/604=d item/605=e', 'a token is of the time before its transaction: none is missed');
+	is($start->{answer}{headers}{'itemize-position'}, $start->{position}, 'the answer says from where to go on');
+	is($start->{answer}{headers}{'cache-control'}, 'no-store', 'kept by nobody');
+	is(told_since($start->{position}, 'item/*', 'wide/1')->{text}, '', 'nothing since');
+
+	commit($node, q{UPDATE item SET t = 'a2' WHERE id = 601});
+	commit($node, q{DELETE FROM item WHERE id = 602});
+	commit($node, q{DELETE FROM item WHERE id = 603; INSERT INTO item VALUES (603, 'c2'), (606, 'f'), (607, 'g')});
+	commit($node, q{DELETE FROM item WHERE id = 607; UPDATE item SET t = 'f2' WHERE id = 606});
+	commit($node, q{UPDATE wide SET n = 2});
+	my $told = told_since($start->{position}, 'item/*', 'wide/*');
+	is($told->{text}, 'new item/606=f2; changed item/601=a2 item/603=c2 wide/1=' . 'w' x 3000 . '; gone item/602 item/607', 'new, changed, deleted, inserted again, come and gone');
+	is($told->{answer}{json}{changed}{wide}{1}{item}{n}, 2, 'with values that are not in the change itself');
+	is($told->{answer}{json}{changed}{item}{601}{etag}, get('item/601')->{headers}{etag} =~ s/"//gr, 'and tags');
+	is(told_since($start->{position}, 'item/602', 'item/604', 'item/606')->{text}, 'new item/606=f2; gone item/602', 'of single items');
+	is(told_since($told->{position}, 'item/*', 'wide/*')->{text}, '', 'nothing twice');
+
+	is(told_since($start->{position}, 'item/604', 'secret/*', 'nosuch/7')->{text}, 'hidden nosuch/7 secret/*', 'what may not be seen, and what does not exist');
+	commit($node, q{INSERT INTO secret VALUES (3, 'three')});
+	is(told_since($start->{position}, 'secret/*')->{text}, 'hidden secret/*', 'nothing of its changes');
+	commit($node, q{SELECT itemize.define('secret', 'secret', fields => '{t}', read => 'everyone', replace => true)});
+	is(told_since($start->{position}, 'item/601', 'secret/*')->{text}, 'changed item/601=a2; resync secret=definition', 'a type that was defined anew is to be loaded');
+	commit($node, 'TRUNCATE secret');
+	is(told_since($told->{position}, 'secret/3')->{text}, 'resync secret=definition', 'once is enough');
+	is(told_since(told_since($told->{position}, 'secret/*')->{position}, 'secret/*')->{text}, '', 'and after it no more');
+	my $truncated = commit($node, 'TRUNCATE secret');
+	is(told_since($truncated, 'secret/*')->{text}, 'resync secret=truncate', 'nor is it said which items a TRUNCATE took');
+
+	# As much as does not fit one answer comes in several, and adds up to the same.
+	my $before = told_since($told->{position}, 'item/1')->{position};
+	commit($node, q{UPDATE item SET t = repeat('m', 100000) WHERE id <= 250});
+	my ($position, %seen) = ($before);
+	my $last = mark();
+	for my $answers (1 .. 3)
+	{
+		my $answer = http_request('POST', $sidecar->url('/v1/feedback'), raw => 1, body => encode_json({ since => $position, items => ['item/*'] }),
+			headers => [ "Itemize-Min-Position: $last", 'Prefer: wait=30' ]);
+		++$seen{$1} while $answer->{body} =~ /"(\d+)":\{"etag"/g;
+		$position = $answer->{headers}{'itemize-position'};
+		my $more = $answer->{body} =~ /"more":true\}$/;
+		ok($more || $answers == 2, 'there is more than fits') or last;
+		last if !$more;
+	}
+	is(scalar(keys %seen), 249, 'all of it comes');
+	is(scalar(grep { $_ > 1 } values %seen), 0, 'once');
+
+	my ($system, $rest) = $before =~ /^(.*\.)(\d+:.*)$/;
+	my $other = $system . ($rest =~ s/^(\d+)/$1 - 1/er);
+	is(told_since($other, 'item/*')->{text}, 'resync item=epoch', 'of an epoch that is over');
+	is(told_since('1.1.9999999999:5-0', 'item/*')->{text}, 'resync item=epoch', 'of another server');
+	my $ahead = since($system . ($rest =~ s/^(\d+)/$1 + 1/er), ['item/*']);
+	is("$ahead->{status} $ahead->{json}{type}", '503 urn:itemize:problem:position-not-reached', 'of an epoch that has not come here');
+	my $future = $before =~ s/:\d+-/:1152921504606846976-/r;
+	is(since($future, ['item/*'])->{json}{position}, $future, 'nobody is taken back');
+
+	commit($node, "DO \$\$ BEGIN FOR i IN 1 .. 400 LOOP UPDATE wide SET n = n; COMMIT; END LOOP; END \$\$");
+	is(told_since($before, 'item/*', 'wide/7')->{text}, 'resync item=window wide=window', 'too old');
+	is(metric($sidecar, 'itemize_feedback_resyncs_total{reason="window"}'), 2, 'which is counted');
+
+	for my $malformed ([ 'now', ['item/*'] ], [ 5, ['item/*'] ], [ $before, [] ], [ $before, ['item'] ], [ $before, [5] ], [ $before, { item => {} } ])
+	{
+		my $refused = since(@$malformed);
+		is("$refused->{status} $refused->{json}{type}", '400 urn:itemize:problem:bad-request', 'malformed: ' . encode_json($malformed));
+	}
 	return;
 };
 

@@ -1,8 +1,10 @@
 #include "http/feedback.hpp"
 
+#include "http/by_type.hpp"
 #include "http/content.hpp"
 #include "http/content_coding.hpp"
 #include "http/entity_tag.hpp"
+#include "http/key_list.hpp"
 #include "http/min_position.hpp"
 #include "identity/strict_json.hpp"
 #include "itemize/key_text.hpp"
@@ -19,48 +21,47 @@ using Status = read::ReadResult::Status;
 /// Asked of the copy at once, as of many items: rows may be large.
 constexpr std::size_t kAtOnce = 64;
 
-prometheus::Counter &CountOf(Metrics &metrics, const char *result) {
-  return metrics.Counter("itemize_feedback_items_total", "Items that clients sent the entity tags of",
-                         {{"result", result}});
+using Question = std::variant<std::map<std::string, HeldByClient>, SinceQuestion, Problem>;
+
+Question ParseSince(const nlohmann::json &since, const nlohmann::json &items) {
+  const auto position = since.is_string() ? ParsePosition(since.get_ref<const std::string &>()) : std::nullopt;
+  if (!position)
+    return BadRequest("since is no position: pass the position of an answer before, an Itemize-Position, or an event's "
+                      "id, as it is");
+  constexpr const char *kItems = "items must be an array of texts with since, of one at least: type/key or type/*";
+  if (items.empty()) return BadRequest(kItems);
+  std::vector<std::string> elements;
+  for (const auto &element : items) {
+    if (!element.is_string()) return BadRequest(kItems);
+    elements.push_back(element.get<std::string>());
+  }
+  auto interests = ParseLiveItems(elements);
+  if (auto *problem = std::get_if<Problem>(&interests)) return std::move(*problem);
+  return SinceQuestion{*position, live::Normalized(std::get<std::vector<live::Interest>>(std::move(interests)))};
 }
 
-/// Lists of one kind: `"TYPE":…,"TYPE":…`, each type's in brackets of their own.
-class ByType {
-public:
-  explicit ByType(std::string_view brackets) : brackets_(brackets) {}
-
-  void Add(const std::string &type, std::string_view entry) {
-    if (type != type_) {
-      Close();
-      text_ += (text_.empty() ? "\"" : ",\"") + type + "\":" + brackets_[0];
-      type_ = type;
-      first_ = true;
+Question ParseHeld(const nlohmann::json &items) {
+  std::map<std::string, HeldByClient> asked;
+  std::size_t count = 0;
+  for (const auto &[type, tags] : items.items()) {
+    if (!IsTypeName(type)) return BadRequest(Quoted(type) + " is no name of an item type");
+    if (!tags.is_object()) return BadRequest("what is held of " + Quoted(type) + " must be an object of keys and tags");
+    count += tags.size();
+    if (count > kMaxFeedbackItems)
+      return BadRequest("at most " + std::to_string(kMaxFeedbackItems) + " items can be asked about at once");
+    HeldByClient &held = asked[type];
+    std::unordered_set<std::string> seen;
+    for (const auto &[text, tag] : tags.items()) {
+      auto key = CanonicalClientKey(text);
+      if (!key) return Problem{ProblemKind::kMalformedKey, Quoted(text) + " is no key text", {}};
+      if (!tag.is_string() && !tag.is_null())
+        return BadRequest("the tag of " + Quoted(text) + " must be a text, or null when there is none");
+      if (!seen.insert(*key).second) continue;
+      held.emplace_back(std::move(*key), tag.is_null() ? std::string() : OpaqueTag(tag.get<std::string>()));
     }
-    if (!first_) text_ += ',';
-    first_ = false;
-    text_ += entry;
   }
-
-  /// The object of them all.
-  std::string Take() {
-    Close();
-    return '{' + text_ + '}';
-  }
-  [[nodiscard]] bool empty() const { return text_.empty(); }
-
-private:
-  void Close() {
-    if (!type_.empty()) text_ += brackets_[1];
-    type_.clear();
-  }
-
-  std::string_view brackets_;
-  std::string text_;
-  std::string type_;
-  bool first_ = true;
-};
-
-std::string Quote(std::string_view key) { return '"' + std::string(key) + '"'; }
+  return asked;
+}
 
 } // namespace
 
@@ -88,42 +89,27 @@ std::string OpaqueTag(std::string_view tag) {
   return std::string(tag);
 }
 
-std::variant<std::map<std::string, HeldByClient>, Problem> ParseFeedback(std::string_view body) {
+std::variant<std::map<std::string, HeldByClient>, SinceQuestion, Problem> ParseFeedback(std::string_view body) {
   const auto parsed = identity::ParseStrictObject(body);
-  if (!parsed || parsed->size() != 1 || !parsed->contains("items") || !(*parsed)["items"].is_object())
-    return BadRequest(R"(the body must be {"items":{TYPE:{KEY:ETAG,…},…}} as JSON, with no member twice)");
-  std::map<std::string, HeldByClient> asked;
-  std::size_t count = 0;
-  for (const auto &[type, tags] : (*parsed)["items"].items()) {
-    if (!IsTypeName(type)) return BadRequest(Quoted(type) + " is no name of an item type");
-    if (!tags.is_object()) return BadRequest("what is held of " + Quoted(type) + " must be an object of keys and tags");
-    count += tags.size();
-    if (count > kMaxFeedbackItems)
-      return BadRequest("at most " + std::to_string(kMaxFeedbackItems) + " items can be asked about at once");
-    HeldByClient &held = asked[type];
-    std::unordered_set<std::string> seen;
-    for (const auto &[text, tag] : tags.items()) {
-      auto key = CanonicalClientKey(text);
-      if (!key) return Problem{ProblemKind::kMalformedKey, Quoted(text) + " is no key text", {}};
-      if (!tag.is_string() && !tag.is_null())
-        return BadRequest("the tag of " + Quoted(text) + " must be a text, or null when there is none");
-      if (!seen.insert(*key).second) continue;
-      held.emplace_back(std::move(*key), tag.is_null() ? std::string() : OpaqueTag(tag.get<std::string>()));
-    }
-  }
-  return asked;
+  const bool since = parsed && parsed->contains("since");
+  if (!parsed || parsed->size() != (since ? 2 : 1) || !parsed->contains("items") ||
+      !(since ? (*parsed)["items"].is_array() : (*parsed)["items"].is_object()))
+    return BadRequest(
+        R"(the body must be {"items":{TYPE:{KEY:ETAG,…},…}} or {"since":POSITION,"items":["TYPE/KEY",…]} )"
+        "as JSON, with no member twice");
+  if (since) return ParseSince((*parsed)["since"], (*parsed)["items"]);
+  return ParseHeld((*parsed)["items"]);
 }
 
-Feedback::Feedback(read::ItemReader &reader, WaitingRooms &rooms, Metrics &metrics)
-    : reader_(reader), rooms_(rooms), changed_(CountOf(metrics, "changed")), gone_(CountOf(metrics, "gone")),
-      hidden_(CountOf(metrics, "hidden")), same_(CountOf(metrics, "unchanged")) {}
+Feedback::Feedback(read::ReadBackends &backends, read::ItemReader &reader, WaitingRooms &rooms)
+    : reader_(reader), rooms_(rooms), metrics_(backends.services.metrics), since_(backends, reader, rooms) {}
 
 Status Feedback::Tell(const std::string &type, const HeldByClient &held, const read::ReadDemand &demand, Told &told) {
   for (std::size_t from = 0; from < held.size(); from += kAtOnce) {
     const std::size_t to = std::min(held.size(), from + kAtOnce);
     if (told.bytes > read::kMaxAnswerBytes) {
       for (std::size_t i = from; i < held.size(); ++i)
-        told.rest.Add(type, Quote(held[i].first));
+        told.rest.Add(type, InQuotes(held[i].first));
       return Status::kOk;
     }
     std::vector<std::string> keys;
@@ -132,8 +118,8 @@ Status Feedback::Tell(const std::string &type, const HeldByClient &held, const r
     const auto read = reader_.Read(type, keys, demand);
     if (read.status == Status::kUnreadable) {
       for (std::size_t i = from; i < held.size(); ++i)
-        told.hidden.Add(type, Quote(held[i].first));
-      hidden_.Increment(static_cast<double>(held.size() - from));
+        told.hidden.Add(type, InQuotes(held[i].first));
+      metrics_.hidden.Increment(static_cast<double>(held.size() - from));
       return Status::kOk;
     }
     if (!told.asked || !read.position) told.position = read.position;
@@ -143,22 +129,22 @@ Status Feedback::Tell(const std::string &type, const HeldByClient &held, const r
     told.stale = told.stale || read.stale;
     for (std::size_t i = 0; i < keys.size(); ++i) {
       if (std::binary_search(read.unencodable.begin(), read.unencodable.end(), i)) {
-        told.problems.Add(type, Quote(keys[i]) + ':' + ItemProblem(Status::kUnencodable));
+        told.problems.Add(type, InQuotes(keys[i]) + ':' + ItemProblem(Status::kUnencodable));
         continue;
       }
       if (!read.rows[i]) {
-        told.gone.Add(type, Quote(keys[i]));
-        gone_.Increment();
+        told.gone.Add(type, InQuotes(keys[i]));
+        metrics_.gone.Increment();
         continue;
       }
       const std::string tag = EntityTag(*read.rows[i]);
       if (OpaqueTag(tag) == held[from + i].second) {
-        same_.Increment();
+        metrics_.same.Increment();
         continue;
       }
-      told.changed.Add(type, Quote(keys[i]) + R"(:{"etag":)" + tag + R"(,"item":)" + *read.rows[i] + '}');
+      told.changed.Add(type, InQuotes(keys[i]) + R"(:{"etag":)" + tag + R"(,"item":)" + *read.rows[i] + '}');
       told.bytes += read.rows[i]->size();
-      changed_.Increment();
+      metrics_.changed.Increment();
     }
   }
   return Status::kOk;
@@ -167,21 +153,20 @@ Status Feedback::Tell(const std::string &type, const HeldByClient &held, const r
 Reply Feedback::Answer(const FramedRequest &request, const authorization::Viewer &viewer) {
   auto asked = ParseFeedback(request.body);
   if (auto *problem = std::get_if<Problem>(&asked)) return ProblemReply(*problem);
+  if (auto *since = std::get_if<SinceQuestion>(&asked)) return since_.Answer(request, viewer, *since);
+  return AnswerHeld(request, viewer, std::get<std::map<std::string, HeldByClient>>(asked));
+}
+
+Reply Feedback::AnswerHeld(const FramedRequest &request, const authorization::Viewer &viewer,
+                           const std::map<std::string, HeldByClient> &asked) {
   auto parsed = ParseDemand(request.head, viewer);
   if (auto *problem = std::get_if<Problem>(&parsed)) return ProblemReply(*problem);
   auto &demand = std::get<read::ReadDemand>(parsed);
   demand.may_await_position = !request.parked;
   Told told;
-  for (const auto &[type, held] : std::get<std::map<std::string, HeldByClient>>(asked)) {
+  for (const auto &[type, held] : asked) {
     const Status status = Tell(type, held, demand, told);
-    if (status == Status::kAwaitPosition) {
-      Reply reply;
-      const auto deadline = read::PositionWatch::Clock::now() + demand.wait;
-      reply.park = [this, wanted = *demand.at_least, deadline](read::Wake wake) {
-        rooms_.positions.Await(wanted, deadline, std::move(wake));
-      };
-      return reply;
-    }
+    if (status == Status::kAwaitPosition) return AwaitPosition(rooms_, demand);
     if (status != Status::kOk) return WithPreferenceApplied(request.head, demand, WithoutRows(status, told.position));
   }
   Reply reply;

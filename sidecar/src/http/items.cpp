@@ -44,17 +44,20 @@ const std::string *FindParameter(const Parameters &parameters, std::string_view 
   return nullptr;
 }
 
+Reply AwaitPosition(WaitingRooms &rooms, const read::ReadDemand &demand) {
+  Reply reply;
+  const auto deadline = read::PositionWatch::Clock::now() + demand.wait;
+  reply.park = [&rooms, wanted = *demand.at_least, deadline](read::Wake wake) {
+    rooms.positions.Await(wanted, deadline, std::move(wake));
+  };
+  return reply;
+}
+
 Reply Items::WithoutContent(Status status, const std::optional<Position> &position, const read::ReadDemand &demand,
                             const std::string &type, const std::string &key) {
-  Reply reply;
-  if (status == Status::kAwaitPosition) {
-    const auto deadline = read::PositionWatch::Clock::now() + demand.wait;
-    reply.park = [this, wanted = *demand.at_least, deadline](read::Wake wake) {
-      rooms_.positions.Await(wanted, deadline, std::move(wake));
-    };
-    return reply;
-  }
+  if (status == Status::kAwaitPosition) return AwaitPosition(rooms_, demand);
   if (status == Status::kAwaitFill) {
+    Reply reply;
     reply.park = [this, type, key](read::Wake wake) { rooms_.fills.Add(type, key, std::move(wake)); };
     return reply;
   }

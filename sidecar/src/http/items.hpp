@@ -27,6 +27,9 @@ struct WaitingRooms {
   search::SearchQueue searches;
 };
 
+/// Until the copy has reached ReadDemand::at_least, or ReadDemand::wait later.
+[[nodiscard]] Reply AwaitPosition(WaitingRooms &rooms, const read::ReadDemand &demand);
+
 class Items {
 public:
   Items(read::ItemReader &reader, WaitingRooms &rooms, read::MemoryCache &memory)

@@ -66,14 +66,18 @@ std::variant<std::vector<live::Interest>, Problem> ParseLiveItems(std::string_vi
   if (!elements) {
     return Problem{ProblemKind::kBadRequest, "the parameter items must have the form type/key,type/*,\"type/a,b\"", {}};
   }
-  if (elements->size() > kMaxItemsPerSubscription) {
+  return ParseLiveItems(*elements);
+}
+
+std::variant<std::vector<live::Interest>, Problem> ParseLiveItems(const std::vector<std::string> &elements) {
+  if (elements.size() > kMaxItemsPerSubscription) {
     return Problem{ProblemKind::kBadRequest,
                    "at most " + std::to_string(kMaxItemsPerSubscription) + " items can be subscribed to at once",
                    {}};
   }
   std::vector<live::Interest> items;
-  items.reserve(elements->size());
-  for (const std::string &element : *elements) {
+  items.reserve(elements.size());
+  for (const std::string &element : elements) {
     const std::size_t slash = element.find('/');
     if (slash == std::string::npos || !IsTypeName(std::string_view(element).substr(0, slash))) {
       return Problem{

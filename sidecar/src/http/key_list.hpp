@@ -24,7 +24,11 @@ inline constexpr std::size_t kMaxItemsPerSubscription = 5000;
 /// The keys of `in.(…)` in canonical form, in the order given, each once.
 [[nodiscard]] std::variant<std::vector<std::string>, Problem> ParseKeyList(std::string_view text);
 
+/// The items of `items=type/key,type/*`.
 [[nodiscard]] std::variant<std::vector<live::Interest>, Problem> ParseLiveItems(std::string_view text);
+/// The same of the list's elements.
+[[nodiscard]] std::variant<std::vector<live::Interest>, Problem>
+ParseLiveItems(const std::vector<std::string> &elements);
 
 /// The topics of `topics=a,b`.
 [[nodiscard]] std::variant<std::vector<live::Interest>, Problem> ParseLiveTopics(std::string_view text);

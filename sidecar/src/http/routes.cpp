@@ -58,7 +58,7 @@ Reply Named(std::string_view route, Reply reply) {
 
 Routes::Routes(RouteContext &context)
     : context_(context), reader_(context.backends), items_(reader_, context.rooms, context.backends.memory),
-      feedback_(reader_, context.rooms, context.backends.services.metrics), searches_(reader_, context.rooms),
+      feedback_(context.backends, reader_, context.rooms), searches_(reader_, context.rooms),
       subscribe_(context.hub, context.backends.options.prefix, reader_) {}
 
 std::optional<Reply> Routes::Answer(const FramedRequest &request) {

@@ -147,8 +147,8 @@ sub sidecar_says
 
 my $requests = 0;
 
-# http_request(METHOD, URL, [headers => ['Name: value', ...]], [body => TEXT]): a hash with status, headers (names in
-# lower case), body, and json (decoded where the body is JSON). Status 0 when there was no answer, with error.
+# http_request(METHOD, URL, [headers => ['Name: value', ...]], [body => TEXT], [raw => 1]): a hash with status, headers (names
+# in lower case), body, and json (decoded where the body is JSON, unless raw). Status 0 when there was no answer, with error.
 sub http_request
 {
 	my ($method, $url, %args) = @_;
@@ -176,7 +176,7 @@ sub http_request
 		my ($name, $value) = $header =~ /^([^:]+):\s*(.*?)\s*$/ or next;
 		$answer{headers}{ lc $name } = $value;
 	}
-	$answer{json} = eval { JSON::PP::decode_json($body) } if $body ne '';
+	$answer{json} = eval { JSON::PP::decode_json($body) } if $body ne '' && !$args{raw};
 	return \%answer;
 }
 
