@@ -29,7 +29,7 @@ protected:
     std::string text;
     for (const auto &[type, items] : changes_.items()) {
       for (const auto &[key, item] : items) {
-        text += type + '/' + key + ' ';
+        text.append(type).append("/").append(key).append(" ");
         text += item.exists ? (item.existed ? "changed" : "new") : (item.existed ? "gone" : "came and went");
         text += item.exists ? ' ' + (item.row.empty() ? "?" : item.row) + "; " : "; ";
       }
