@@ -323,7 +323,8 @@ TEST(ApplyBatch, RefusesAMalformedPieceAndStaysAsItWas) {
   EXPECT_EQ(batch.Add("16-1", "B\t1\t0/10\t1\t0\t\nD\t1\ta\t1\tk\n"), ApplyBatch::Added::kMalformed);
   EXPECT_EQ(batch.Add("16-1", "nonsense"), ApplyBatch::Added::kMalformed);
   EXPECT_TRUE(batch.empty());
-  EXPECT_EQ(batch.piece_arguments().arguments(), 0U);
+  batch.End();
+  EXPECT_EQ(batch.entry_arguments().arguments(), 0U);
 }
 
 } // namespace

@@ -2,6 +2,7 @@
 // large piece gets there, which is applied in steps.
 #include "live/local_stream.hpp"
 #include "local_copy_fixture.hpp"
+#include "operate/traces.hpp"
 #include "read/local_copy.hpp"
 #include "redis/local_stream_size.hpp"
 #include "redis/lua_prelude.hpp"
@@ -63,6 +64,93 @@ TEST_F(ApplyStreamTest, TheStreamIsHeldWithinItsEntriesAndItsBytes) {
   EXPECT_EQ(arrived.entries.size(), 1U);
 }
 
+/// Pieces of one update each, of the keys 1 to 7 in turn, at the LSNs `first`, `first` + 10, … up to `last`.
+ApplyBatch SmallPieces(Lsn first, Lsn last) {
+  ApplyBatch batch;
+  for (Lsn lsn = first; lsn <= last; lsn += 10) {
+    const std::string row = "{\"o\":" + std::to_string(lsn) + "}";
+    const std::string piece = "B\t1\t" + FormatPgLsn(lsn) + "\t7\t1000\t\nU\t1\tt\t5\t" + std::to_string(lsn / 10 % 7) +
+                              "\t" + row + "\t" + std::to_string(row.size() - 2) + "\nC\t" + FormatPgLsn(lsn) + "\t1\n";
+    EXPECT_EQ(batch.Add(FormatVersion({lsn, 1}), piece), ApplyBatch::Added::kWhole);
+  }
+  return batch;
+}
+
+TEST_F(ApplyStreamTest, SmallPiecesStandTogetherAndAreReadOneByOne) {
+  using live::LocalStream;
+  for (int key = 0; key < 7; ++key)
+    Hold(std::to_string(key), R"({"o":0})", "5");
+  ApplyBatch batch = SmallPieces(200, 1190);
+  const auto applied = Apply(state_.name, batch);
+  EXPECT_EQ(applied.pieces, 100);
+  EXPECT_EQ(applied.touched, 100);
+  EXPECT_EQ(applied.stream_entries, 100) << "counted as what they are to readers";
+  EXPECT_EQ(Get({"HGET", "itemize:local", "applied"}), "1190-1");
+  EXPECT_LT(Count({"XLEN", LocalNamespace(state_.name).Stream()}), 10);
+  const auto all = LocalStream::Await(*redis_, state_.name, {100, 0}, "0-0", std::chrono::milliseconds(1)).entries;
+  ASSERT_EQ(all.size(), 100U);
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    const Lsn lsn = 200 + 10 * i;
+    EXPECT_EQ(all[i].id, (Version{lsn, 1}));
+    const auto piece = PieceReader::Open(all[i].piece);
+    ASSERT_TRUE(piece.has_value());
+    EXPECT_EQ(piece->header().commit_lsn, lsn);
+    EXPECT_EQ(all[i].piece.rfind("\nC\t"), all[i].piece.size() - ("\nC\t" + FormatPgLsn(lsn) + "\t1\n").size())
+        << "whole";
+    const auto behind =
+        LocalStream::Await(*redis_, state_.name, all[i].id, "0-0", std::chrono::milliseconds(1)).entries;
+    EXPECT_EQ(behind.size(), all.size() - i - 1) << "from inside an entry";
+    EXPECT_EQ(LocalStream::Range(*redis_, state_.name, {100, 0}, all[i].id).size(), i + 1) << "up to inside an entry";
+  }
+}
+
+TEST_F(ApplyStreamTest, OfAnEntryAppliedInPartOnlyTheRestIsAdded) {
+  Hold("1", R"({"o":0})", "5");
+  ApplyBatch some = SmallPieces(200, 240);
+  Apply(state_.name, some);
+  EXPECT_EQ(Field("1", "r"), R"({"o":220})");
+  redis_->Command({"HSET", Item("1"), "r", "as it was"});
+  ApplyBatch more = SmallPieces(200, 290); // by another applier, which began earlier
+  EXPECT_EQ(Apply(state_.name, more).pieces, 5);
+  EXPECT_EQ(Field("1", "r"), R"({"o":290})");
+  EXPECT_EQ(Field("1", "l"), "7");
+  const auto all =
+      live::LocalStream::Await(*redis_, state_.name, {100, 0}, "0-0", std::chrono::milliseconds(1)).entries;
+  ASSERT_EQ(all.size(), 10U);
+  for (std::size_t i = 0; i < all.size(); ++i)
+    EXPECT_EQ(all[i].id, (Version{200 + 10 * i, 1}));
+  redis_->Command({"HSET", Item("1"), "r", "as it was"});
+  ApplyBatch again = SmallPieces(200, 290);
+  EXPECT_EQ(Apply(state_.name, again).pieces, 0);
+  EXPECT_EQ(Field("1", "r"), "as it was");
+}
+
+TEST_F(ApplyStreamTest, OfAnEntryThatFailsWhatCameBeforeIsAdded) {
+  ApplyBatch batch = SmallPieces(200, 220);
+  ASSERT_EQ(batch.Add("230-1", "B\t1\t0/E6\t7\t1000\t\nY\t1\tu\t6\teveryone\nC\t0/E6\t1\n"), ApplyBatch::Added::kWhole);
+  ASSERT_EQ(batch.Add("240-1", "B\t1\t0/F0\t7\t1000\t\nY\t1\tv\t6\teveryone\nC\t0/F0\t1\n"), ApplyBatch::Added::kWhole);
+  // What was planted is found out when the fourth piece writes, and nothing else of the batch needs it.
+  redis_->Command({"DEL", LocalNamespace(state_.name).Types()});
+  redis_->Command({"HSET", LocalNamespace(state_.name).Types(), "t", "5 everyone 0", "u", "no such state"});
+  EXPECT_THROW(Apply(state_.name, batch), CopyDamaged);
+  EXPECT_EQ(Get({"HGET", "itemize:local", "applied"}), "220-1");
+  const auto all =
+      live::LocalStream::Await(*redis_, state_.name, {100, 0}, "0-0", std::chrono::milliseconds(1)).entries;
+  ASSERT_EQ(all.size(), 3U);
+  EXPECT_EQ(all.back().id, (Version{220, 1}));
+  EXPECT_EQ(all.back().piece.substr(all.back().piece.size() - 9), "C\t0/DC\t1\n");
+}
+
+TEST_F(ApplyStreamTest, AnItemIsFoundInAnEntryWithOthers) {
+  ApplyBatch batch = SmallPieces(200, 290);
+  Apply(state_.name, batch);
+  const Traces traces = FindTraces(*redis_, options_.prefix, {"t", "3"});
+  ASSERT_EQ(traces.streams.size(), 1U);
+  EXPECT_EQ(traces.streams[0].entries, 1U);
+  EXPECT_EQ(traces.streams[0].last, (Version{290, 1}));
+  EXPECT_TRUE(FindTraces(*redis_, options_.prefix, {"t", "8"}).empty());
+}
+
 constexpr const char *kLongAgo = "1000";
 /// No time that a clock shows: counts as that of the next entry, however slow this machine is.
 constexpr const char *kJustNow = "9999999999999";
@@ -101,6 +189,11 @@ TEST_F(ApplyStreamTest, AnErasureTakesNothingThatCameInTheSameBatch) {
   const auto arrived = live::LocalStream::Await(*redis_, names.name(), {100, 0}, "0-0", std::chrono::milliseconds(1));
   EXPECT_FALSE(arrived.gap);
   EXPECT_EQ(arrived.entries.size(), 3U);
+  SetErasedAt(kLongAgo);
+  Apply(500, 9, "D\t1\tt\t5\tb\n");
+  EXPECT_EQ(Get({"GET", names.Base()}), "300-1");
+  EXPECT_EQ(live::LocalStream::Range(*redis_, names.name(), {100, 0}, {500, 1}).size(), 2U)
+      << "what is forgotten, and nothing else, ends with the erasure's entry";
 }
 
 TEST_F(ApplyStreamTest, NewerErasuresDoNotPutOffAnOlderOne) {

@@ -26,7 +26,7 @@ protected:
     EXPECT_EQ(batch.Add(id, piece), ApplyBatch::Added::kWhole) << piece;
     return Apply(state_.name, batch).touched;
   }
-  LocalStore::Applied Apply(const std::string &name, const ApplyBatch &batch, const Version &after = {}) {
+  LocalStore::Applied Apply(const std::string &name, ApplyBatch &batch, const Version &after = {}) {
     store_->Send(name, after, batch);
     return store_->Collect();
   }

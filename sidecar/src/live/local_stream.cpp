@@ -1,5 +1,6 @@
 #include "live/local_stream.hpp"
 
+#include "redis/entry_pieces.hpp"
 #include "redis/keys.hpp"
 #include "redis/script.hpp"
 #include "redis/stream_pieces.hpp"
@@ -21,24 +22,22 @@ Version VersionOf(std::string_view text) {
   return *version;
 }
 
-std::vector<StreamEntry> EntriesOf(const ReplyView &reply) {
+/// Readers stand between pieces, and so between the ends of an entry.
+std::vector<StreamEntry> EntriesOf(const ReplyView &reply, const Version &after) {
   std::vector<StreamEntry> entries;
   entries.reserve(reply.size());
   for (std::size_t i = 0; i < reply.size(); ++i) {
-    const ReplyView fields = reply[i][1];
-    for (std::size_t field = 0; field + 1 < fields.size(); field += 2) {
-      if (fields[field].Text() != kPieceField) continue;
-      entries.push_back({VersionOf(reply[i][0].Text()), std::string(fields[field + 1].Text())});
+    for (const EntryPiece &piece : PiecesOfEntry(reply[i])) {
+      if (after < piece.id) entries.push_back({piece.id, std::string(piece.text)});
     }
   }
   return entries;
 }
 
-std::vector<StreamEntry> EntriesAfter(RedisConnection &redis, const std::string &name_space, const Version &after,
-                                      const std::string &last) {
+std::vector<StreamEntry> EntriesAfter(RedisConnection &redis, const std::string &name_space, const Version &after) {
   const std::string stream = LocalNamespace(name_space).Stream();
   const std::string id = FormatVersion(after);
-  return EntriesOf(StreamPiecesScript().Run(redis, {stream}, {id, last}));
+  return EntriesOf(StreamPiecesScript().Run(redis, {stream}, {id, "+"}), after);
 }
 
 std::vector<HealedItem> HealedOf(const ReplyView &reply) {
@@ -96,12 +95,12 @@ LocalStream::Arrived LocalStream::Await(RedisConnection &redis, const std::strin
                                         const std::string &healed_after, std::chrono::milliseconds block) {
   const LocalNamespace names(name_space);
   const std::string stream = names.Stream();
-  Arrived arrived{EntriesAfter(redis, name_space, after, "+"), false, {}};
+  Arrived arrived{EntriesAfter(redis, name_space, after), false, {}};
   if (arrived.entries.empty()) {
     const Reply reply = redis.Command({"XREAD", "COUNT", "1", "BLOCK", std::to_string(block.count()), "STREAMS", stream,
                                        names.Healed(), FormatVersion(after), healed_after});
     for (std::size_t i = 0; i < reply.size(); ++i) {
-      if (reply[i][0].Text() == stream) arrived.entries = EntriesOf(reply[i][1]);
+      if (reply[i][0].Text() == stream) arrived.entries = EntriesOf(reply[i][1], after);
     }
   }
   redis.Append({"GET", names.Base()});
@@ -130,7 +129,11 @@ std::string LocalStream::LastHealed(RedisConnection &redis, const std::string &n
 
 std::vector<StreamEntry> LocalStream::Range(RedisConnection &redis, const std::string &name_space, const Version &after,
                                             const Version &last) {
-  return EntriesAfter(redis, name_space, after, FormatVersion(last));
+  // The piece `last` may stand in the middle of an entry, whose id is another.
+  auto entries = EntriesAfter(redis, name_space, after);
+  while (!entries.empty() && last < entries.back().id)
+    entries.pop_back();
+  return entries;
 }
 
 } // namespace itemize::sidecar::live

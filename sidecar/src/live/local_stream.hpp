@@ -40,6 +40,7 @@ struct LocalState {
   [[nodiscard]] bool Covers(const Version &version) const { return base <= version; }
 };
 
+/// A piece with its id.
 struct StreamEntry {
   Version id;
   std::string piece;

@@ -13,11 +13,20 @@ constexpr std::size_t kBatchChanges = 250;
 /// Inside a piece it is full here: at 5 to 10 µs a change Redis is busy for a few milliseconds, far less than 20.
 constexpr std::size_t kStepChanges = 500;
 
+/// Small pieces stand together in entries of the local stream of up to this size: an entry costs as much as a change.
+/// It is what a node of a stream holds, so larger ones would not spare anything more.
+constexpr std::size_t kEntryBytes = 4000;
+/// Larger pieces have an entry of their own. No line of a change is shorter than eight bytes: one that stands with
+/// others is never applied in steps.
+constexpr std::size_t kTogetherBytes = kBatchChanges * 8;
+static_assert(kBatchChanges * 2 <= kStepChanges);
+
 /// Of a packed change, see ApplyScript.
-constexpr std::size_t kPackedBytes = 1 + 1 + 4 + 8 + 4 * 4;
+constexpr std::size_t kPackedBytes = 1 + 1 + 4 + 8 + 5 * 4;
 constexpr char kMoreOfPiece = 0;
 constexpr char kEndOfPiece = 1;
 constexpr char kEndOfStep = 2;
+constexpr char kEndOfEntry = 3;
 /// Kind of a change that changes nothing, for a piece that has no other.
 constexpr char kNothing = 'H';
 /// Everything up to the piece that it is in is to be forgotten once there is one behind it.
@@ -51,17 +60,16 @@ ApplyBatch::Added ApplyBatch::Add(std::string_view id, std::string_view piece) {
   auto reader = rest_ ? rest_ : PieceReader::Open(piece);
   rest_.reset();
   if (!reader || !version) return Added::kMalformed;
+  if (piece.size() > kTogetherBytes || entry_text_.size() + piece.size() > kEntryBytes) EndEntry();
   const std::size_t packed_before = changes_.size();
   const std::size_t count_before = count_;
-  const std::size_t arguments_before = pieces_.arguments();
-  const std::size_t bytes_before = pieces_.bytes().size();
-  pieces_.Add(id);
-  pieces_.Add(piece);
+  bool erases = false;
   Change change;
   std::uint64_t last_ordinal = 0;
   while (true) {
     if (count_ >= kStepChanges && count_ > count_before) {
       Mark(kEndOfStep);
+      AddToEntry(id, piece);
       reached_ = {version->commit_lsn, last_ordinal};
       rest_ = reader;
       return Added::kPart;
@@ -69,6 +77,7 @@ ApplyBatch::Added ApplyBatch::Add(std::string_view id, std::string_view piece) {
     if (!reader->Next(change)) break;
     if (change.kind == LineKind::kMessage && change.topic == kErasureTopic) {
       PackBare(kErasure, change.ordinal);
+      erases = true;
       last_ordinal = change.ordinal;
       continue;
     }
@@ -81,11 +90,12 @@ ApplyBatch::Added ApplyBatch::Add(std::string_view id, std::string_view piece) {
   if (!reader->ok()) {
     changes_.resize(packed_before);
     count_ = count_before;
-    pieces_.Resize(arguments_before, bytes_before);
     return Added::kMalformed;
   }
   if (changes_.size() == packed_before) PackBare(kNothing, 0);
   Mark(kEndOfPiece);
+  AddToEntry(id, piece);
+  if (erases || piece.size() > kTogetherBytes) EndEntry();
   reached_ = *version;
   if (reader->complete()) complete_ = reader->header().commit_lsn;
   if (!reader->header().heartbeat) last_commit_time_ = reader->header().commit_time;
@@ -94,14 +104,35 @@ ApplyBatch::Added ApplyBatch::Add(std::string_view id, std::string_view piece) {
   return Added::kWhole;
 }
 
+void ApplyBatch::AddToEntry(std::string_view id, std::string_view piece) {
+  entry_id_ = id;
+  entry_index_.append(entry_index_.empty() ? "" : " ").append(id).append(" ").append(std::to_string(piece.size()));
+  entry_text_ += piece;
+}
+
+void ApplyBatch::EndEntry() {
+  if (entry_text_.empty()) return;
+  char &flag = changes_[changes_.size() - kPackedBytes];
+  if (flag == kEndOfPiece) flag = kEndOfEntry;
+  const bool several = entry_index_.find(' ') != entry_index_.rfind(' ');
+  entries_.Add(entry_id_);
+  entries_.Add(several ? std::string_view(entry_index_) : std::string_view());
+  entries_.Add(entry_text_);
+  entry_index_.clear();
+  entry_text_.clear();
+}
+
 void ApplyBatch::Pack(const Change &change, std::string_view piece) {
-  const auto offset = [&](std::string_view part) { return static_cast<std::size_t>(part.data() - piece.data()); };
+  const auto offset = [&](std::string_view part) {
+    return entry_text_.size() + static_cast<std::size_t>(part.data() - piece.data());
+  };
   const std::string_view name = change.kind == LineKind::kDefinition ? change.read : change.key;
   changes_.push_back(kMoreOfPiece);
   changes_.push_back(KindOf(change));
   AppendLittleEndian(changes_, SubjectNumber(change.type, change.generation));
   AppendLittleEndian(changes_, change.ordinal);
   // Lua counts from 1 and to the last byte.
+  AppendPlace(changes_, offset(piece) + 1);
   AppendPlace(changes_, name.empty() ? 1 : offset(name) + 1);
   AppendPlace(changes_, name.empty() ? 0 : offset(name) + name.size());
   AppendPlace(changes_, change.row.empty() ? 0 : offset(change.row) + change.row.size());
@@ -140,7 +171,9 @@ void ApplyBatch::WriteSubjects(CommandBytes &command) const {
 }
 
 void ApplyBatch::Clear() {
-  pieces_.Clear();
+  entries_.Clear();
+  entry_index_.clear();
+  entry_text_.clear();
   changes_.clear();
   subjects_.clear();
   count_ = ended_ = bytes_ = 0;

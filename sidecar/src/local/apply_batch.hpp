@@ -40,20 +40,28 @@ public:
   void WriteSubjects(CommandBytes &command) const;
   /// For ApplyScript: the changes, packed.
   [[nodiscard]] std::string_view packed_changes() const { return changes_; }
-  /// For ApplyScript: id and text of each piece.
-  [[nodiscard]] const CommandBytes &piece_arguments() const { return pieces_; }
+  /// For ApplyScript: id, index and text of each entry. After End().
+  [[nodiscard]] const CommandBytes &entry_arguments() const { return entries_; }
+  /// Nothing more is added. To be called before it is sent.
+  void End() { EndEntry(); }
 
   /// Begins the next batch; it goes on with the piece of which a part is in this one.
   void Clear();
 
 private:
   std::uint32_t SubjectNumber(std::string_view type, std::uint64_t generation);
+  void AddToEntry(std::string_view id, std::string_view piece);
+  void EndEntry();
   void Pack(const Change &change, std::string_view piece);
   /// A change that has nothing but its kind.
   void PackBare(char kind, std::uint64_t ordinal);
   void Mark(char flag);
 
-  CommandBytes pieces_;
+  CommandBytes entries_;
+  /// The entry under way: id of its last piece, index and text.
+  std::string entry_id_;
+  std::string entry_index_;
+  std::string entry_text_;
   std::string changes_;
   std::vector<std::pair<std::string, std::uint64_t>> subjects_;
   /// Where the rest of a piece begins.

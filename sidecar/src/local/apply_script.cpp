@@ -7,14 +7,15 @@
 namespace itemize::sidecar {
 
 // redis.call costs more than what is computed between two of them, and an answer of many values more than one of a
-// number: an item that is held takes two calls, none of which gives more than that.
+// number: an item that is held takes two calls, none of which gives more than that. A string costs by its length: this
+// Lua hashes every byte of each one made.
 const RedisScript &ApplyScript() {
   static const RedisScript script(std::string(kLuaPrelude) + kCallOrDropLua + LocalStreamSizeLua() + PendingFillsLua() +
                                   R"lua(
 local namespace, after, complete, item_ttl, missing_ttl = ARGV[1], ARGV[2], ARGV[3], ARGV[6], ARGV[7]
 local most_entries, most_bytes = tonumber(ARGV[4]), tonumber(ARGV[5])
 local most_events, changes, subjects = tonumber(ARGV[8]), ARGV[9], tonumber(ARGV[10])
-local call, sub, unpack = redis.call, string.sub, struct.unpack
+local call, ask, sub, unpack = redis.call, redis.pcall, string.sub, struct.unpack
 local state = call('HMGET', KEYS[1], 'namespace', 'applied', 'step', 'erases', 'erased', 'erased_at', 'erased_next',
   'erased_next_at')
 if state[1] ~= namespace then return {err = 'NOTNAMESPACE the copy was begun anew'} end
@@ -58,15 +59,18 @@ end
 local pieces, touched, merged, unmerged = 0, 0, 0, 0
 local erased -- the newest entry with an erasure among those added here
 
-local function xid_of(piece) return string.match(piece, '^B\t1\t[^\t]*\t(%d+)') end
-
+-- The entry under way: its id, the index of its pieces, their text; and where the piece under way begins in it.
+local id, index, text, begin
 local erases -- in the piece under way
+
+local function xid() return string.match(text, '^B\t1\t[^\t]*\t(%d+)', begin) end
+
 -- held: member lengths, "known to be missing", snapshot, watch, stamp
-local function update_item(item, held, kind, piece, key_end, row_end, lengths_end)
+local function update_item(item, held, kind, key_end, row_end, lengths_end)
   if held[4] then call('HDEL', item, 'w') end
   if held[3] then
     -- Read by a fill that was ahead of the stream: it must not go back to this event (invariant I2).
-    if contains(held[3], xid_of(piece)) then return end
+    if contains(held[3], xid()) then return end
     call('HDEL', item, 's')
   end
   if held[5] then call('HDEL', item, 'v') end
@@ -80,7 +84,7 @@ local function update_item(item, held, kind, piece, key_end, row_end, lengths_en
     call('EXPIRE', item, missing_ttl)
     return
   end
-  local row, lengths = sub(piece, key_end + 2, row_end), sub(piece, row_end + 2, lengths_end)
+  local row, lengths = sub(text, key_end + 2, row_end), sub(text, row_end + 2, lengths_end)
   if kind == 'u' then
     if held[1] then row, lengths = merge(row, lengths, call('HGET', item, 'r') or '', held[1]) else row = nil end
     if not row then
@@ -97,18 +101,18 @@ local function update_item(item, held, kind, piece, key_end, row_end, lengths_en
   end
 end
 
-local function collect_for_fill(fill, kind, piece, key_end, row_end, lengths_end)
+local function collect_for_fill(fill, kind, key_end, row_end, lengths_end)
   local row, lengths = '', ''
-  if kind ~= 'D' then row, lengths = sub(piece, key_end + 2, row_end), sub(piece, row_end + 2, lengths_end) end
+  if kind ~= 'D' then row, lengths = sub(text, key_end + 2, row_end), sub(text, row_end + 2, lengths_end) end
   local letter = kind == 'D' and 'D' or 'U'
-  local event = xid_of(piece) .. '\t' .. letter .. '\t' .. row .. '\t' .. lengths
+  local event = xid() .. '\t' .. letter .. '\t' .. row .. '\t' .. lengths
   local collected = call_or_drop('RPUSHX', fill, event)
   if collected and collected > most_events then call('DEL', fill) end
 end
 
 -- A whole row into an item of two fields, which are nearly always r and l. False when they were others.
-local function replace_row(item, piece, key_end, row_end, lengths_end)
-  local added = call('HSET', item, 'r', sub(piece, key_end + 2, row_end), 'l', sub(piece, row_end + 2, lengths_end))
+local function replace_row(item, key_end, row_end, lengths_end)
+  local added = call('HSET', item, 'r', sub(text, key_end + 2, row_end), 'l', sub(text, row_end + 2, lengths_end))
   if added == 0 then return true end
   -- d beside s, w or v is as it was without them. Of anything else nothing is ours.
   if added == 2 then call('HDEL', item, 'r', 'l') else call('DEL', item) end
@@ -116,31 +120,32 @@ local function replace_row(item, piece, key_end, row_end, lengths_end)
 end
 
 -- Whether the item is held, and then what the change makes of it.
-local function apply_to_item(item, kind, piece, key_end, row_end, lengths_end)
-  local fields = call_or_drop('HLEN', item)
-  if not fields or fields == 0 then return false end
-  if fields == 2 and kind == 'U' and replace_row(item, piece, key_end, row_end, lengths_end) then return true end
+local function apply_to_item(item, kind, key_end, row_end, lengths_end)
+  local fields = ask('HLEN', item)
+  if fields == 0 then return false end
+  if fields == 2 and kind == 'U' and replace_row(item, key_end, row_end, lengths_end) then return true end
+  if type(fields) == 'table' and not call_or_drop('HLEN', item) then return false end
   local held = call('HMGET', item, 'l', 'd', 's', 'w', 'v')
   if not (held[1] or held[2]) then return false end
-  update_item(item, held, kind, piece, key_end, row_end, lengths_end)
+  update_item(item, held, kind, key_end, row_end, lengths_end)
   return true
 end
 
 local any_fill = fills_pending(namespace)
 
-local function apply_row(kind, subject, piece, key_start, key_end, row_end, lengths_end)
+local function apply_row(kind, subject, key_start, key_end, row_end, lengths_end)
   local item_room = item_rooms[subject]
   if item_room == nil then
     find_rooms(subject)
     item_room = item_rooms[subject]
   end
   if not item_room then return end
-  local key = sub(piece, key_start, key_end)
-  local reached_any = apply_to_item(item_room .. key, kind, piece, key_end, row_end, lengths_end)
+  local key = sub(text, key_start, key_end)
+  local reached_any = apply_to_item(item_room .. key, kind, key_end, row_end, lengths_end)
   if any_fill then
     local fill = fill_rooms[subject] .. key
     if call('EXISTS', fill) == 1 then
-      collect_for_fill(fill, kind, piece, key_end, row_end, lengths_end)
+      collect_for_fill(fill, kind, key_end, row_end, lengths_end)
       reached_any = true
     end
   end
@@ -169,52 +174,96 @@ reached_ordinal = tonumber(reached_ordinal)
 local may_be_applied = true
 
 -- The ordinal up to which a piece has been applied, math.huge when it has been to its end.
-local function applied_of(id)
-  if not may_be_applied then return 0 end
-  if not id_less(applied, id) then return math.huge end
-  if string.match(id, '^%d+') == reached_lsn then return reached_ordinal end
+local function applied_of(piece)
+  if not id_less(applied, piece) then return math.huge end
+  if string.match(piece, '^%d+') == reached_lsn then return reached_ordinal end
   may_be_applied = false
   return 0
 end
 
+-- Of the pieces of the entry under way: how many have been written, and how many of those were in the stream before.
+local written, skipped = 0, 0
+
+-- The pieces of the entry under way: their ids, and the last byte of each.
+local function pieces_of_entry()
+  if index == '' then return {id}, {#text} end
+  local ids, ends, last = {}, {}, 0
+  for piece, bytes in string.gmatch(index, '(%S+) (%d+)') do
+    last = last + tonumber(bytes)
+    table.insert(ids, piece)
+    table.insert(ends, last)
+  end
+  return ids, ends
+end
+
+-- Makes the entry under way one of what has been written and was not in the stream.
+local function narrow_entry()
+  local ids, ends = pieces_of_entry()
+  ends[0] = 0
+  local parts = {}
+  for i = skipped + 1, written do table.insert(parts, string.format('%s %d', ids[i], ends[i] - ends[i - 1])) end
+  id, text = ids[written], sub(text, ends[skipped] + 1, ends[written])
+  index = parts[2] and table.concat(parts, ' ') or ''
+end
+
+local function add_entry(whole)
+  local count = written - skipped
+  if count == 0 then return end
+  if skipped > 0 or not whole then narrow_entry() end
+  if index == '' then
+    call('XADD', stream, id, 'p', text)
+  else
+    call('XADD', stream, id, 'p', text, 'i', index)
+  end
+  count_entry(namespace, size, id, #text, count, segment_entries, segment_bytes)
+  applied, pieces = id, pieces + count
+  if step then
+    call('HDEL', KEYS[1], 'step', 'erases')
+    step = nil
+  end
+end
+
 local function apply_changes()
   local argument, at, last = 11 + 2 * subjects, 1, #changes
-  local id, piece, applied_ordinal
+  local applied_ordinal = 0
   while at < last do
     if not id then
-      id, piece = ARGV[argument], ARGV[argument + 1]
-      argument = argument + 2
-      applied_ordinal = applied_of(id)
+      id, index, text = ARGV[argument], ARGV[argument + 1], ARGV[argument + 2]
+      argument = argument + 3
+      written, skipped = 0, 0
       erases = state[4] == id
+      if may_be_applied then applied_ordinal = applied_of(pieces_of_entry()[1]) end
     end
     local flag, kind, subject, ordinal, key_start, key_end, row_end, lengths_end
-    flag, kind, subject, ordinal, key_start, key_end, row_end, lengths_end, at = unpack('<BcI4I8I4I4I4I4', changes, at)
+    flag, kind, subject, ordinal, begin, key_start, key_end, row_end, lengths_end, at =
+      unpack('<BcI4I8I4I4I4I4I4', changes, at)
     if ordinal > applied_ordinal then
       if kind == 'U' or kind == 'D' or kind == 'u' then
-        apply_row(kind, subject, piece, key_start, key_end, row_end, lengths_end)
+        apply_row(kind, subject, key_start, key_end, row_end, lengths_end)
       elseif kind == 'E' then
         erases = true
       elseif kind == 'T' then
         apply_truncate(ARGV[9 + 2 * subject], ARGV[10 + 2 * subject])
       else
-        apply_definition(ARGV[9 + 2 * subject], ARGV[10 + 2 * subject], sub(piece, key_start, key_end))
+        apply_definition(ARGV[9 + 2 * subject], ARGV[10 + 2 * subject], sub(text, key_start, key_end))
       end
     end
-    if flag == 1 then
-      if applied_ordinal ~= math.huge then
-        call('XADD', stream, id, 'p', piece)
-        count_entry(namespace, size, id, #piece, segment_entries, segment_bytes)
-        applied, pieces = id, pieces + 1
-        if erases then erased = id end
-        if step then
-          call('HDEL', KEYS[1], 'step', 'erases')
-          step = nil
-        end
+    if flag == 2 then
+      if ordinal > applied_ordinal then
+        call('HSET', KEYS[1], 'step', string.match(id, '^%d+') .. '-' .. string.format('%.0f', ordinal))
+        if erases then call('HSET', KEYS[1], 'erases', id) end
       end
-      id = nil
-    elseif flag == 2 and ordinal > applied_ordinal then
-      call('HSET', KEYS[1], 'step', string.match(id, '^%d+') .. '-' .. string.format('%.0f', ordinal))
-      if erases then call('HSET', KEYS[1], 'erases', id) end
+    elseif flag ~= 0 then
+      written = written + 1
+      if applied_ordinal == math.huge then skipped = written end
+      applied_ordinal = 0
+      if flag == 3 then
+        add_entry(true)
+        if erases and written > skipped then erased = id end
+        id = nil
+      elseif may_be_applied then
+        applied_ordinal = applied_of(pieces_of_entry()[written + 1])
+      end
     end
   end
 end
@@ -243,6 +292,7 @@ end
 
 -- An error further on takes nothing back of what was written, so the position of the pieces before it is written, too.
 local fine, problem = pcall(apply_changes)
+if not fine and id then pcall(add_entry, false) end
 if pieces > 0 then
   if erased or state[5] or state[7] then forget_erased() end
   cut_stream(namespace, size, function() return size.entries > most_entries or size.bytes > most_bytes end)

@@ -90,7 +90,8 @@ LocalStore::State LocalStore::Reset(const StreamTip &tip) {
   return {tip.epoch, tip.last, std::string(reply[0].Text()), tip.complete};
 }
 
-void LocalStore::Send(const std::string &name, const Version &after, const ApplyBatch &batch) {
+void LocalStore::Send(const std::string &name, const Version &after, ApplyBatch &batch) {
+  batch.End();
   CommandBytes head;
   head.Add("EVALSHA");
   head.Add(ApplyScript().sha1());
@@ -106,10 +107,10 @@ void LocalStore::Send(const std::string &name, const Version &after, const Apply
   head.Add(std::uint64_t{kMaxFillEvents});
   head.Add(batch.packed_changes());
   batch.WriteSubjects(head);
-  const CommandBytes &pieces = batch.piece_arguments();
-  connection_.AppendBytes(CommandBytes::Head(head.arguments() + pieces.arguments()));
+  const CommandBytes &entries = batch.entry_arguments();
+  connection_.AppendBytes(CommandBytes::Head(head.arguments() + entries.arguments()));
   connection_.AppendBytes(head.bytes());
-  connection_.AppendBytes(pieces.bytes());
+  connection_.AppendBytes(entries.bytes());
   connection_.Flush();
   ++in_flight_;
 }

@@ -58,7 +58,7 @@ public:
   };
   /// Sends the batch, which goes on from `after`, and does not wait. No other function but Collect may be called before
   /// the answer to each batch sent has been collected.
-  void Send(const std::string &name, const Version &after, const ApplyBatch &batch);
+  void Send(const std::string &name, const Version &after, ApplyBatch &batch);
   /// What the oldest batch sent has done. Throws NamespaceChanged and CopyDamaged.
   Applied Collect();
   /// Batches sent and not collected.

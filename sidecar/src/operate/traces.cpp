@@ -2,7 +2,10 @@
 
 #include "itemize/change_event.hpp"
 #include "operate/key_sweep.hpp"
+#include "redis/entry_pieces.hpp"
 #include "redis/keys.hpp"
+
+#include <algorithm>
 
 namespace itemize::sidecar {
 namespace {
@@ -14,6 +17,11 @@ bool EndsWith(std::string_view text, std::string_view end) {
   return text.size() >= end.size() && text.substr(text.size() - end.size()) == end;
 }
 
+bool EntryTellsOfItem(const ReplyView &entry, const ItemName &item) {
+  const auto pieces = PiecesOfEntry(entry);
+  return std::any_of(pieces.begin(), pieces.end(), [&](const auto &piece) { return TellsOfItem(piece.text, item); });
+}
+
 void LookIntoStream(RedisConnection &redis, const std::string &name, const ItemName &item, Traces &traces) {
   Traces::Stream found;
   found.name = name;
@@ -23,9 +31,8 @@ void LookIntoStream(RedisConnection &redis, const std::string &name, const ItemN
     for (std::size_t i = 0; i < reply.size(); ++i) {
       const ReplyView entry = reply[i];
       const auto version = ParseVersion(entry[0].Text());
-      const ReplyView fields = entry[1];
       if (!version) continue;
-      if (fields.size() == 2 && TellsOfItem(fields[1].Text(), item)) {
+      if (EntryTellsOfItem(entry, item)) {
         ++found.entries;
         found.last = *version;
         found.next.reset();

@@ -31,8 +31,10 @@
 
 namespace itemize::sidecar {
 
-/// The field of a stream entry that holds the piece, in the global and in the local stream.
+/// The field of a stream entry that holds the piece, or the pieces of an entry of a local stream, back to back.
 inline constexpr std::string_view kPieceField = "p";
+/// Of an entry with several pieces: `<id> <bytes>` of each, all separated by a space.
+inline constexpr std::string_view kIndexField = "i";
 
 /// Of entries up to this size, many may be asked for at once.
 inline constexpr std::size_t kSmallPieceBytes = 4096;
@@ -127,7 +129,8 @@ public:
 
   [[nodiscard]] const std::string &name() const { return name_; }
 
-  /// Copy of the global stream under the same ids.
+  /// The pieces of the global stream. Small ones may stand together in one entry, under the id of the last; see
+  /// PiecesOfEntry. Readers stand between pieces.
   [[nodiscard]] std::string Stream() const { return name_ + std::string(kStream); }
   /// String: every entry after this id is in the local stream. See local_stream_size.hpp for kSize and kSegments
   /// beside it.

@@ -10,9 +10,10 @@ namespace itemize::sidecar {
 
 /// Source of these Lua functions, to be put before a script's own text. Entries are counted in segments, so that the
 /// front goes without being read: one entry may have many megabytes.
-///   read_stream_size(namespace)        {entries, bytes, known, and what belongs to the open segment}
-///   count_entry(namespace, size, id, bytes, segment_entries, segment_bytes)
-///                                      an entry has been added
+///   read_stream_size(namespace)        {entries: pieces of all entries, bytes, known, and what belongs to the open
+///                                      segment}
+///   count_entry(namespace, size, id, bytes, pieces, segment_entries, segment_bytes)
+///                                      an entry of so many pieces has been added
 ///   cut_stream(namespace, size, goes)  takes segments off the front for as long as goes(id of the first entry that
 ///                                      would be left); one entry always stays
 ///   forget_up_to(namespace, size, id)  takes everything up to this entry, inclusive, off the front, and what was
@@ -33,10 +34,10 @@ local function read_stream_size(namespace)
           open_id = held[3] or '', open_bytes = tonumber(held[4] or '0'), open_entries = tonumber(held[5] or '0')}
 end
 
-local function count_entry(namespace, size, id, bytes, segment_entries, segment_bytes)
-  size.bytes, size.entries = size.bytes + bytes, size.entries + 1
+local function count_entry(namespace, size, id, bytes, pieces, segment_entries, segment_bytes)
+  size.bytes, size.entries = size.bytes + bytes, size.entries + pieces
   if size.open_id == '' then size.open_id = id end
-  size.open_bytes, size.open_entries = size.open_bytes + bytes, size.open_entries + 1
+  size.open_bytes, size.open_entries = size.open_bytes + bytes, size.open_entries + pieces
   if size.open_bytes < segment_bytes and size.open_entries < segment_entries then return end
   redis.call('RPUSH', namespace .. segments_room,
     string.format('%s %.0f %.0f', size.open_id, size.open_bytes, size.open_entries))
