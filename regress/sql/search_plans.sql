@@ -95,6 +95,14 @@ SELECT by, page, nodes ~ ('Index Scan (Backward )?using visit_' || regexp_replac
 FROM unnest('{level,level.desc,at,at.desc,note,note.desc,price,price.desc}'::text[]) WITH ORDINALITY o(by, n), generate_series(1, 2) page,
   LATERAL (SELECT array_agg(line) AS plan, bool_or(line ~ 'Index Cond: .*[<>]') AS begins_there FROM itemize.explain_search('visit', order_by => by, max_rows => 5,
     after => (SELECT cursor FROM itemize.search('visit', order_by => by, max_rows => 3) LIMIT CASE page WHEN 1 THEN 0 ELSE 1 END)) line) p, nodes(plan) ORDER BY n, page;
+-- The same where these come first, on the pages behind them.
+SELECT by, nodes ~ ('Index Scan (Backward )?using visit_' || regexp_replace(by, '\..*', '')) AS by_index, nodes ~ '(^|> )Sort' AS sorts, begins_there
+FROM unnest('{level.nullsfirst,level.desc.nullsfirst,at.nullsfirst,at.desc.nullsfirst,note.nullsfirst,note.desc.nullsfirst,price.nullsfirst,price.desc.nullsfirst}'::text[]) WITH ORDINALITY o(by, n),
+  LATERAL (SELECT array_agg(line) AS plan, bool_or(line ~ 'Index Cond: .*[<>]') AS begins_there FROM itemize.explain_search('visit', order_by => by, max_rows => 5,
+    after => (SELECT cursor FROM itemize.search('visit', order_by => by, max_rows => 20) OFFSET 19)) line) p, nodes(plan) ORDER BY n;
+-- On the first page those without a value are found first, but where an index has the order of all rows.
+SELECT by, line ~ 'level IS NOT DISTINCT FROM NULL' AS apart FROM unnest('{level.nullsfirst,level.desc.nullsfirst}'::text[]) by, LATERAL
+  (SELECT line FROM itemize.explain_search('visit', order_by => by) line LIMIT 1) e;
 CREATE FUNCTION visits(by text, page integer) RETURNS text[] LANGUAGE plpgsql AS $$
 DECLARE keys text[] = '{}'; found text[]; behind text;
 BEGIN
@@ -107,6 +115,8 @@ BEGIN
 END $$;
 SELECT visits('level.desc', 333) = array_agg(id::text ORDER BY level DESC NULLS LAST, id) AS level_desc, visits('at.desc', 1000) = array_agg(id::text ORDER BY at DESC NULLS LAST, id) AS at_desc,
   visits('note', 999) = array_agg(id::text ORDER BY note, id) AS note, visits('price.desc', 777) = array_agg(id::text ORDER BY price DESC NULLS LAST, id) AS price_desc FROM visit;
+SELECT visits('level.nullsfirst', 333) = array_agg(id::text ORDER BY level NULLS FIRST, id) AS level, visits('level.desc.nullsfirst', 3) = array_agg(id::text ORDER BY level DESC NULLS FIRST, id) AS level_desc,
+  visits('at.nullsfirst', 7) = array_agg(id::text ORDER BY at NULLS FIRST, id) AS at, visits('price.desc.nullsfirst,key.desc', 5) = array_agg(id::text ORDER BY price DESC NULLS FIRST, id DESC) AS price_desc FROM visit;
 -- Where there are no conditions the plan is kept, too: until an index goes, and for one number of rows.
 SELECT string_agg(key, ',') AS nearest FROM itemize.search('spot', near => ST_Point(0, 1), max_rows => 3);
 INSERT INTO spot VALUES (200, ST_SetSRID(ST_Point(0.5, 1), 4326));

@@ -17,8 +17,8 @@
 
 namespace itemize {
 
-/// Rows without a value of the first sort item may be found apart from the others, behind which they come: where the
-/// others are found in order faster by themselves, and so that they are not sorted.
+/// Rows without a value of the first sort item may be found apart from the others, behind or before which they come:
+/// where the others are found in order faster by themselves, and so that they are not sorted.
 enum class Part : uint8 { kWhole, kValued, kValueless };
 
 /// What is wanted of the best rows. Expressions are over the table.
@@ -52,11 +52,11 @@ public:
   virtual std::string ScoreExpression(Statement &statement, const SearchDefinition &definition,
                                       const CompiledQuery &query, bytea *parameters) const = 0;
 
-  /// Whether the rows that have a value of the first sort item can be found in its order much faster than all rows;
-  /// then `order` becomes that of these. When they are fewer than wanted, who asked asks for the others as well.
-  /// `after` as in TopK, its first value not null.
-  virtual bool FindsValuedApart(const Question &question, const SearchDefinition &definition,
-                                const std::vector<BoundValue> *after, Order &order) const = 0;
+  /// Whether the rows that have a value of the first sort item can be found in its order much faster than all rows, for
+  /// the first page or a later one; then `order` becomes that of these. Who asked asks for the others as well, where
+  /// they are on the page.
+  virtual bool FindsValuedApart(const Question &question, const SearchDefinition &definition, bool first_page,
+                                Order &order) const = 0;
 
   /// SELECT of the best rows in order: one column a sort item, then the extras, then the wide ones.
   virtual void AppendTopK(Statement &statement, const Question &question, const SearchDefinition &definition,

@@ -66,13 +66,13 @@ public:
            ", " + statement.Bind(BYTEAOID, PointerGetDatum(parameters), parameters == nullptr) + ")";
   }
 
-  bool FindsValuedApart(const Question &question, const SearchDefinition &definition,
-                        const std::vector<BoundValue> *after, Order &order) const override {
+  bool FindsValuedApart(const Question &question, const SearchDefinition &definition, bool first_page,
+                        Order &order) const override {
     SortItem &first = order.items[0];
     // Words and places mostly leave few rows, which are better found by their own indexes, and once.
     const bool narrow =
         question.compiled || question.within || question.bbox || question.area || question.owner || question.parent;
-    if (!first.nullable || first.nulls_first || narrow) return false;
+    if (!first.nullable || narrow) return false;
     if (first.kind == SortItem::Kind::kPrice && definition.currency_column != nullptr) {
       return question.currency && CallPg([&] { return HasIndexFor(definition, SearchPurpose::kPrice); }) &&
              ConvertsDistinctly(question, definition);
@@ -85,7 +85,8 @@ public:
     });
     if (!indexes.nulls_last && !indexes.nulls_first) return false;
     // Where an index has all rows in order, only the beginning of a later page is found faster among the valued ones.
-    if (after == nullptr && (first.descending ? indexes.nulls_first : indexes.nulls_last)) return false;
+    const bool has_all = first.descending == first.nulls_first ? indexes.nulls_last : indexes.nulls_first;
+    if (first_page && has_all) return false;
     first.valued = true;
     first.nulls_first = first.descending == indexes.nulls_last;
     return true;

@@ -105,25 +105,36 @@ Search ReadSearch(FunctionCallInfo fcinfo) {
 struct Errand {
   Part part;
   Order order;
-  int64 max_rows;
+  const std::vector<BoundValue> *after; ///< as in TopK
 };
 
-/// Rows without a value of the first sort item come last, and can be found by themselves.
-bool NullsComeLast(const Search &search) {
+/// A search's statements, in the order of their rows: one, or one for the rows that have a value of the first sort item
+/// and one for those without.
+std::vector<Errand> ListErrands(const Search &search) {
   const SortItem &first = search.order.items[0];
-  return first.nullable && !first.nulls_first && !search.order.Has(SortItem::Kind::kScore);
-}
-
-Errand FirstErrand(const Search &search) {
-  Errand errand = {Part::kWhole, search.order, search.max_rows};
   const std::vector<BoundValue> *const after = search.after ? &search.after->values : nullptr;
-  if (!NullsComeLast(search)) return errand;
-  if (after != nullptr && (*after)[0].is_null) {
-    errand.part = Part::kValueless;
-  } else if (EngineOf(*search.definition).FindsValuedApart(search.question, *search.definition, after, errand.order)) {
-    errand.part = Part::kValued;
+  const bool may_lack = first.nullable && !search.order.Has(SortItem::Kind::kScore);
+  const bool among_valueless = may_lack && after != nullptr && (*after)[0].is_null;
+  std::vector<Errand> errands;
+  const auto add_valueless = [&] { errands.push_back({Part::kValueless, search.order, after}); };
+  if (among_valueless && !first.nulls_first) {
+    add_valueless();
+    return errands;
   }
-  return errand;
+  Order order = search.order;
+  const bool first_page = after == nullptr;
+  if (!may_lack ||
+      !EngineOf(*search.definition).FindsValuedApart(search.question, *search.definition, first_page, order)) {
+    errands.push_back({Part::kWhole, std::move(order), after});
+    return errands;
+  }
+  // Within bounds of a price there is no row without one.
+  const bool has_bounds = search.question.price_min || search.question.price_max;
+  const bool are_all = has_bounds && first.kind == SortItem::Kind::kPrice;
+  if (!are_all && first.nulls_first && (first_page || among_valueless)) add_valueless();
+  errands.push_back({Part::kValued, std::move(order), among_valueless ? nullptr : after});
+  if (!are_all && !first.nulls_first) add_valueless();
+  return errands;
 }
 
 /// Whether items have the column's values: only such texts are quoted in headlines. Others are searched, not shown.
@@ -134,12 +145,12 @@ bool IsShown(const ItemDefinition &item, AttrNumber column) {
 }
 
 /// The inner statement, and where it has what.
-Layout WriteStatement(Statement &statement, const Search &search, Matching matching, Errand &errand) {
+Layout WriteStatement(Statement &statement, const Search &search, Matching matching, Errand &errand, int64 max_rows) {
   const SearchDefinition &definition = *search.definition;
   const Question &question = search.question;
   const Engine &engine = EngineOf(definition);
   Order &order = errand.order;
-  TopK top = {matching, &order, search.after ? &search.after->values : nullptr, {}, {}, errand.max_rows, errand.part};
+  TopK top = {matching, &order, errand.after, {}, {}, max_rows, errand.part};
   Layout layout;
   const auto output = [&](int &place, SortItem::Kind kind, bool wanted, const auto &expression) {
     for (std::size_t i = 0; i < order.items.size(); ++i) {
@@ -298,9 +309,9 @@ private:
 };
 
 /// Runs one statement; how many rows it found.
-int64 Run(FunctionCallInfo fcinfo, const Search &search, Matching matching, Errand &errand) {
+int64 Run(FunctionCallInfo fcinfo, const Search &search, Matching matching, Errand &errand, int64 max_rows) {
   Statement statement;
-  const Layout layout = WriteStatement(statement, search, matching, errand);
+  const Layout layout = WriteStatement(statement, search, matching, errand, max_rows);
   int64 found = 0;
   RunQuestion(*search.definition, statement, [&](const Rows &rows) {
     found = static_cast<int64>(rows.count);
@@ -311,14 +322,11 @@ int64 Run(FunctionCallInfo fcinfo, const Search &search, Matching matching, Erra
 
 /// Runs the search once; how many rows it found. All of its statements have the snapshot of the call.
 int64 RunOnce(FunctionCallInfo fcinfo, const Search &search, Matching matching) {
-  Errand errand = FirstErrand(search);
-  const int64 found = Run(fcinfo, search, matching, errand);
-  // Within bounds of a price there is no row without one.
-  const bool has_bounds = search.question.price_min || search.question.price_max;
-  const bool are_all = has_bounds && search.order.items[0].kind == SortItem::Kind::kPrice;
-  if (errand.part != Part::kValued || are_all || found == search.max_rows) return found;
-  Errand rest = {Part::kValueless, search.order, search.max_rows - found};
-  return found + Run(fcinfo, search, matching, rest);
+  int64 found = 0;
+  for (Errand &errand : ListErrands(search)) {
+    if (found < search.max_rows) found += Run(fcinfo, search, matching, errand, search.max_rows - found);
+  }
+  return found;
 }
 
 void RunSearch(FunctionCallInfo fcinfo) {
@@ -366,8 +374,8 @@ void ExplainSearch(FunctionCallInfo fcinfo) {
   NoticeMissingIndexes(*search.definition, search.question, &search.order);
   Statement statement;
   const bool relaxed = search.after && search.after->relaxed;
-  Errand errand = FirstErrand(search);
-  (void)WriteStatement(statement, search, relaxed ? Matching::kRelaxed : Matching::kStrict, errand);
+  Errand errand = ListErrands(search).front();
+  (void)WriteStatement(statement, search, relaxed ? Matching::kRelaxed : Matching::kStrict, errand, search.max_rows);
   ExplainQuestion(*search.definition, statement, [&](const Rows &rows) {
     CallPg([&] {
       PutLine(result, CStringGetTextDatum(statement.text().c_str()));
