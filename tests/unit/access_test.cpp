@@ -79,6 +79,13 @@ TEST(Access, ClaimsThatAreUnclearLetNobodyIn) {
   EXPECT_FALSE(ClaimsMayRead("authenticated", R"([{"sub":"ann"}])"));
   EXPECT_THROW(ClaimsMayRead("authenticated", "sub"), Error);
   EXPECT_THROW(ClaimsMayRead("role:editor", R"({"role":"editor")"), Error);
+  try {
+    (void)ClaimsMayRead("authenticated", R"({"sub":"ann","groups":")" + std::string(65536, 'g') + "\"}");
+    ADD_FAILURE() << "claims of any length were read";
+  } catch (const Error &error) {
+    EXPECT_STREQ(error.what(), "request.jwt.claims are longer than 65536 bytes as text");
+    EXPECT_NE(error.hint().find("without the rest"), std::string::npos) << error.hint();
+  }
   EXPECT_TRUE(ClaimsMayRead("everyone", "whatever"));
   EXPECT_FALSE(ClaimsMayRead("nobody", "whatever"));
 }

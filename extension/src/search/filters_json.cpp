@@ -202,11 +202,11 @@ private:
 
 } // namespace
 
-JsonValue ReadJson(std::string_view json, std::string_view what) {
+JsonValue ReadJson(std::string_view json, std::string_view what, const char *too_long_hint) {
   if (json.size() > kMaxFilterBytes) {
     throw Error(kLimitExceeded,
                 std::string(what) + " are longer than " + std::to_string(kMaxFilterBytes) + " bytes as text")
-        .Hint(kTooLongHint);
+        .Hint(too_long_hint);
   }
   return Reader(json, what).ReadAll();
 }

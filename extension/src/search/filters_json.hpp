@@ -30,8 +30,8 @@ struct JsonValue {
 };
 
 /// Reads one JSON value (RFC 8259) in UTF-8 or any other encoding that has ASCII in it. Raises 22023 for what is none,
-/// with `what` as its name, and 54000 for one beyond the limits.
-JsonValue ReadJson(std::string_view json, std::string_view what);
+/// with `what` as its name, and 54000 for one beyond the limits, with this hint for one of too many bytes.
+JsonValue ReadJson(std::string_view json, std::string_view what, const char *too_long_hint = kTooLongHint);
 
 /// A text as an error message shows it: its beginning, no character of UTF-8 cut in two.
 std::string Shown(std::string_view text);

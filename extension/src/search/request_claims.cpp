@@ -12,6 +12,9 @@ namespace {
 
 using Kind = JsonValue::Kind;
 
+constexpr char kTooManyClaimsHint[] =
+    "Of claims only \"sub\" and \"role\" are looked at: set request.jwt.claims without the rest.";
+
 /// Null when there is none, or more than one: then nobody knows which counts.
 const JsonValue *FindClaim(const JsonValue &claims, std::string_view name) {
   const JsonValue *found = nullptr;
@@ -35,7 +38,7 @@ bool HasRole(const JsonValue &claim, std::string_view name) {
 bool ClaimsMayRead(std::string_view rule, std::string_view claims) {
   std::optional<JsonValue> object;
   const auto claim = [&](std::string_view name) {
-    if (!object) object = ReadJson(claims, "request.jwt.claims");
+    if (!object) object = ReadJson(claims, "request.jwt.claims", kTooManyClaimsHint);
     return FindClaim(*object, name);
   };
   return RuleAdmits(

@@ -8,7 +8,7 @@ namespace itemize {
 
 /// Whether `claims`, a JSON object, may read what is defined with read => `rule`: anybody `everyone`; who has a subject
 /// (`sub`) `authenticated`; who has one of the roles (`role`, a text or a list of texts) `role:NAME,…`. Raises 22023
-/// for claims that are no JSON.
+/// for claims that are no JSON, and 54000 for more than kMaxFilterBytes of them.
 bool ClaimsMayRead(std::string_view rule, std::string_view claims);
 
 } // namespace itemize
