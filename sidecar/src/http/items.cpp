@@ -132,6 +132,7 @@ Reply Items::Collection(const FramedRequest &request, const authorization::Viewe
   auto &demand = std::get<read::ReadDemand>(parsed);
   // Of many keys there is one question to the database anyway: no need to wait for a fill.
   demand.may_await_position = !request.parked;
+  demand.may_leave_out = list != nullptr;
   Reply reply =
       list != nullptr ? Many(request.head, demand, name, *list) : Page(request.head, demand, name, parameters);
   return WithPreferenceApplied(request.head, demand, std::move(reply));
@@ -147,18 +148,23 @@ Reply Items::Many(const RequestHead &head, const read::ReadDemand &demand, const
   std::string items;
   std::string missing;
   std::string problems;
-  for (const std::size_t place : read.unencodable)
-    problems +=
-        (problems.empty() ? R"(,"problems":{")" : R"(,")") + keys[place] + R"(":)" + ItemProblem(Status::kUnencodable);
-  if (!problems.empty()) problems.push_back('}');
+  const auto is_in = [](const std::vector<std::size_t> &places, std::size_t place) {
+    return std::binary_search(places.begin(), places.end(), place);
+  };
   for (std::size_t i = 0; i < read.rows.size(); ++i) {
-    if (std::binary_search(read.unencodable.begin(), read.unencodable.end(), i)) continue;
+    const bool contended = is_in(read.contended, i);
+    if (contended || is_in(read.unencodable, i)) {
+      problems += (problems.empty() ? R"(,"problems":{")" : R"(,")") + keys[i] + R"(":)" +
+                  ItemProblem(contended ? Status::kContended : Status::kUnencodable);
+      continue;
+    }
     // Canonical key texts hold nothing that JSON escapes.
     std::string &to = read.rows[i] ? items : missing;
     if (!to.empty()) to.push_back(',');
     to += '"' + keys[i] + '"';
     if (read.rows[i]) to += ':' + *read.rows[i];
   }
+  if (!problems.empty()) problems.push_back('}');
   std::string rest;
   for (std::size_t i = read.rows.size(); i < keys.size(); ++i)
     rest += (rest.empty() ? R"(,"rest":[")" : R"(",")") + keys[i];
