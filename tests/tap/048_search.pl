@@ -178,12 +178,12 @@ my $rest = poll_until(sub {
 }, 'an item that cannot be taken into the copy');
 is(join(' ', map { $_->{key} . ($_->{item} ? '' : '?') } @$rest), '1 2? 3', 'an item that another holds on to is named, the others are given');
 is($rest->[1]{problem}{type}, 'urn:itemize:problem:overloaded', 'and it can be asked for again');
-my $listed = poll_until(sub {
+my $of_keys = poll_until(sub {
 	evict('many:*:2');
 	my $found = get('items/many?key=in.(1,2,3)');
 	return $found->{status} == 200 && $found->{json}{problems} ? $found->{json} : undef;
 }, 'a list of keys with one that cannot be taken into the copy');
-is(join(' ', sort(keys %{ $listed->{items} }), 'but', map { "$_ $listed->{problems}{$_}{type}" } keys %{ $listed->{problems} }),
+is(join(' ', sort(keys %{ $of_keys->{items} }), 'but', map { "$_ $of_keys->{problems}{$_}{type}" } keys %{ $of_keys->{problems} }),
 	'1 3 but 2 urn:itemize:problem:overloaded', 'so it is in a list of keys');
 $hoarder->kill_kill;
 $redis->cli('DEL', $contended);
