@@ -122,6 +122,34 @@ subtest 'an output function may raise any error' => sub {
 	is($changes[0][4], 'encode_failed SQLSTATE 55000', 'whatever the code');
 };
 
+# An output function is C, but this one never comes to give its text.
+subtest 'also that of a cancellation, while nobody cancels' => sub {
+	sql("CREATE TYPE cancelling AS ENUM ('x')", 'CREATE TABLE shy (id int PRIMARY KEY, v cancelling)', "SELECT itemize.define('shy', 'shy', fields => '{v}')", 'CREATE TABLE shyness (v cancelling)', "INSERT INTO shyness VALUES ('x')",
+		'CREATE FUNCTION cancelling_out(cancelling) RETURNS text LANGUAGE plpgsql AS $$ BEGIN RAISE query_canceled; END $$');
+	changes();
+	sql("UPDATE pg_type SET typoutput = 'cancelling_out'::regproc WHERE typname = 'cancelling'", 'INSERT INTO shy SELECT 1, v FROM shyness',
+		"UPDATE pg_type SET typoutput = 'enum_out'::regproc WHERE typname = 'cancelling'", "INSERT INTO item VALUES (41, 'fine')");
+	my @changes = changes();
+	is_deeply([ map { "$_->[0] $_->[2]" } @changes ], [ 'X shy', 'I shy', 'I item' ], 'its change is set aside');
+	is($changes[0][4], 'encode_failed SQLSTATE 57014', 'with its code');
+};
+
+subtest 'a request to cancel is obeyed while a change is encoded with care' => sub {
+	sql('CREATE TYPE sleepy', "CREATE FUNCTION sleepy_in(cstring) RETURNS sleepy AS 'float8in' LANGUAGE internal IMMUTABLE STRICT",
+		"CREATE FUNCTION sleepy_out(sleepy) RETURNS cstring AS 'pg_sleep' LANGUAGE internal STRICT", 'CREATE TYPE sleepy (INPUT = sleepy_in, OUTPUT = sleepy_out, LIKE = float8)',
+		'CREATE TABLE nap (id int PRIMARY KEY, v sleepy)', "SELECT itemize.define('nap', 'nap', fields => '{v}')", "INSERT INTO nap VALUES (1, '60')");
+	my ($out, $error) = ('', '');
+	my $reader = IPC::Run::start([ $stream->command('--start', '--no-loop', '--file', '-', '--option', 'careful=1') ], '<', \undef, '>', \$out, '2>', \$error);
+	poll_until(sub { sql("SELECT count(pg_cancel_backend(pid)) FROM pg_stat_activity WHERE backend_type = 'walsender' AND wait_event = 'PgSleep'") == 1 }, 'the change to be under way');
+	$reader->finish;
+	isnt($reader->result(0), 0, 'the stream ends');
+	like($error, qr/canceling statement due to user request/, 'as who cancelled is told');
+	is(scalar(() = slurp($node->logfile) =~ /item type "nap"/g), 0, 'and the change is not set aside');
+	Itemize::Decoding::wait_for_slot($node, 'set_aside');
+	sql("SELECT pg_drop_replication_slot('set_aside')");
+	$stream->create_slot;
+};
+
 subtest 'rows of many kinds are the same with care as without' => sub {
 	my $script = slurp("$ENV{ITEMIZE_SOURCE}/regress/sql/json_types.sql");
 	$script =~ s/^-- The oracle.*//ms;

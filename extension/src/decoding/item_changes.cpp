@@ -130,9 +130,32 @@ void WriteRow(Session &session, LogicalDecodingContext *ctx, const RelationPlan 
   SetAsideTooLarge(session, ctx, plan, item.row_kind, bytes);
 }
 
-/// Not the change's error: somebody cancels. What else ends a session of the server's own accord is FATAL and does not
-/// come here, so that an output function may raise any other code.
-bool IsCancelled(const ErrorData *error) { return error->sqlerrcode == ERRCODE_QUERY_CANCELED; }
+/// An output function may raise any code, also that of a cancellation. What else ends a session of the server's own
+/// accord is FATAL and does not come here.
+constexpr int kCancellationsOfAChange = 3;
+
+/// Whether somebody has asked for it: raised where the server obeys (ProcessInterrupts of tcop/postgres.c), or by a
+/// library that looks for requests by itself, and then the request still waits.
+bool IsAskedFor(const ErrorData *cancellation) {
+  if (QueryCancelPending || ProcDiePending) return true;
+  return cancellation->funcname != nullptr && std::strcmp(cancellation->funcname, "ProcessInterrupts") == 0;
+}
+
+/// What `body` raises, null when it came through; it can be run again. Raises a cancellation that is not the change's
+/// own: a request that some function has taken and raised anew does not come again with the next attempt.
+template <typename Body>
+ErrorData *TryEncoding(Body &&body) {
+  ErrorData *const error = TryInSubtransaction(body);
+  if (error == nullptr || error->sqlerrcode != ERRCODE_QUERY_CANCELED) return error;
+  ErrorData *last = error;
+  for (int times = 1; times < kCancellationsOfAChange; ++times) {
+    if (IsAskedFor(last)) ReThrowError(last);
+    last = TryInSubtransaction(body);
+    if (last == nullptr || last->sqlerrcode != ERRCODE_QUERY_CANCELED) ReThrowError(error);
+  }
+  if (IsAskedFor(last)) ReThrowError(last);
+  return error;
+}
 
 /// Tells the server's log what only it may know: the message may show parts of the row.
 const char *ReportSetAside(Session &session, const char *type, const ReorderBufferChange *change,
@@ -173,25 +196,22 @@ void WriteItemChangeCarefully(Session &session, LogicalDecodingContext *ctx, con
   ItemChange item{};
   Size bytes = 0;
   bool fits = true;
-  ErrorData *const error = TryInSubtransaction([&] {
+  ErrorData *const error = TryEncoding([&] {
+    resetStringInfo(&row);
     item = ReadItemChange(session, plan, description, change);
     if (!item.has_row) return;
     MakeKey(plan, plan.new_row, item.old, &session.new_key);
     fits = EncodeRowWithinLimit(session, plan, item, &row, bytes);
   });
   if (error != nullptr) {
-    if (IsCancelled(error)) ReThrowError(error);
     const char *const type = psprintf("%.*s", static_cast<int>(std::strcspn(plan.subject, "\t")), plan.subject);
     WriteSetAside(session, ctx, plan.subject, plan.subject_length, ReportSetAside(session, type, change, error));
     // Once more without the row: mostly the key can be told.
-    ErrorData *const key_error = TryInSubtransaction([&] {
+    ErrorData *const key_error = TryEncoding([&] {
       item = ReadItemChange(session, plan, description, change);
       if (item.has_row) MakeKey(plan, plan.new_row, item.old, &session.new_key);
     });
-    if (key_error != nullptr) {
-      if (IsCancelled(key_error)) ReThrowError(key_error);
-      item.known = false;
-    }
+    if (key_error != nullptr) item.known = false;
   }
   if (!item.known) return WriteTruncate(session, ctx, plan);
   if (item.deletes) WriteDelete(session, ctx, plan);
@@ -210,11 +230,11 @@ void WriteItemChangeCarefully(Session &session, LogicalDecodingContext *ctx, con
 const RelationPlan *GetRelationPlanCarefully(Session &session, Relation relation, const ReorderBufferChange *change,
                                              UnplannedItems &unplanned) {
   const RelationPlan *plan = nullptr;
-  ErrorData *const error = TryInSubtransaction([&] { plan = &GetRelationPlan(session.plans, relation); });
+  ErrorData *const error = TryEncoding([&] { plan = &GetRelationPlan(session.plans, relation); });
   if (error == nullptr) return plan;
   // The library is the wrong one: CheckLibraryIsNotOlder.
   const bool wrong_library = error->sqlerrcode == ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE;
-  if (wrong_library || IsCancelled(error)) ReThrowError(error);
+  if (wrong_library) ReThrowError(error);
   // Half made, and not to be taken for a plan by the next change.
   const Oid oid = RelationGetRelid(relation);
   auto *const broken = static_cast<RelationPlan *>(hash_search(session.plans.table, &oid, HASH_FIND, nullptr));
