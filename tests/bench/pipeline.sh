@@ -12,8 +12,8 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 . "$here/bench.sh"
 rows=${BENCH_ROWS:-200000}
 rounds=${BENCH_ROUNDS:-3}
-writer_rounds=${BENCH_WRITER_ROUNDS:-5}
-writer_seconds=${BENCH_WRITER_SECONDS:-5}
+writer_rounds=${BENCH_WRITER_ROUNDS:-7}
+writer_seconds=${BENCH_WRITER_SECONDS:-2}
 large_rows=${BENCH_LARGE_ROWS:-1000000}
 passes=2
 changes=$((rows * (1 + passes)))
@@ -64,6 +64,6 @@ setup=$(describe_setup --argjson changes "$changes" --argjson items_held "$rows"
   --arg ratios 'median of the rounds, each with itemize and the other measured in that round' \
   --arg redis "$("${as_test_user[@]}" redis-server --version | sed -n 's/.*v=\([0-9.]*\).*/\1/p'), one for the stream and one for each cluster, on Unix sockets" \
   --arg wal2json_loop 'one C++ program: replication protocol, format-version 2, nlohmann::json, 500 pipelined SETs' \
-  --arg writers 'pgbench, tpcb-like, 4 clients, prepared; pgoutput and itemize are read by pg_recvlogical; sidecar: itemize is read by a global sidecar into Redis, on the same cores' \
+  --arg writers 'pgbench, tpcb-like, 4 clients, prepared; each round runs none, pgoutput, itemize and sidecar and then the same backwards; pgoutput and itemize are read by pg_recvlogical; sidecar: itemize is read by a global sidecar into Redis, on the same cores' \
   --arg durability 'fsync off; synchronous_commit on but for making the backlog')
 write_result pipeline "$(jq .figures <<< "$result")" "$(jq .ratios <<< "$result")" "$setup"

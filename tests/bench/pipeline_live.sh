@@ -51,8 +51,8 @@ follow_writers() { # DATABASE PLUGIN OPTION...
 
 # Transactions a second while the slot of one kind is followed; sidecar: by a global sidecar with its Redis, which take
 # their share of the same cores.
-run_writers() { # ROUND none|pgoutput|itemize|sidecar
-  local round=$1 kind=$2 database=writers_plain
+run_writers() { # none|pgoutput|itemize|sidecar
+  local kind=$1 database=writers_plain
   case $kind in
     pgoutput)
       follow_writers writers_plain pgoutput --option proto_version=1 --option publication_names=bench
@@ -88,14 +88,15 @@ slot_is_free() { # SLOT
   [ "$answer" = 0 ]
 }
 
+# Each kind twice a round, there and back: what gets slower or faster with time weighs on all of them alike.
 measure_writers() {
   local round at kinds=(none pgoutput itemize sidecar)
   prepare_writers
-  printf 'writers: pgbench, %d rounds of %d s each without a slot, with pgoutput, with itemize, with a sidecar\n' "$writer_rounds" \
-    "$writer_seconds"
+  printf 'writers: pgbench, %d rounds of twice %d s each without a slot, with pgoutput, with itemize, with a sidecar\n' \
+    "$writer_rounds" "$writer_seconds"
   for ((round = 1; round <= writer_rounds; round++)); do
-    for at in 0 1 2 3; do
-      run_writers "$round" "${kinds[(at + round) % 4]}"
+    for at in 0 1 2 3 3 2 1 0; do
+      run_writers "${kinds[(at + round) % 4]}"
     done
   done
 }
