@@ -110,9 +110,14 @@ $sidecar = $other;
 # What is read stays, what is not goes.
 sub item_key { my ($key) = @_; return $local->cli('KEYS', "*:item:item:*:$key") }
 my $read = item_key(18001);
+my $brisk = start_sidecar('extended', postgres => $node, flags => [ @urls, '--item-ttl-seconds', 8 ]);
 $local->cli('EXPIRE', $read, 100);
-get(18001);
-cmp_ok($local->cli('TTL', $read), '>', 100, 'a read renews how long an item is held');
+get(18001, $brisk);
+cmp_ok($local->cli('TTL', $read), '<=', 8, 'a read renews how long an item is held');
+$local->cli('EXPIRE', $read, 100);
+poll_until(sub { get(18001, $brisk); $local->cli('TTL', $read) <= 8 }, 'reads from memory to renew it as well');
+$local->cli('EXPIRE', $read, 3600);
+is($brisk->stop, 0, 'status 0');
 my $brief = start_sidecar('extended', postgres => $node, flags => [ @urls, '--item-ttl-seconds', 1 ]);
 get(18500, $brief);
 get(18501);

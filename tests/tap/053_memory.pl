@@ -92,11 +92,6 @@ subtest 'what the copy holds is what is shown, heard of or not' => sub {
 	is(body($one, 'item/5'), '{"n":"newer"}', 'as the applier does it, it is seen at once');
 	$local->cli('DEL', $item);
 	is(body($one, 'item/5'), '{"n":0}', 'what the copy has lost is filled anew');
-
-	warm($one, 'item/5');
-	$local->cli('EXPIRE', redis_key(5), 100);
-	warm($one, 'item/5');
-	cmp_ok($local->cli('TTL', redis_key(5)), '>', 100, 'an item that is read from memory lives on in the copy');
 	return;
 };
 
@@ -126,6 +121,23 @@ subtest 'two instances, one after the other, while the item changes' => sub {
 	is($writer->result(0), 0, 'all written') or diag($err);
 	is($back, 0, "none of $reads reads went back");
 	cmp_ok(hits($one), '>', $hits, 'some of them were from memory');
+	return;
+};
+
+subtest 'Redis forgets the script, ends the connection, does not answer' => sub {
+	for my $done ([ 'SCRIPT', 'FLUSH' ], [ 'CLIENT', 'KILL', 'TYPE', 'normal' ])
+	{
+		warm($one, 'item/8');
+		$local->cli(@$done);
+		is(body($one, 'item/8'), '{"n":0}', "after @$done");
+		warm($one, 'item/8');
+	}
+	$link->signal('STOP');
+	my @connections = map { Itemize::RawConnection->open($one->port)->send("GET /v1/items/item/8 HTTP/1.1\r\nHost: localhost\r\n\r\n") } 1 .. 3;
+	is(http_get($one->url('/v1/caller'))->{status}, 200, 'one question that waits holds up nobody else');
+	$link->signal('CONT');
+	like($_->read_until(sub { /\}$/ }), qr/^HTTP\/1.1 200 .*\{"n":0\}$/s, 'and is answered') for @connections;
+	warm($one, 'item/8');
 	return;
 };
 

@@ -3,6 +3,7 @@
 #include "read/scripts.hpp"
 #include "redis/keys.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <random>
 
@@ -20,6 +21,8 @@ constexpr std::size_t kReadHead = 6;
 constexpr std::size_t kFillHead = 3;
 /// What the read script answers in place of a row that is in memory here.
 constexpr std::int64_t kRowIsKnown = 2;
+/// How often an item that is answered from memory all the time has its expiry put off, in the time to it.
+constexpr int kRenewals = 8;
 
 HeldItem ItemOf(const ReplyView &reply) {
   if (reply.IsNil()) return {};
@@ -39,6 +42,7 @@ std::string_view ReadAccessOf(std::string_view types_value) {
 
 LocalCopy::LocalCopy(const Options &options)
     : state_key_(LocalStateKey(options.prefix)), awaited_key_(AwaitedKey(options.prefix)),
+      renewal_interval_(std::chrono::milliseconds(options.item_ttl) / kRenewals),
       item_ttl_(std::to_string(options.item_ttl.count())), missing_ttl_(std::to_string(options.missing_ttl.count())) {}
 
 std::string LocalCopy::MakeToken() {
@@ -57,17 +61,33 @@ std::optional<LocalRead> LocalCopy::ReadPosition(RedisConnection &redis) const {
   return read;
 }
 
-Checked LocalCopy::Check(RedisConnection &redis, const std::vector<KeptQuestion> &questions) const {
-  RedisArguments arguments{item_ttl_};
-  for (const KeptQuestion &question : questions)
-    arguments.insert(arguments.end(), {question.type, question.key, question.item->stamp});
-  const Reply reply = kCheckScript.Run(redis, {state_key_}, arguments);
+void LocalCopy::PrepareCheck(RedisConnection &redis) {
+  redis.RunId();
+  kCheckScript.Load(redis);
+}
+
+RedisArguments LocalCopy::CheckCommand(const std::vector<KeptQuestion> &questions) const {
+  // Putting off an expiry costs Redis as much as the question: it is done for all together, and not each time.
+  const auto now = KeptItem::Clock::now();
+  const bool renew = std::any_of(questions.begin(), questions.end(), [this, now](const KeptQuestion &question) {
+    return now - question.item->renewed.load(std::memory_order_relaxed) >= renewal_interval_;
+  });
+  RedisArguments command{"EVALSHA", kCheckScript.sha1(), "1", state_key_, renew ? item_ttl_ : std::string_view()};
+  command.reserve(command.size() + 3 * questions.size());
+  for (const KeptQuestion &question : questions) {
+    command.insert(command.end(), {question.type, question.key, question.item->stamp});
+    if (renew) question.item->renewed.store(now, std::memory_order_relaxed);
+  }
+  return command;
+}
+
+Checked LocalCopy::CheckedOf(const Reply &reply, std::size_t questions, const std::string &run_id) {
   Checked checked;
-  if (reply.size() == 0 || reply[2].IsNil() || reply[2].Text() != redis.RunId()) return checked;
+  if (reply.size() == 0 || reply[2].IsNil() || reply[2].Text() != run_id) return checked;
   const auto epoch = ParseEpoch(reply[0].Text());
   const auto applied = ParseVersion(reply[1].Text());
   checked.same = reply[3].Text();
-  if (!epoch || !applied || checked.same.size() != questions.size())
+  if (!epoch || !applied || checked.same.size() != questions)
     throw RedisError("the check script gave an answer of an unknown form");
   checked.position = Position{*epoch, *applied};
   return checked;

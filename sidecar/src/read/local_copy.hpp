@@ -102,7 +102,7 @@ struct StoredFill {
   std::vector<HeldItem> items;
 };
 
-/// Stateless: all functions are one round trip and throw RedisError.
+/// Stateless: all functions with a connection are one round trip and throw RedisError.
 class LocalCopy {
 public:
   explicit LocalCopy(const Options &options);
@@ -110,7 +110,16 @@ public:
   /// With `memory`: what is there need not come from the copy again, and what comes is stamped, to be kept there.
   LocalRead Read(RedisConnection &redis, const std::string &type, const std::vector<std::string> &keys,
                  const authorization::Viewer &viewer, MemoryCache *memory = nullptr) const;
-  Checked Check(RedisConnection &redis, const std::vector<KeptQuestion> &questions) const;
+
+  // Whether rows in memory are still the copy's, for who does not wait for Redis.
+
+  /// Makes a connection ready for CheckCommand.
+  static void PrepareCheck(RedisConnection &redis);
+  /// To be appended to a connection; refers to `questions` and this object. Items used for a good while without it are
+  /// held longer by it.
+  [[nodiscard]] RedisArguments CheckCommand(const std::vector<KeptQuestion> &questions) const;
+  /// What its answer says of so many questions. `run_id`: of the connection.
+  [[nodiscard]] static Checked CheckedOf(const Reply &reply, std::size_t questions, const std::string &run_id);
 
   /// The running position, and nothing else. Nothing when there is no copy that may be read.
   std::optional<LocalRead> ReadPosition(RedisConnection &redis) const;
@@ -134,6 +143,8 @@ public:
 private:
   std::string state_key_;
   std::string awaited_key_;
+  /// How often reads from memory renew it.
+  std::chrono::milliseconds renewal_interval_;
   std::string item_ttl_;
   std::string missing_ttl_;
 };

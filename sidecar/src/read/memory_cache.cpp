@@ -63,7 +63,11 @@ void MemoryCache::Keep(const std::string &type, const std::string &key, std::str
 void MemoryCache::KeepCoded(const std::string &type, const std::string &key, const SharedItem &item, Coding coding,
                             std::optional<std::string> compressed) {
   const std::string name = NameOf(type, key);
-  auto with_it = std::make_shared<KeptItem>(*item);
+  auto with_it = std::make_shared<KeptItem>();
+  with_it->stamp = item->stamp;
+  with_it->row = item->row;
+  with_it->entity_tag = item->entity_tag;
+  with_it->coded = item->coded;
   const std::size_t bytes = compressed ? compressed->size() : 0;
   with_it->coded[static_cast<std::size_t>(coding)] = compressed ? std::move(*compressed) : std::string();
   const std::lock_guard<std::mutex> lock(mutex_);

@@ -9,6 +9,8 @@
 #include "itemize/lsn.hpp"
 
 #include <array>
+#include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <list>
 #include <memory>
@@ -20,8 +22,10 @@
 
 namespace itemize::sidecar::read {
 
-/// Immutable. A stamp stands for one row of one item: the copy takes it off when the row changes.
+/// Immutable but for `renewed`. A stamp stands for one row of one item: the copy takes it off when the row changes.
 struct KeptItem {
+  using Clock = std::chrono::steady_clock;
+
   std::string stamp;
   std::string row;
   std::string entity_tag;
@@ -37,6 +41,8 @@ struct KeptItem {
     const auto &compressed = coded[static_cast<std::size_t>(coding)];
     return compressed && !compressed->empty() ? &*compressed : nullptr;
   }
+  /// When the copy was last told to hold the item longer.
+  mutable std::atomic<Clock::time_point> renewed{Clock::now()};
 };
 
 using SharedItem = std::shared_ptr<const KeptItem>;

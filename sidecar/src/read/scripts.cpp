@@ -74,7 +74,7 @@ for i = 2, #ARGV, 3 do
     rooms[type] = room
   end
   local kept = room and call_or_drop('HGET', room .. key, 'v') == stamp
-  if kept then redis.call('EXPIRE', room .. key, ARGV[1]) end
+  if kept and ARGV[1] ~= '' then redis.call('EXPIRE', room .. key, ARGV[1]) end
   same[#same + 1] = kept and '1' or '0'
 end
 return {epoch, applied, server or false, table.concat(same)}

@@ -3,6 +3,7 @@
 #include <hiredis/hiredis.h>
 
 #include <cerrno>
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/time.h>
 
@@ -93,6 +94,29 @@ bool RedisConnection::AnswerWaits(std::chrono::microseconds longest_wait) const 
 Reply RedisConnection::NextReply() {
   void *reply = nullptr;
   if (redisGetReply(context_.get(), &reply) != REDIS_OK) ThrowBroken();
+  return Reply(static_cast<redisReply *>(reply));
+}
+
+void RedisConnection::DoNotWait() {
+  const int flags = fcntl(context_->fd, F_GETFL);
+  if (flags < 0 || fcntl(context_->fd, F_SETFL, flags | O_NONBLOCK) < 0)
+    throw RedisConnectionError("the connection to Redis cannot be made not to wait");
+  context_->flags &= ~REDIS_BLOCK;
+}
+
+int RedisConnection::descriptor() const { return context_->fd; }
+
+bool RedisConnection::SendSome() {
+  int done = 0;
+  if (redisBufferWrite(context_.get(), &done) != REDIS_OK) ThrowBroken();
+  return done != 0;
+}
+
+std::optional<Reply> RedisConnection::ReceiveSome() {
+  void *reply = nullptr;
+  if (redisBufferRead(context_.get()) != REDIS_OK || redisGetReplyFromReader(context_.get(), &reply) != REDIS_OK)
+    ThrowBroken();
+  if (reply == nullptr) return std::nullopt;
   return Reply(static_cast<redisReply *>(reply));
 }
 

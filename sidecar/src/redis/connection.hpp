@@ -8,6 +8,7 @@
 #include <chrono>
 #include <initializer_list>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -51,6 +52,16 @@ public:
   [[nodiscard]] bool AnswerWaits(std::chrono::microseconds longest_wait = {}) const;
   /// Answer of the oldest queued command. An error reply is returned, not thrown.
   Reply NextReply();
+
+  // For an event loop. From DoNotWait on, nothing of the above but Append and a RunId asked for before may be used.
+
+  void DoNotWait();
+  /// To be waited on; it belongs to the connection.
+  [[nodiscard]] int descriptor() const;
+  /// Sends what the socket takes; true when nothing is left. Throws RedisConnectionError.
+  [[nodiscard]] bool SendSome();
+  /// Takes in what has arrived: the answer of the oldest queued command, once it is whole. Throws RedisConnectionError.
+  [[nodiscard]] std::optional<Reply> ReceiveSome();
 
 private:
   struct Free {
