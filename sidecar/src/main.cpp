@@ -197,7 +197,7 @@ int CheckConfig(const CommandLine &command) {
     for (const std::string *url : {&options.global_redis, &options.local_redis}) {
       if (!url->empty()) RedisConnection(ParseRedisUrl(*url)).Command({"PING"});
     }
-    std::vector<std::string> databases = {options.database, options.replication_database};
+    std::vector<std::string> databases = {options.database, options.replication_database, options.write_database};
     databases.insert(databases.end(), options.replicas.begin(), options.replicas.end());
     for (const std::string &url : databases) {
       if (!url.empty()) PostgresConnection(url, {}, never.token()).Query("SELECT 1");

@@ -22,8 +22,8 @@ namespace {
 constexpr const char *kVersion = ITEMIZE_VERSION;
 constexpr std::string_view kConfigFlag = "--config";
 constexpr const char *kConfigVariable = "ITEMIZE_CONFIG";
-constexpr std::int64_t kLongestSearchMilliseconds = 600000; // PostgreSQL takes no statement_timeout above 2^31 - 1
-constexpr std::int64_t kMostSearchConnections = 100;        // each is a thread
+constexpr std::int64_t kLongestStatementMilliseconds = 600000; // PostgreSQL takes no statement_timeout above 2^31 - 1
+constexpr std::int64_t kMostConnections = 100;                 // each is a thread
 constexpr std::int64_t kMostClockSkewSeconds = 600;
 
 constexpr std::array<const char *, 4> kModeNames = {"absolute", "global", "local", "extended"};
@@ -52,6 +52,7 @@ struct Raw {
   // Files that hold a password and nothing else.
   std::string database_password_file;
   std::string replication_database_password_file;
+  std::string write_database_password_file;
   std::string redis_password_file;
   std::string global_redis_password_file;
   std::string local_redis_password_file;
@@ -73,6 +74,8 @@ struct Raw {
   std::int64_t coherence_items_per_second = 0;
   std::int64_t search_timeout_milliseconds = 0;
   std::int64_t search_connections = 0;
+  std::int64_t write_timeout_milliseconds = 0;
+  std::int64_t write_connections = 0;
   bool connect = false;
   RawCommand command;
 };
@@ -90,6 +93,8 @@ void Declare(CLI::App &app, Options &options, Raw &raw) {
   Add(app, "database", options.database, "URL of the primary: postgresql://user@host:port/name");
   Add(app, "replication-database", options.replication_database,
       "URL of the primary for a role with REPLICATION (default: --database)");
+  Add(app, "write-database", options.write_database,
+      "URL of the primary for writes of clients, with a role of its own (default: no writes)");
   // Without its default in the help, which would be an empty list.
   app.add_option("--replica", options.replicas,
                  "URL of a standby that items are read from when it is as new as the copy; may be given several times")
@@ -100,6 +105,8 @@ void Declare(CLI::App &app, Options &options, Raw &raw) {
   Add(app, "database-password-file", raw.database_password_file, "file with the password for --database");
   Add(app, "replication-database-password-file", raw.replication_database_password_file,
       "file with the password for --replication-database");
+  Add(app, "write-database-password-file", raw.write_database_password_file,
+      "file with the password for --write-database");
   Add(app, "redis-password-file", raw.redis_password_file, "file with the password for --redis");
   Add(app, "global-redis-password-file", raw.global_redis_password_file, "file with the password for --global-redis");
   Add(app, "local-redis-password-file", raw.local_redis_password_file, "file with the password for --local-redis");
@@ -133,6 +140,11 @@ void Declare(CLI::App &app, Options &options, Raw &raw) {
   Add(app, "coherence-items-per-second", raw.coherence_items_per_second, "items compared a second");
   Add(app, "search-timeout-milliseconds", raw.search_timeout_milliseconds, "longest that a search may take");
   Add(app, "search-connections", raw.search_connections, "searches in the database at a time");
+  Add(app, "write-anonymous-role", options.write_anonymous_role,
+      "role of the database that clients without a role write as");
+  Add(app, "write-timeout-milliseconds", raw.write_timeout_milliseconds,
+      "longest that a statement of a write may take");
+  Add(app, "write-connections", raw.write_connections, "writes in the database at a time");
   Add(app, "log-level", options.log_level, "debug, info, warning or error");
   DeclareCommands(app, options, raw.command);
   app.set_config(kConfigFlag.data(), "", "TOML file with any of these, without the dashes")->envname(kConfigVariable);
@@ -165,6 +177,11 @@ void RequireAtLeastOne(std::int64_t value, const char *name) {
   if (value < 1) throw ConfigError(std::string(name) + " must be at least 1");
 }
 
+void RequireWithin(std::int64_t value, std::int64_t most, const char *name) {
+  RequireAtLeastOne(value, name);
+  if (value > most) throw ConfigError(std::string(name) + " must be at most " + std::to_string(most));
+}
+
 void RequireSet(const std::string &value, const char *name, const Options &options) {
   if (value.empty()) throw ConfigError(std::string("mode ") + ModeName(options.mode) + " needs " + name);
 }
@@ -193,7 +210,7 @@ void ValidateMode(const Options &options) {
 
 void Validate(const Options &options) {
   ParseLogLevel(options.log_level);
-  for (const std::string *url : {&options.database, &options.replication_database}) {
+  for (const std::string *url : {&options.database, &options.replication_database, &options.write_database}) {
     if (!url->empty()) DescribeDatabase(*url);
   }
   for (const std::string &url : options.replicas)
@@ -201,6 +218,8 @@ void Validate(const Options &options) {
   for (const std::string *url : {&options.global_redis, &options.local_redis}) {
     if (!url->empty()) ParseRedisUrl(*url);
   }
+  if (options.write_database.empty() && !options.write_anonymous_role.empty())
+    throw ConfigError("write-anonymous-role needs write-database");
   const bool tokens = !options.jwks.empty() || !options.jwt_secret_file.empty();
   if (!tokens && (!options.jwt_audience.empty() || !options.jwt_issuer.empty()))
     throw ConfigError("jwt-audience and jwt-issuer need jwks or jwt-secret-file");
@@ -238,6 +257,7 @@ void AddPasswords(Raw &raw, Options &options) {
   AddPassword(options.database, raw.database_password_file, "--database", WithDatabasePassword);
   AddPassword(options.replication_database, raw.replication_database_password_file, "--replication-database",
               WithDatabasePassword);
+  AddPassword(options.write_database, raw.write_database_password_file, "--write-database", WithDatabasePassword);
   AddPassword(raw.redis, raw.redis_password_file, "--redis", WithRedisPassword);
   AddPassword(options.global_redis, raw.global_redis_password_file, "--global-redis", WithRedisPassword);
   AddPassword(options.local_redis, raw.local_redis_password_file, "--local-redis", WithRedisPassword);
@@ -277,12 +297,12 @@ void Resolve(Raw &raw, CommandLine &command) {
   if (raw.memory_cache_bytes < 0) throw ConfigError("memory-cache-bytes must not be negative");
   if (raw.coherence_interval_seconds < 0) throw ConfigError("coherence-interval-seconds must not be negative");
   RequireAtLeastOne(raw.coherence_items_per_second, "coherence-items-per-second");
-  RequireAtLeastOne(raw.search_timeout_milliseconds, "search-timeout-milliseconds");
-  if (raw.search_timeout_milliseconds > kLongestSearchMilliseconds)
-    throw ConfigError("search-timeout-milliseconds must be at most " + std::to_string(kLongestSearchMilliseconds));
-  RequireAtLeastOne(raw.search_connections, "search-connections");
-  if (raw.search_connections > kMostSearchConnections)
-    throw ConfigError("search-connections must be at most " + std::to_string(kMostSearchConnections));
+  RequireWithin(raw.search_timeout_milliseconds, kLongestStatementMilliseconds, "search-timeout-milliseconds");
+  RequireWithin(raw.search_connections, kMostConnections, "search-connections");
+  RequireWithin(raw.write_timeout_milliseconds, kLongestStatementMilliseconds, "write-timeout-milliseconds");
+  RequireWithin(raw.write_connections, kMostConnections, "write-connections");
+  options.write_timeout = std::chrono::milliseconds(raw.write_timeout_milliseconds);
+  options.write_connections = static_cast<std::uint64_t>(raw.write_connections);
   options.jwt_clock_skew = std::chrono::seconds(raw.jwt_clock_skew_seconds);
   options.search_timeout = std::chrono::milliseconds(raw.search_timeout_milliseconds);
   options.search_connections = static_cast<std::uint64_t>(raw.search_connections);
@@ -344,6 +364,8 @@ CommandLine ParseCommandLine(int argc, const char *const *argv) {
   raw.coherence_interval_seconds = options.coherence_interval.count();
   raw.search_timeout_milliseconds = options.search_timeout.count();
   raw.search_connections = static_cast<std::int64_t>(options.search_connections);
+  raw.write_timeout_milliseconds = options.write_timeout.count();
+  raw.write_connections = static_cast<std::int64_t>(options.write_connections);
   raw.coherence_items_per_second = static_cast<std::int64_t>(options.coherence_items_per_second);
 
   CLI::App app("Carries committed rows from PostgreSQL through Redis to clients.", "itemize-sidecar");

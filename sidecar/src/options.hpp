@@ -112,6 +112,15 @@ struct Options {
   /// and one to Redis.
   std::uint64_t search_connections = 4;
 
+  /// URL of the primary for writes of clients, with a role of its own; empty: there are none.
+  std::string write_database;
+  /// Role of the database for who has no role; empty: he does not write.
+  std::string write_anonymous_role;
+  /// Longest that one statement of a write may take, up to 10 minutes.
+  std::chrono::milliseconds write_timeout{5000};
+  /// Writes at a time. Each has its own connection to the primary.
+  std::uint64_t write_connections = 4;
+
   std::string log_level = "info";
 
   TailOptions tail;

@@ -32,10 +32,11 @@ sidecar/src/read/                 | itemize/ base/ authorization/ redis/ postgre
 sidecar/src/coherence/            | itemize/ base/ authorization/ redis/ postgres/ options.hpp read/
 sidecar/src/live/                 | itemize/ base/ authorization/ redis/ postgres/ options.hpp read/
 sidecar/src/search/               | itemize/ base/ authorization/ redis/ postgres/ options.hpp read/
-sidecar/src/http/                 | itemize/ base/ redis/ postgres/ options.hpp identity/ authorization/ read/ live/ search/
+sidecar/src/write/                | itemize/ base/ authorization/ redis/ postgres/ options.hpp read/
+sidecar/src/http/                 | itemize/ base/ redis/ postgres/ options.hpp identity/ authorization/ read/ live/ search/ write/
 sidecar/src/tail/                 | itemize/ base/ redis/ postgres/ options.hpp local/stream_reader.hpp
 sidecar/src/operate/              | itemize/ base/ redis/ postgres/ options.hpp
-sidecar/src/                      | itemize/ base/ redis/ postgres/ identity/ authorization/ global/ local/ read/ search/ coherence/ live/ http/ tail/ operate/
+sidecar/src/                      | itemize/ base/ redis/ postgres/ identity/ authorization/ global/ local/ read/ search/ write/ coherence/ live/ http/ tail/ operate/
 tests/unit/                       | *
 tests/boundary/                   | boundary/
 tests/faults/                     | itemize/

@@ -119,7 +119,9 @@ void Connection::Submit(const std::shared_ptr<FramedRequest> &request, Clock::ti
         if (self.phase_ == Phase::kAnswering) self.Submit(request, start);
       },
       [request](Connection &self, Answer answer) { self.OnAnswer(std::move(answer), *request); });
-  if (!accepted) Refuse({ProblemKind::kOverloaded, "too many requests wait for an answer", {}});
+  if (accepted) return;
+  Refuse(request->write ? Problem{ProblemKind::kOutcomeUnknown, "it may be written; too many wait for their answer", {}}
+                        : Problem{ProblemKind::kOverloaded, "too many requests wait for an answer", {}});
 }
 
 void Connection::OnAnswer(Answer answer, const FramedRequest &request) {

@@ -133,6 +133,7 @@ private:
     answer_.park = std::move(reply.park);
     answer_.awaits_keys = reply.awaits_keys;
     answer_.search = std::move(reply.search);
+    answer_.write = std::move(reply.write);
     answer_.route = reply.route;
     response.status = reply.status;
     response.body = std::move(reply.body);
@@ -160,7 +161,8 @@ private:
     answer_.status = response.status;
     // A 304 must not claim the length of nothing (RFC 9110 section 8.6).
     // Nor must the answer to HEAD claim that of a live stream, which has none.
-    if (response.status == 304 || (answer_.route == "live" && response.status == 200)) {
+    // A 204 has none either (the same section).
+    if (response.status == 304 || response.status == 204 || (answer_.route == "live" && response.status == 200)) {
       response.headers.erase("Content-Length");
     }
     // The library promises ranges to HEAD and a number of requests to come; neither is kept here.

@@ -24,6 +24,7 @@ struct Answer {
   Park park;
   bool awaits_keys = false;
   std::shared_ptr<search::Job> search;
+  std::shared_ptr<write::Job> write;
   int status = 0;
   std::string_view route;
 };

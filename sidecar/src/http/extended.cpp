@@ -82,6 +82,7 @@ public:
 
   void Run(const StopToken &stop) {
     if (!options_.RunsGlobal()) CheckDatabase(stop); // else that part does
+    if (rooms_.writes.on()) CheckWriteDatabase(stop);
     RaiseDescriptorLimit(services_.log, server_options_.max_connections);
     server_.Start(
         workers_, [this](auto sink, auto subscriber) { hub_.Adopt(std::move(sink), std::move(subscriber)); },
@@ -102,6 +103,8 @@ public:
       waiting.emplace_back([this] { Guarded("fill_queue", [this] { rooms_.fills.Run(backend_stop_.token()); }); });
     for (std::uint64_t i = 0; i < options_.search_connections; ++i)
       waiting.emplace_back([this] { Guarded("search_queue", [this] { rooms_.searches.Run(backend_stop_.token()); }); });
+    for (std::uint64_t i = 0; rooms_.writes.on() && i < options_.write_connections; ++i)
+      waiting.emplace_back([this] { Guarded("write_queue", [this] { rooms_.writes.Run(backend_stop_.token()); }); });
     asio::posix::stream_descriptor stop_signal(loop_, dup(stop.fd()));
     asio::steady_timer bound(loop_);
     stop_signal.async_wait(asio::posix::stream_descriptor::wait_read, [&](const boost::system::error_code &error) {
@@ -118,6 +121,7 @@ public:
     rooms_.positions.Clear();
     rooms_.fills.Clear();
     rooms_.searches.Clear();
+    rooms_.writes.Clear();
     keys_.Clear();
     kept_.Clear();
     // Answers made after the loop had ended, and the ends of their connections.
@@ -143,6 +147,24 @@ private:
         ThrowRefusedConnection(error, "--database", "GRANT CONNECT ON DATABASE … TO …;");
       } catch (const PostgresError &) {
         // away: the readers try again, and say so
+      }
+    }
+  }
+
+  /// The same of the database for writes: reads go on without it.
+  void CheckWriteDatabase(const StopToken &stop) {
+    PostgresSettings settings;
+    settings.connect_timeout = kCheckTimeout;
+    settings.query_timeout = kCheckTimeout;
+    try {
+      PostgresConnection database(options_.write_database, settings, stop);
+      if (!write::IsHeldByPolicies(database)) throw FatalError(std::string(write::kPrivilegedRole));
+      CheckExtension(database);
+    } catch (const PostgresError &error) {
+      try {
+        ThrowRefusedConnection(error, "--write-database", "GRANT CONNECT ON DATABASE … TO …;");
+      } catch (const PostgresError &) {
+        // away: the writers try again, and say so
       }
     }
   }

@@ -9,6 +9,7 @@
 #include "read/item_reader.hpp"
 #include "read/position_watch.hpp"
 #include "search/search_queue.hpp"
+#include "write/write_queue.hpp"
 
 #include <string>
 #include <string_view>
@@ -20,11 +21,13 @@ inline constexpr std::size_t kMaxPageItems = 1000;
 
 /// Where requests wait without a worker. Shared by all.
 struct WaitingRooms {
-  explicit WaitingRooms(read::ReadBackends &backends) : positions(backends), fills(backends), searches(backends) {}
+  explicit WaitingRooms(read::ReadBackends &backends)
+      : positions(backends), fills(backends), searches(backends), writes(backends) {}
 
   read::PositionWatch positions;
   read::FillQueue fills;
   search::SearchQueue searches;
+  write::WriteQueue writes;
 };
 
 /// Until the copy has reached ReadDemand::at_least, or ReadDemand::wait later.

@@ -29,24 +29,29 @@ std::string_view TakeUpTo(char separator, std::string_view &text) {
 
 } // namespace
 
-std::optional<std::chrono::seconds> PreferredWait(const RequestHead &head) {
+std::optional<std::string_view> FindPreference(const RequestHead &head, std::string_view name) {
   for (const HeaderField &field : head.fields) {
     if (!EqualsIgnoringCase(field.name, "Prefer")) continue;
     std::string_view rest = field.value;
     while (!rest.empty()) {
       std::string_view value = TakeUpTo(',', rest);
       value = TakeUpTo(';', value); // parameters of a preference
-      if (!EqualsIgnoringCase(TakeUpTo('=', value), "wait")) continue;
+      if (!EqualsIgnoringCase(TakeUpTo('=', value), name)) continue;
       value = TrimBlanks(value);
       if (value.size() >= 2 && value.front() == '"' && value.back() == '"') value = value.substr(1, value.size() - 2);
-      const bool digits = !value.empty() && value.find_first_not_of("0123456789") == std::string_view::npos;
-      if (!digits) return std::nullopt; // the first one counts
-      // A number too large for one is longer than any wait.
-      const std::uint64_t seconds = ParseUint64(value).value_or(UINT64_MAX);
-      return std::chrono::seconds(std::min<std::uint64_t>(seconds, kLongestPositionWait.count()));
+      return value;
     }
   }
   return std::nullopt;
+}
+
+std::optional<std::chrono::seconds> PreferredWait(const RequestHead &head) {
+  const auto value = FindPreference(head, "wait"); // the first one counts
+  const bool digits = value && !value->empty() && value->find_first_not_of("0123456789") == std::string_view::npos;
+  if (!digits) return std::nullopt;
+  // A number too large for one is longer than any wait.
+  const std::uint64_t seconds = ParseUint64(*value).value_or(UINT64_MAX);
+  return std::chrono::seconds(std::min<std::uint64_t>(seconds, kLongestPositionWait.count()));
 }
 
 std::variant<read::ReadDemand, Problem> ParseDemand(const RequestHead &head, const authorization::Viewer &viewer) {

@@ -7,12 +7,16 @@
 
 #include <chrono>
 #include <optional>
+#include <string_view>
 #include <variant>
 
 namespace itemize::sidecar::http {
 
 inline constexpr std::chrono::seconds kDefaultPositionWait{1};
 inline constexpr std::chrono::seconds kLongestPositionWait{30};
+
+/// The value of the first preference of that name (RFC 7240), without quotes; empty for one without a value.
+[[nodiscard]] std::optional<std::string_view> FindPreference(const RequestHead &head, std::string_view name);
 
 /// The first `wait` among the preferences, in whole seconds and no more than the longest wait; nothing when there is
 /// none, or it is no number.

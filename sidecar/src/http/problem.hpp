@@ -3,6 +3,8 @@
 
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 namespace itemize::sidecar::http {
 
@@ -12,17 +14,26 @@ enum class ProblemKind {
   kBadRequest,
   kMalformedKey,
   kUnknownParameter,
+  kRefusedByApplication,
   kInvalidToken,
+  kTokenNeeded,
+  kForbidden,
   kNotFound,
   kMethodNotAllowed,
   kRequestTimeout,
+  kConflict,
+  kPreconditionFailed,
   kContentTooLarge,
   kUriTooLong,
+  kUnsupportedMediaType,
   kExpectationFailed,
+  kInvalidItem,
   kHeadTooLarge,
   kInternal,
   kItemUnencodable,
   kMethodUnknown,
+  kOutcomeUnknown,
+  kWriteContended,
   kPositionOfAnotherEpoch,
   kPositionNotReached,
   kOverloaded,
@@ -30,6 +41,7 @@ enum class ProblemKind {
   kDatabaseUnavailable,
   kDatabaseRefuses,
   kSearchTimeout,
+  kWriteTimeout,
   kVersionNotSupported,
 };
 
@@ -51,6 +63,10 @@ struct Problem {
   std::string detail;
   /// Value of the Allow header; only with kMethodNotAllowed.
   std::string allow;
+  /// Further members (RFC 9457 section 3.2); those without a value are left out.
+  std::vector<std::pair<std::string, std::string>> members = {};
+  /// Instead of the kind's own; 0: that. Only with kRefusedByApplication.
+  int status = 0;
 };
 
 /// The request is wrong: `detail` says in what.
@@ -61,7 +77,9 @@ struct Problem {
 
 inline constexpr std::string_view kProblemContentType = "application/problem+json";
 
-/// The body `{"type":…,"title":…,"status":…,"detail":…}`.
+[[nodiscard]] int StatusOf(const Problem &problem);
+
+/// The body `{"type":…,"title":…,"status":…,"detail":…}`, and the further members.
 [[nodiscard]] std::string ProblemBody(const Problem &problem);
 
 /// A whole response that closes the connection, for failures met before there is a request to answer.

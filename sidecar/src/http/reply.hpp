@@ -18,6 +18,10 @@ namespace itemize::sidecar::search {
 struct Job;
 }
 
+namespace itemize::sidecar::write {
+struct Job;
+}
+
 namespace itemize::sidecar::http {
 
 /// Keeps a callable and calls it once, from any thread.
@@ -35,6 +39,8 @@ struct Reply {
   bool awaits_keys = false;
   /// With `park`: what the request then finds in FramedRequest::search.
   std::shared_ptr<search::Job> search;
+  /// The same, FramedRequest::write.
+  std::shared_ptr<write::Job> write;
   /// Set by /v1/live: the connection's socket goes to this subscriber instead of an answer.
   std::shared_ptr<live::Subscriber> live;
   /// The connection becomes a WebSocket instead of an answer.
@@ -46,7 +52,7 @@ struct Reply {
 [[nodiscard]] inline Reply ProblemReply(const Problem &problem) {
   const ProblemText &text = TextOf(problem.kind);
   Reply reply;
-  reply.status = text.status;
+  reply.status = StatusOf(problem);
   reply.content_type = kProblemContentType;
   reply.body = ProblemBody(problem);
   if (text.retry_after > 0) reply.headers.emplace_back("Retry-After", std::to_string(text.retry_after));

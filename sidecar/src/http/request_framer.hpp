@@ -14,6 +14,10 @@ namespace itemize::sidecar::search {
 struct Job;
 }
 
+namespace itemize::sidecar::write {
+struct Job;
+}
+
 namespace itemize::sidecar::http {
 
 struct FramingLimits {
@@ -32,6 +36,8 @@ struct FramedRequest {
   bool awaited_keys = false;
   /// It has been parked for a search, which is here, done.
   std::shared_ptr<search::Job> search;
+  /// The same of a write: it must not be begun again.
+  std::shared_ptr<write::Job> write;
 };
 
 class RequestFramer {

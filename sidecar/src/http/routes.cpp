@@ -59,7 +59,7 @@ Reply Named(std::string_view route, Reply reply) {
 Routes::Routes(RouteContext &context)
     : context_(context), reader_(context.backends), items_(reader_, context.rooms, context.backends.memory),
       feedback_(context.backends, reader_, context.rooms), searches_(reader_, context.rooms),
-      subscribe_(context.hub, context.backends.options.prefix, reader_) {}
+      writes_(reader_, context.rooms.writes), subscribe_(context.hub, context.backends.options.prefix, reader_) {}
 
 std::optional<Reply> Routes::Answer(const FramedRequest &request) {
   try {
@@ -95,6 +95,8 @@ std::optional<Reply> Routes::Dispatch(const FramedRequest &request) {
                                  : path[0] == "livez"  ? "livez"
                                  : path[0] == "readyz" ? "readyz"
                                                        : "metrics";
+  if ((one || collection) && !IsRead(head.method))
+    return Named(route, Write(request, target, path[2], one ? path[3] : std::string_view()));
   if (feedback ? head.method != kPost : !IsRead(head.method)) {
     return Named(route, ProblemReply({ProblemKind::kMethodNotAllowed, {}, std::string(feedback ? kPost : kAllowed)}));
   }
@@ -118,6 +120,25 @@ std::optional<Reply> Routes::Dispatch(const FramedRequest &request) {
   if (one) return Named(route, items_.One(request, viewer, path[2], path[3]));
   if (route == "livez") return Named(route, MomentReply("text/plain; charset=utf-8", "ok\n"));
   return Named(route, route == "readyz" ? Readiness() : MetricsText());
+}
+
+Reply Routes::Write(const FramedRequest &request, const Target &target, std::string_view type,
+                    std::string_view raw_key) {
+  // It is done: nothing that has changed since makes it undone.
+  if (request.write) return writes_.Finish(request);
+  const bool one = PathSegments(target.path).size() == 4;
+  const auto operation = Writes::OperationOf(request.head.method, one);
+  if (!context_.rooms.writes.on() || !operation) {
+    Problem problem{ProblemKind::kMethodNotAllowed, {}, std::string(kAllowed)};
+    if (operation) problem.detail = "items are not written here: this server was started without --write-database";
+    if (context_.rooms.writes.on()) problem.allow += one ? ", PUT, PATCH, DELETE" : ", POST";
+    return ProblemReply(problem);
+  }
+  identity::Caller caller;
+  if (auto reply = context_.authentication.Check(request, caller)) return std::move(*reply);
+  const auto parameters = ParseQuery(target.query);
+  if (!parameters || !parameters->empty()) return ProblemReply(BadRequest("writes take no parameters"));
+  return writes_.Begin(request, *operation, caller, type, raw_key);
 }
 
 Reply Routes::Live(const RequestHead &head, const authorization::Viewer &viewer, const Parameters &parameters) {

@@ -6,6 +6,7 @@
 #include "http/feedback.hpp"
 #include "http/items.hpp"
 #include "http/searches.hpp"
+#include "http/writes.hpp"
 #include "live/resume.hpp"
 
 namespace itemize::sidecar::http {
@@ -28,6 +29,8 @@ public:
 
 private:
   std::optional<Reply> Dispatch(const FramedRequest &request);
+  /// A POST, PATCH, PUT or DELETE of an item, or what else came for it.
+  Reply Write(const FramedRequest &request, const Target &target, std::string_view type, std::string_view raw_key);
   Reply Live(const RequestHead &head, const authorization::Viewer &viewer, const Parameters &parameters);
   [[nodiscard]] Reply Readiness() const;
   [[nodiscard]] Reply MetricsText() const;
@@ -37,6 +40,7 @@ private:
   Items items_;
   Feedback feedback_;
   Searches searches_;
+  Writes writes_;
   live::Subscribe subscribe_;
 };
 

@@ -173,7 +173,8 @@ PostgresResult PostgresConnection::Collect(std::chrono::milliseconds timeout) {
   std::string message = ErrorField(last.raw(), PG_DIAG_MESSAGE_PRIMARY);
   if (message.empty()) message = OneLine(PQresultErrorMessage(last.raw()));
   throw PostgresError(message, ErrorField(last.raw(), PG_DIAG_SQLSTATE), ErrorField(last.raw(), PG_DIAG_MESSAGE_HINT),
-                      ErrorField(last.raw(), PG_DIAG_MESSAGE_DETAIL));
+                      ErrorField(last.raw(), PG_DIAG_MESSAGE_DETAIL), ErrorField(last.raw(), PG_DIAG_COLUMN_NAME),
+                      ErrorField(last.raw(), PG_DIAG_CONSTRAINT_NAME));
 }
 
 void PostgresConnection::Wait(short events, Deadline deadline, const char *what) {

@@ -19,9 +19,11 @@ namespace itemize::sidecar {
 /// What the server, or libpq, complained about.
 class PostgresError : public Error {
 public:
-  PostgresError(const std::string &message, std::string sqlstate, std::string hint = {}, const std::string &detail = {})
+  PostgresError(const std::string &message, std::string sqlstate, std::string hint = {}, const std::string &detail = {},
+                std::string column = {}, std::string constraint = {})
       : Error(detail.empty() ? message : message + ": " + detail), message_size_(message.size()),
-        sqlstate_(std::move(sqlstate)), hint_(std::move(hint)) {}
+        sqlstate_(std::move(sqlstate)), hint_(std::move(hint)), column_(std::move(column)),
+        constraint_(std::move(constraint)) {}
 
   /// what() without the DETAIL, which may have values of rows.
   [[nodiscard]] std::string_view message() const { return std::string_view(what()).substr(0, message_size_); }
@@ -29,11 +31,16 @@ public:
   /// Empty when the connection is gone, or there was none and nobody refused it.
   [[nodiscard]] const std::string &sqlstate() const { return sqlstate_; }
   [[nodiscard]] const std::string &hint() const { return hint_; }
+  /// Names of what it is about; empty: of none.
+  [[nodiscard]] const std::string &column() const { return column_; }
+  [[nodiscard]] const std::string &constraint() const { return constraint_; }
 
 private:
   std::size_t message_size_;
   std::string sqlstate_;
   std::string hint_;
+  std::string column_;
+  std::string constraint_;
 };
 
 /// The rows of a query, as text.

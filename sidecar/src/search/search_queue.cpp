@@ -4,43 +4,18 @@
 
 namespace itemize::sidecar::search {
 
-namespace {
-
-/// How late a stop may be noticed while nobody waits.
-constexpr std::chrono::milliseconds kIdle{200};
-
-} // namespace
-
 void SearchQueue::Add(std::shared_ptr<Job> job, read::Wake wake) {
-  {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    if (waiting_.size() < kMostWaiting) {
-      waiting_.push_back({std::move(job), std::move(wake), Clock::now() + backends_.options.search_timeout});
-      metrics_.waiting.Set(static_cast<double>(waiting_.size()));
-      changed_.notify_one();
-      return;
-    }
-  }
+  if (waiting_.Add(job, wake, Clock::now() + backends_.options.search_timeout)) return;
   metrics_.refused.Increment();
   job->found.outcome = Outcome::kBusy;
   wake();
-}
-
-std::optional<SearchQueue::Waiting> SearchQueue::Take() {
-  std::unique_lock<std::mutex> lock(mutex_);
-  if (waiting_.empty()) changed_.wait_for(lock, kIdle);
-  if (waiting_.empty()) return std::nullopt;
-  Waiting taken = std::move(waiting_.front());
-  waiting_.pop_front();
-  metrics_.waiting.Set(static_cast<double>(waiting_.size()));
-  return taken;
 }
 
 void SearchQueue::Run(const StopToken &stop) {
   SearchSource source(backends_, metrics_);
   read::ItemReader reader(backends_);
   while (!stop.stopped()) {
-    const auto taken = Take();
+    const auto taken = waiting_.Take();
     if (!taken) continue;
     // Whatever comes of it, the client is answered.
     const ScopeExit answer([&] { taken->wake(); });
@@ -87,12 +62,6 @@ void SearchQueue::Do(SearchSource &source, read::ItemReader &reader, Job &job) {
   } catch (const std::exception &error) {
     backends_.services.log.Error("search_failed", {{"type", job.ask.type}, {"error", error.what()}});
   }
-}
-
-void SearchQueue::Clear() {
-  std::deque<Waiting> waiting;
-  const std::lock_guard<std::mutex> lock(mutex_);
-  waiting.swap(waiting_);
 }
 
 } // namespace itemize::sidecar::search

@@ -3,14 +3,10 @@
 #pragma once
 
 #include "read/item_reader.hpp"
-#include "read/position_watch.hpp"
+#include "read/waiting_jobs.hpp"
 #include "search/search_source.hpp"
 
-#include <chrono>
-#include <condition_variable>
-#include <deque>
 #include <memory>
-#include <mutex>
 #include <optional>
 
 namespace itemize::sidecar::search {
@@ -33,32 +29,24 @@ class SearchQueue {
 public:
   static constexpr std::size_t kMostWaiting = 64;
 
-  explicit SearchQueue(read::ReadBackends &backends) : backends_(backends), metrics_(backends.services.metrics) {}
+  explicit SearchQueue(read::ReadBackends &backends)
+      : backends_(backends), metrics_(backends.services.metrics), waiting_(kMostWaiting, metrics_.waiting) {}
 
   /// Wakes when the job has been done, or refused because too many wait.
   void Add(std::shared_ptr<Job> job, read::Wake wake);
   /// Works until a stop; for as many threads as there may be searches at a time.
   void Run(const StopToken &stop);
   /// Drops who still waits.
-  void Clear();
+  void Clear() { waiting_.Clear(); }
 
 private:
-  using Clock = std::chrono::steady_clock;
-  struct Waiting {
-    std::shared_ptr<Job> job;
-    read::Wake wake;
-    /// Later than this the client is told to come back.
-    Clock::time_point give_up;
-  };
+  using Clock = read::WaitingJobs<Job>::Clock;
 
-  std::optional<Waiting> Take();
   void Do(SearchSource &source, read::ItemReader &reader, Job &job);
 
   read::ReadBackends &backends_;
   SearchMetrics metrics_;
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::deque<Waiting> waiting_;
+  read::WaitingJobs<Job> waiting_;
 };
 
 } // namespace itemize::sidecar::search

@@ -1,0 +1,37 @@
+// POST /v1/items/{type}, and PATCH, PUT and DELETE of /v1/items/{type}/{key}.
+#pragma once
+
+#include "http/reply.hpp"
+#include "http/request_framer.hpp"
+#include "identity/identity.hpp"
+#include "read/item_reader.hpp"
+#include "write/write_queue.hpp"
+
+#include <optional>
+#include <string_view>
+#include <variant>
+
+namespace itemize::sidecar::http {
+
+class Writes {
+public:
+  Writes(read::ItemReader &reader, write::WriteQueue &queue) : reader_(reader), queue_(queue) {}
+
+  /// What a method does to one item, or to a collection; nothing when it is no write of that.
+  [[nodiscard]] static std::optional<write::Operation> OperationOf(std::string_view method, bool one);
+
+  /// Its refusal, or a place to wait; then FramedRequest::write is set and Finish has the answer. `raw_key` is not of
+  /// kCreate.
+  Reply Begin(const FramedRequest &request, write::Operation operation, const identity::Caller &caller,
+              std::string_view type, std::string_view raw_key);
+  [[nodiscard]] static Reply Finish(const FramedRequest &request);
+
+private:
+  read::ItemReader &reader_;
+  write::WriteQueue &queue_;
+};
+
+/// What the fields and the body of a request ask for: its operation, conditions and body, or what is wrong with them.
+[[nodiscard]] std::variant<write::Ask, Problem> ParseWrite(const FramedRequest &request, write::Operation operation);
+
+} // namespace itemize::sidecar::http

@@ -1,0 +1,301 @@
+#include "write/writer.hpp"
+
+#include "read/database_access.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <memory>
+
+namespace itemize::sidecar::write {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+/// In the log.
+constexpr std::string_view kPart = "write";
+/// What two transactions that wait for each other, or one that lost a race, are given.
+constexpr int kMostTries = 4;
+constexpr std::chrono::milliseconds kRetryPause{10};
+constexpr std::chrono::milliseconds kLongestLockWait{2000};
+/// Between two statements of one transaction there is one answer's way.
+constexpr std::chrono::milliseconds kLongestIdle{10000};
+/// What the server gets above its statement timeout, to say that it has ended a statement.
+constexpr std::chrono::milliseconds kTimeoutSlack{1000};
+constexpr std::chrono::milliseconds kConnectTimeout{2000};
+constexpr std::string_view kTransactionRollback = "40"; // deadlock_detected, serialization_failure
+constexpr const char *kInvalidAuthorization = "28000";
+
+// As PostgREST does it. Of the roles the first that the login role was made a member of; never itself, nor one that
+// row-level security does not hold.
+constexpr const char *kBecomeCaller = R"(
+WITH caller AS (
+  SELECT r.rolname
+  FROM pg_catalog.json_array_elements_text($2::pg_catalog.json) WITH ORDINALITY AS wanted(name, place)
+  JOIN pg_catalog.pg_roles r ON r.rolname = wanted.name
+  WHERE NOT r.rolsuper AND NOT r.rolbypassrls AND r.rolname <> session_user
+    AND pg_catalog.pg_has_role(session_user, r.oid, 'MEMBER')
+  ORDER BY wanted.place LIMIT 1)
+SELECT pg_catalog.set_config('request.jwt.claims', $1, true), pg_catalog.set_config('role', rolname, true) FROM caller)";
+
+std::string BeginStatement(std::chrono::milliseconds timeout) {
+  const auto set = [](const char *name, std::chrono::milliseconds value) {
+    return std::string("; SET LOCAL ") + name + " = " + std::to_string(value.count());
+  };
+  // No notices: libpq would write them among the lines of the log.
+  return "BEGIN TRANSACTION ISOLATION LEVEL READ COMMITTED" + set("statement_timeout", timeout) +
+         set("lock_timeout", std::min(timeout, kLongestLockWait)) +
+         set("idle_in_transaction_session_timeout", kLongestIdle) + "; SET LOCAL client_min_messages = error";
+}
+
+std::unique_ptr<PostgresConnection> Connect(const read::ReadBackends &backends) {
+  PostgresSettings settings;
+  settings.application_name = "itemize-sidecar write";
+  settings.connect_timeout = kConnectTimeout;
+  settings.query_timeout = backends.options.write_timeout + kTimeoutSlack;
+  auto connection = std::make_unique<PostgresConnection>(backends.options.write_database, settings, backends.stop);
+  if (!IsHeldByPolicies(*connection)) throw PostgresError(std::string(kPrivilegedRole), kInvalidAuthorization);
+  return connection;
+}
+
+const char *NameOf(Operation operation) {
+  switch (operation) {
+  case Operation::kCreate: return "create";
+  case Operation::kPatch: return "patch";
+  case Operation::kReplace: return "replace";
+  case Operation::kDelete: return "delete";
+  }
+  return "create";
+}
+
+Done Without(Outcome outcome) {
+  Done done;
+  done.outcome = outcome;
+  return done;
+}
+
+/// Whether an error at COMMIT leaves open what has become of it: the server's own refusals do not, its end does.
+bool LeavesOpen(const PostgresError &error) { return OutcomeOf(error.sqlstate()) == Outcome::kUnavailable; }
+
+} // namespace
+
+bool IsHeldByPolicies(PostgresConnection &database) {
+  return database.Query("SELECT 1 FROM pg_catalog.pg_roles WHERE rolname = session_user AND (rolsuper OR rolbypassrls)")
+             .rows() == 0;
+}
+
+WriteMetrics::WriteMetrics(Metrics &metrics)
+    : refused(metrics.Counter("itemize_write_refused_total", "Writes refused because too many waited")),
+      retries(metrics.Counter("itemize_write_retries_total", "Writes tried again after others had been in their way")),
+      unknown(metrics.Counter("itemize_write_unknown_total",
+                              "Writes whose connection was lost while they were being committed")),
+      waiting(metrics.Gauge("itemize_write_waiting", "Writes that wait for a connection")), metrics_(metrics) {}
+
+void WriteMetrics::Observe(Operation operation, double seconds) {
+  metrics_
+      .Histogram("itemize_write_seconds", "Time that a write took in the database, its commit included",
+                 {0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0},
+                 {{"operation", NameOf(operation)}})
+      .Observe(seconds);
+}
+
+Writer::Writer(read::ReadBackends &backends, WriteMetrics &metrics)
+    : backends_(backends), metrics_(metrics), begin_(BeginStatement(backends.options.write_timeout)),
+      connection_([&backends] { return Connect(backends); }) {}
+
+Done Writer::Run(const Ask &ask) {
+  for (int tries = 1;; ++tries) {
+    if (!metrics_.outage.MayTry()) return Without(Outcome::kUnavailable);
+    try {
+      return Try(ask);
+    } catch (const PostgresError &error) {
+      RollBack(&error);
+      // Not one that has waited for a lock already.
+      const bool again =
+          error.sqlstate().compare(0, kTransactionRollback.size(), kTransactionRollback) == 0 && tries < kMostTries;
+      if (!again || backends_.stop.WaitFor(tries * kRetryPause)) return DoneFor(error, ask);
+      metrics_.retries.Increment();
+    } catch (const Stopped &) {
+      connection_.Drop();
+      throw;
+    }
+  }
+}
+
+Done Writer::Try(const Ask &ask) {
+  const auto start = Clock::now();
+  read::UseDatabase(connection_, [&](PostgresConnection &database) { database.Execute(begin_); });
+  NoteOutage(nullptr);
+  Done done = RunBegun(connection_.Get(), ask);
+  if (done.outcome != Outcome::kOk) {
+    RollBack(nullptr);
+    return done;
+  }
+  if (!Commit()) return Without(Outcome::kUnknown);
+  metrics_.Observe(ask.operation, std::chrono::duration<double>(Clock::now() - start).count());
+  metrics_.refusal.Works();
+  done.position = Position();
+  return done;
+}
+
+bool Writer::BecomeCaller(PostgresConnection &database, const Ask &ask) {
+  nlohmann::json roles = ask.roles;
+  std::string claims = ask.claims;
+  const std::string &anonymous = backends_.options.write_anonymous_role;
+  if (ask.roles.empty() && !anonymous.empty()) roles = {anonymous};
+  if (claims.empty()) claims = nlohmann::json{{"role", anonymous}}.dump();
+  try {
+    return database.Query(kBecomeCaller, {claims, roles.dump()}).rows() > 0;
+  } catch (const PostgresError &error) {
+    // A member without the right to become it (PostgreSQL 16: GRANT … WITH SET FALSE).
+    if (OutcomeOf(error.sqlstate()) == Outcome::kForbidden) return false;
+    throw;
+  }
+}
+
+Done Writer::RunBegun(PostgresConnection &database, const Ask &ask) {
+  if (!BecomeCaller(database, ask)) return Without(Outcome::kNoRole);
+  // What is deleted comes back: no need to look before.
+  if (ask.is_meant && ask.operation != Operation::kDelete) {
+    const PostgresResult locked = database.Query("SELECT itemize.lock_item($1, $2)", {ask.type, ask.key});
+    if (locked.IsNull(0, 0))
+      return Without(ask.operation == Operation::kReplace ? Outcome::kNotMeant : Outcome::kMissing);
+    if (!ask.is_meant(locked.Text(0, 0))) return Without(Outcome::kNotMeant);
+  }
+  return Change(database, ask);
+}
+
+Done Writer::Change(PostgresConnection &database, const Ask &ask) {
+  Done done;
+  done.outcome = Outcome::kOk;
+  done.key = ask.key;
+  switch (ask.operation) {
+  case Operation::kCreate: {
+    const PostgresResult created =
+        database.Query("SELECT key, item FROM itemize.create_item($1, $2::pg_catalog.jsonb)", {ask.type, ask.body});
+    done.key = created.Text(0, 0);
+    done.item = created.Text(0, 1);
+    done.created = true;
+    break;
+  }
+  case Operation::kReplace: {
+    const PostgresResult replaced = database.Query(
+        "SELECT item, created FROM itemize.replace_item($1, $2, $3::pg_catalog.jsonb)", {ask.type, ask.key, ask.body});
+    done.item = replaced.Text(0, 0);
+    done.created = replaced.Text(0, 1) == "t";
+    if (ask.only_create && !done.created) return Without(Outcome::kNotMeant);
+    break;
+  }
+  case Operation::kPatch:
+  case Operation::kDelete: {
+    const PostgresResult changed =
+        ask.operation == Operation::kPatch
+            ? database.Query("SELECT itemize.update_item($1, $2, $3::pg_catalog.jsonb)", {ask.type, ask.key, ask.body})
+            : database.Query("SELECT itemize.delete_item($1, $2)", {ask.type, ask.key});
+    if (changed.IsNull(0, 0)) return Without(Outcome::kMissing);
+    done.item = changed.Text(0, 0);
+    if (ask.operation == Operation::kDelete && ask.is_meant && !ask.is_meant(done.item))
+      return Without(Outcome::kNotMeant);
+    break;
+  }
+  }
+  return done;
+}
+
+bool Writer::Commit() {
+  const auto lost = [this](const char *error) {
+    connection_.Drop();
+    metrics_.unknown.Increment();
+    backends_.services.log.Warning("write_outcome_unknown", {{"error", error}});
+  };
+  try {
+    connection_.Get().Execute("COMMIT");
+    return true;
+  } catch (const PostgresError &error) {
+    if (!LeavesOpen(error)) throw;
+    lost(error.what());
+  } catch (const Stopped &) {
+    lost("this process is being stopped");
+  }
+  return false;
+}
+
+std::string Writer::Position() {
+  try {
+    std::string position(connection_.Get().Query("SELECT itemize.token()").Text(0, 0));
+    metrics_.positions.Works();
+    return position;
+  } catch (const PostgresError &error) {
+    // It is written all the same.
+    if (metrics_.positions.Failed())
+      backends_.services.log.Warning("write_without_position",
+                                     {{"error", error.what()}, {"sqlstate", error.sqlstate()}});
+    if (read::IsOutage(error)) connection_.Drop();
+  } catch (const Stopped &) {
+    connection_.Drop();
+  }
+  return {};
+}
+
+void Writer::RollBack(const PostgresError *error) {
+  if (!connection_.connected()) return;
+  try {
+    if ((error == nullptr || !error->sqlstate().empty()) && connection_.Get().ok()) {
+      connection_.Get().Execute("ROLLBACK");
+      return;
+    }
+  } catch (const PostgresError &) {
+    // it goes as well
+  }
+  connection_.Drop();
+}
+
+void Writer::NoteOutage(const char *error) {
+  if (error == nullptr) {
+    if (metrics_.outage.Works()) backends_.services.log.Info("database_back", {{"part", kPart}});
+  } else if (metrics_.outage.Failed()) {
+    backends_.services.log.Warning("database_gone", {{"part", kPart}, {"error", error}});
+  }
+}
+
+Done Writer::DoneFor(const PostgresError &error, const Ask &ask) {
+  Done done;
+  done.outcome = OutcomeOf(error.sqlstate());
+  if (done.outcome != Outcome::kUnavailable) NoteOutage(nullptr);
+  switch (done.outcome) {
+  case Outcome::kInvalid:
+  case Outcome::kConflict:
+  case Outcome::kRaised:
+    // The detail of these has values of rows; the application's own words have what it says.
+    done.detail = error.message();
+    if (!error.hint().empty()) done.detail += (done.detail.back() == '.' ? " " : ". ") + error.hint();
+    done.sqlstate = error.sqlstate();
+    done.field = error.column();
+    done.constraint = error.constraint();
+    done.status = RaisedStatus(error.sqlstate());
+    break;
+  case Outcome::kForbidden:
+  case Outcome::kNotDefined:
+    backends_.services.log.Debug("write_refused",
+                                 {{"type", ask.type}, {"sqlstate", error.sqlstate()}, {"error", error.message()}});
+    break;
+  case Outcome::kUnavailable: NoteOutage(error.what()); break;
+  case Outcome::kRefused:
+    if (metrics_.refusal.Failed())
+      backends_.services.log.Error(
+          "database_refuses",
+          {{"part", kPart}, {"error", error.message()}, {"sqlstate", error.sqlstate()}, {"hint", error.hint()}});
+    break;
+  case Outcome::kFailed:
+    backends_.services.log.Error("write_failed", {{"type", ask.type},
+                                                  {"operation", NameOf(ask.operation)},
+                                                  {"sqlstate", error.sqlstate()},
+                                                  {"error", error.message()}});
+    break;
+  default: break;
+  }
+  return done;
+}
+
+} // namespace itemize::sidecar::write
