@@ -238,7 +238,6 @@ is(problem(ask('ann', 'POST', 'thing', '{"name":"a"}', $_)), '415 unsupported-me
 is(problem(ask('ann', 'POST', 'thing', '{"name":"a"}', 'Content-Type: application/json', 'Content-Encoding: gzip')), '415 unsupported-media-type', 'compressed');
 is(ask('ann', 'PATCH', 'thing/1', '{}', 'Content-Type: text/plain')->{headers}{'accept-patch'}, 'application/merge-patch+json', 'with what is taken');
 is(ask('ann', 'PATCH', 'thing/1', '{}', 'Content-Type: application/json; charset=utf-8')->{status}, 200, 'plain JSON patches as well');
-is(problem(ask('ann', 'POST', 'thing', '{"name":"' . 'x' x 1_100_000 . '"}')), '413 content-too-large', 'too large');
 is(value('SELECT name FROM thing WHERE id = 1'), 'mine', 'none of it was written');
 is(problem(ask('ann', 'PATCH', 'thing/1', '{"name":"sleep"}')), '504 write-timeout', 'what takes too long is ended');
 # Somebody holds the row for longer than a writer waits.
