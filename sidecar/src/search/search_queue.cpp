@@ -4,7 +4,7 @@
 
 namespace itemize::sidecar::search {
 
-void SearchQueue::Add(std::shared_ptr<Job> job, read::Wake wake) {
+void SearchQueue::Add(const std::shared_ptr<Job> &job, read::Wake wake) {
   if (waiting_.Add(job, wake, Clock::now() + backends_.options.search_timeout)) return;
   metrics_.refused.Increment();
   job->found.outcome = Outcome::kBusy;

@@ -33,7 +33,7 @@ public:
       : backends_(backends), metrics_(backends.services.metrics), waiting_(kMostWaiting, metrics_.waiting) {}
 
   /// Wakes when the job has been done, or refused because too many wait.
-  void Add(std::shared_ptr<Job> job, read::Wake wake);
+  void Add(const std::shared_ptr<Job> &job, read::Wake wake);
   /// Works until a stop; for as many threads as there may be searches at a time.
   void Run(const StopToken &stop);
   /// Drops who still waits.

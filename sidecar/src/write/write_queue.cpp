@@ -4,7 +4,7 @@
 
 namespace itemize::sidecar::write {
 
-void WriteQueue::Add(std::shared_ptr<Job> job, read::Wake wake) {
+void WriteQueue::Add(const std::shared_ptr<Job> &job, read::Wake wake) {
   if (waiting_.Add(job, wake, Clock::now() + backends_.options.write_timeout)) return;
   metrics_.refused.Increment();
   job->done.outcome = Outcome::kBusy;

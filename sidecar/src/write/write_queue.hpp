@@ -30,7 +30,7 @@ public:
   [[nodiscard]] bool on() const { return !backends_.options.write_database.empty(); }
 
   /// Wakes when the job has been done, or refused because too many wait.
-  void Add(std::shared_ptr<Job> job, read::Wake wake);
+  void Add(const std::shared_ptr<Job> &job, read::Wake wake);
   /// Works until a stop; for as many threads as there may be writes at a time.
   void Run(const StopToken &stop);
   /// Drops who still waits.
