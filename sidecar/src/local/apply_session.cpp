@@ -70,6 +70,7 @@ void ApplySession::Run(const std::function<void()> &working) {
     try {
       while (local_.in_flight() > 0 && !global_.AnswerWaits())
         Collect();
+      RaiseComplete();
       ReleaseWhenCaughtUp(working);
       if (stop_.stopped()) return CollectAll();
       Take(global_.Receive());
@@ -112,21 +113,19 @@ void ApplySession::Take(const StreamReader::Batch &batch) {
     const auto held = local_.ReadState();
     if (!held) return Resync("no_copy");
     global_.FollowPassed(held->awaited);
-    RaiseComplete();
     return;
   }
   if (const auto last = ParseVersion(batch.entry(batch.size() - 1)[0].Text())) {
     read_ = *last;
     Ask(); // the global Redis looks for the next entries while these are applied
   }
-  if (const auto reason = Apply(batch)) return Resync(*reason);
-  RaiseComplete();
+  if (const auto reason = Apply(batch)) Resync(*reason);
 }
 
-/// A heartbeat costs an entry and comes now and then; a fill from a standby cannot wait for it.
+/// A heartbeat costs an entry and comes now and then; a fill from a standby cannot wait for it. While there are entries
+/// to apply it waits for the last of them, which tells the same.
 void ApplySession::RaiseComplete() {
-  if (!passed_ || sent_ < passed_->last) return;
-  CollectAll();
+  if (!passed_ || local_.in_flight() > 0 || sent_ < passed_->last) return;
   local_.RaiseComplete(state_.name, *passed_);
   passed_.reset();
 }
