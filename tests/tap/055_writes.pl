@@ -64,7 +64,7 @@ my ($said, $status) = sidecar_says('extended', '--database', database_url($node,
 is($status, 1, 'a superuser does not write');
 like($said, qr/superuser or has BYPASSRLS; make one for writes alone/, 'and it is said what to do');
 
-my $sidecar = start_sidecar('absolute', postgres => $node, redis => $redis, flags => [ @writing, '--write-anonymous-role', 'visitor', '--write-timeout-milliseconds', 3000 ]);
+my $sidecar = start_sidecar('absolute', postgres => $node, redis => $redis, flags => [ @writing, '--write-anonymous-role', 'visitor', '--write-timeout-milliseconds', 60000 ]);
 my $applier = start_sidecar('local', flags => [ '--global-redis', $redis->url, '--local-redis', $other->url ]);
 my $far = start_sidecar('extended', flags => [ '--database', database_url($node, user => 'itemize_reader'), '--local-redis', $other->url, @tokens ]);
 
@@ -189,7 +189,11 @@ for my $round (1 .. 3)
 			'-H', 'Content-Type: application/merge-patch+json', '-d', qq({"name":"racer $round $n"}), $sidecar->url('/v1/items/thing/3') ], '>', $out) ];
 	}
 	$_->[1]->finish for @racing;
-	is(join(' ', sort map { slurp($_->[0]) } @racing), '200 412 412 412', "of four writers one wins, round $round");
+	my @said = sort map { slurp($_->[0]) } @racing;
+	is(scalar(grep { $_ == 200 } @said), 1, "of four writers one wins, round $round");
+	# On a machine that stands still one may have waited for the row for longer than it may.
+	is(join(' ', grep { !/^(?:200|412|503)$/ } @said), '', 'the others are told so');
+	is(value("SELECT name ~ '^racer $round ' FROM thing WHERE id = 3"), 't', 'and its name stands');
 }
 
 # ---- What cannot be
@@ -239,7 +243,6 @@ is(problem(ask('ann', 'POST', 'thing', '{"name":"a"}', 'Content-Type: applicatio
 is(ask('ann', 'PATCH', 'thing/1', '{}', 'Content-Type: text/plain')->{headers}{'accept-patch'}, 'application/merge-patch+json', 'with what is taken');
 is(ask('ann', 'PATCH', 'thing/1', '{}', 'Content-Type: application/json; charset=utf-8')->{status}, 200, 'plain JSON patches as well');
 is(value('SELECT name FROM thing WHERE id = 1'), 'mine', 'none of it was written');
-is(problem(ask('ann', 'PATCH', 'thing/1', '{"name":"sleep"}')), '504 write-timeout', 'what takes too long is ended');
 # Somebody holds the row for longer than a writer waits.
 my $holder = $node->background_psql('postgres', on_error_stop => 1);
 $holder->query_safe('BEGIN; SELECT 1 FROM thing WHERE id = 1 FOR UPDATE');
@@ -251,6 +254,13 @@ is(problem(ask('ann', 'PATCH', 'thing/1', '{"name":"die"}')), '502 outcome-unkno
 is(ask('ann', 'PATCH', 'thing/1', '{"name":"alive"}')->{status}, 200, 'and the next write goes on');
 cmp_ok(metric($sidecar, 'itemize_write_unknown_total'), '==', 1, 'it is counted');
 cmp_ok(metric($sidecar, 'itemize_write_seconds_count{operation="patch"}'), '>', 3, 'as are the others');
+
+# In time is what this one has none of: another one, so that no other write is hurried.
+my $hasty = start_sidecar('extended', postgres => $node, redis => $redis, flags => [ @writing, '--write-timeout-milliseconds', 500 ]);
+poll_until(sub { problem(http_request('PATCH', $hasty->url('/v1/items/thing/1'), headers => [ @{ $callers{ann} }, 'Content-Type: application/merge-patch+json' ],
+	body => '{"name":"sleep"}')) eq '504 write-timeout' }, 'a write that takes too long is ended');
+is(value('SELECT name FROM thing WHERE id = 1'), 'alive', 'and not written');
+$hasty->stop;
 
 # ---- The database is away, and back
 
