@@ -203,6 +203,7 @@ void PublishSession::TakePiece(std::string_view piece) {
     cut = WithoutChangesUpTo(piece, published_.ordinal);
     piece = cut;
   }
+  if (gap_end_ != 0) LeaveGapBehind(bounds->version.commit_lsn);
   const bool same_transaction = received_.commit_lsn == bounds->version.commit_lsn;
   metrics_.changes.Increment(
       static_cast<double>(bounds->version.ordinal - (same_transaction ? received_.ordinal : std::uint64_t{0})));
@@ -287,8 +288,24 @@ void PublishSession::BridgeGap() {
   start.confirmed = published_.commit_lsn;
   BeginEpoch(start, "malformed_piece");
   gap_ = false;
+  // Where the transaction ends was in what was left out, perhaps; not behind this.
+  const auto reached = ParsePgLsn(database_.Query("SELECT pg_catalog.pg_current_wal_insert_lsn()").Text(0, 0));
+  if (!reached) throw Error("the server does not tell how far its write-ahead log goes");
+  gap_end_ = *reached;
   // A plugin of which nothing can be read must not become a storm of epochs.
   stop_.WaitFor(kGapPause);
+}
+
+/// The epoch that was begun at once is not ahead of the transaction that was left out: a standby that has not replayed
+/// it may fill an item of that epoch, and no event would ever tell. So nothing that is behind it enters that epoch.
+void PublishSession::LeaveGapBehind(Lsn reached) {
+  gap_end_ = 0;
+  StreamStart start;
+  start.epoch = epoch_;
+  start.system_identifier = epoch_.system_identifier;
+  start.timeline = epoch_.timeline;
+  start.confirmed = reached;
+  BeginEpoch(start, "malformed_piece");
 }
 
 void PublishSession::PublishBatch() {
@@ -338,10 +355,14 @@ void PublishSession::Publish(const std::vector<StreamEntry> &entries, const std:
 
 /// Moves the slot on while nothing of the write-ahead log is ours.
 void PublishSession::PublishHeartbeatIfDue() {
-  if (inside_transaction_) return;
+  if (inside_transaction_ || wal_end_ < gap_end_) return;
   if (wal_end_ <= published_.commit_lsn) return MakeLastEntryForget();
   if (Clock::now() - last_entry_ < options_.heartbeat) return;
-  Publish({{{wal_end_, 0}, FormatHeartbeat(wal_end_), {}}});
+  // The first entry of an epoch is a heartbeat.
+  if (gap_end_ != 0)
+    LeaveGapBehind(wal_end_);
+  else
+    Publish({{{wal_end_, 0}, FormatHeartbeat(wal_end_), {}}});
   asked_to_forget_ = false;
   published_ = {wal_end_, 0};
   complete_ = confirmed_ = wal_end_;
@@ -352,7 +373,8 @@ void PublishSession::PublishHeartbeatIfDue() {
 /// Of what is written to other tables no entry tells, and a heartbeat only now and then. Gives when to call again,
 /// though nothing has arrived.
 std::chrono::milliseconds PublishSession::PassIfDue() {
-  if (inside_transaction_ || wal_end_ <= std::max(published_.commit_lsn, passed_)) return check_interval_;
+  if (inside_transaction_ || gap_end_ != 0 || wal_end_ <= std::max(published_.commit_lsn, passed_))
+    return check_interval_;
   const auto now = Clock::now();
   const auto wait = std::chrono::ceil<std::chrono::milliseconds>(
       last_pass_ + (followed_ ? kPassInterval : kUnfollowedPassInterval) - now);

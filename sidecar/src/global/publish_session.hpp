@@ -64,6 +64,8 @@ private:
   void ReportSetAside(std::string_view piece);
   void SetAside(std::string_view why, std::size_t bytes);
   void BridgeGap();
+  /// Begins the epoch that what has been left out is before.
+  void LeaveGapBehind(Lsn reached);
   /// Begins an epoch when what the slot repeats is not what the stream has.
   void CheckRepeated(std::string_view piece, const Version &version);
   void CheckRepeatedAll();
@@ -108,6 +110,8 @@ private:
   bool status_requested_ = false;
   /// A piece was left out since the epoch began.
   bool gap_ = false;
+  /// What was left out before this epoch ends here at the latest; 0: nothing was, or the epoch begins behind it.
+  Lsn gap_end_ = 0;
   std::int64_t last_commit_time_ = 0;
   Lsn wal_end_ = 0;
   /// Up to where the stream has been said to have passed the write-ahead log.
