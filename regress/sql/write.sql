@@ -145,6 +145,21 @@ SET DateStyle = 'German';
 SELECT itemize.update_item('parted', '11', '{"v": "x"}');
 RESET DateStyle;
 
+-- Items of any size are answered whole, by each of the functions.
+CREATE TABLE large (id int PRIMARY KEY, body text);
+SELECT itemize.define('large', 'large', fields => '{id,body}', read => 'everyone');
+CREATE FUNCTION whole(size int, filling text, item json) RETURNS boolean LANGUAGE sql
+  RETURN item::text = '{"id":' || size || ',"body":"' || repeat(filling, size) || '"}';
+SELECT c.key, writing.whole(size, 'a', c.item) AS created
+FROM unnest('{20000,200000,5000000}'::int[]) AS size,
+     LATERAL itemize.create_item('large', jsonb_build_object('id', size, 'body', repeat('a', size))) AS c;
+SELECT id, writing.whole(id, 'a', itemize.lock_item('large', id::text)) AS locked,
+       writing.whole(id, 'b', itemize.update_item('large', id::text, jsonb_build_object('body', repeat('b', id)))) AS updated
+FROM large ORDER BY id;
+SELECT id, writing.whole(id, 'c', r.item) AS replaced, r.created
+FROM large, LATERAL itemize.replace_item('large', id::text, jsonb_build_object('body', repeat('c', id))) AS r ORDER BY id;
+SELECT id, writing.whole(id, 'c', itemize.delete_item('large', id::text)) AS deleted FROM large ORDER BY id;
+
 SET client_min_messages = error;
 DROP SCHEMA writing CASCADE;
 DROP ROLE regress_writer, regress_reader;

@@ -248,11 +248,18 @@ void AppendReturning(Statement &statement, const Write &write) {
   AppendSelectList(&statement.text, *write.definition);
 }
 
+/// SPI's own memory is current after each of its statements, and goes with it: what is made of the rows must not lie
+/// there. `most_rows`: 0 for all.
+void Run(const Write &write, const Statement &statement, long most_rows) {
+  const int result = SPI_execute_with_args(statement.text.data, statement.count, statement.types, statement.values,
+                                           statement.nulls, false, most_rows);
+  MemoryContextSwitchTo(write.room);
+  if (result < 0) elog(ERROR, "a statement of a write failed: %s", SPI_result_code_string(result));
+}
+
 /// The item of the row that comes back, or null when none does. In write.room.
 EncodedItem *Execute(const Write &write, const Statement &statement) {
-  const int result = SPI_execute_with_args(statement.text.data, statement.count, statement.types, statement.values,
-                                           statement.nulls, false, 0);
-  if (result < 0) elog(ERROR, "a write failed: %s", SPI_result_code_string(result));
+  Run(write, statement, 0);
   if (SPI_processed == 0) return nullptr;
   const int settings = PinOutputSettings();
   const RowEncoder *const encoder = MakePackedRowEncoder(*write.definition, SPI_tuptable->tupdesc, 0);
@@ -281,9 +288,7 @@ void RefuseIfVisible(const Write &write) {
   appendStringInfoString(&statement.text, "SELECT 1 FROM");
   AppendTable(&statement.text, *write.definition);
   AppendItsKey(statement, write);
-  const int result = SPI_execute_with_args(statement.text.data, statement.count, statement.types, statement.values,
-                                           statement.nulls, false, 1);
-  if (result < 0) elog(ERROR, "a look at a row failed: %s", SPI_result_code_string(result));
+  Run(write, statement, 1);
   if (SPI_processed == 0) return;
   ereport(ERROR,
           (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
