@@ -366,6 +366,30 @@ CREATE INDEX "kinds (cost=0 rows=7777777" ON owned.many (kind) INCLUDE (id);
 VACUUM ANALYZE owned.many;
 SELECT itemize.define('many', 'owned.many', fields => '{id}', facets => '{kind}', read => 'everyone');
 SELECT * FROM itemize.search_count('many', filters => '{"kind": 1}');
+-- To who does not see all rows it would tell of the others: he learns that there are more than are counted.
+SELECT itemize.define('many', 'owned.many', fields => '{id}', facets => '{kind}', read => 'nobody', replace => true);
+GRANT SELECT ON owned.many TO search_role;
+SET ROLE search_role;
+SELECT * FROM itemize.search_count('many', filters => '{"kind": 1}');
+RESET ROLE;
+ALTER TABLE owned.many ENABLE ROW LEVEL SECURITY;
+CREATE POLICY low ON owned.many TO search_role USING (id <= 1200);
+SET ROLE search_role;
+SELECT * FROM itemize.search_count('many', filters => '{"kind": 1}');
+SELECT * FROM itemize.search_count('many', filters => '{"kind": 1}', exact => true);
+RESET ROLE;
+ALTER POLICY low ON owned.many USING (id <= 1000);
+SET ROLE search_role;
+SELECT * FROM itemize.search_count('many', filters => '{"kind": 1}');
+RESET ROLE;
+-- The same to who may read some columns only.
+ALTER TABLE owned.many DISABLE ROW LEVEL SECURITY;
+REVOKE SELECT ON owned.many FROM search_role;
+GRANT SELECT (id, kind) ON owned.many TO search_role;
+SET ROLE search_role;
+SELECT * FROM itemize.search_count('many', filters => '{"kind": 1}');
+RESET ROLE;
+REVOKE SELECT (id, kind) ON owned.many FROM search_role;
 RESET enable_seqscan;
 
 -- What has no order is refused as a wish, not as a fault of ours.

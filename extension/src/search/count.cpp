@@ -1,4 +1,4 @@
-// itemize.search_count: how many rows a question finds, exactly or as the planner estimates.
+// itemize.search_count: how many rows a question finds, exactly, as the planner estimates, or that they are many.
 #include <algorithm>
 #include <string>
 #include <string_view>
@@ -14,7 +14,8 @@
 namespace itemize {
 namespace {
 
-/// Up to so many rows are counted even where an estimate is enough: few are worth to be told exactly, and cheap.
+/// Up to so many rows are counted even where an estimate is enough: few are worth to be told exactly, and cheap. To who
+/// does not see all rows no more is told, as the planner's estimate is made from all of them.
 constexpr int64 kCountedExactly = 1000;
 
 enum Argument : uint8 { kFirstOfQuestion = 1, kExact = kFirstOfQuestion + kQuestionArguments };
@@ -61,6 +62,7 @@ Total CountSearch(FunctionCallInfo fcinfo) {
     return rows > 0;
   });
   if (exact || rows <= kCountedExactly) return {rows, true};
+  if (!SeesAllRows(*definition)) return {kCountedExactly, false};
   return {std::max(rows, Estimate(*definition, question, matching)), false};
 }
 
