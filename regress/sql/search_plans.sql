@@ -27,6 +27,11 @@ SET max_parallel_workers_per_gather = 0;
 CREATE FUNCTION nodes(plan text[]) RETURNS text LANGUAGE sql AS $$
   SELECT string_agg(regexp_replace(line, '^ *(->  )?(.*?)  \(cost=.*$', '\2'), ' > ' ORDER BY n) FROM unnest(plan) WITH ORDINALITY p(line, n) WHERE line ~ '\(cost=' $$;
 
+-- Of a search that finds the rows with a value apart from those without: the lines about those `with` or `without`.
+CREATE FUNCTION lines_of(which text, plan text[]) RETURNS text[] LANGUAGE sql AS $$
+  SELECT array_agg(line ORDER BY n) FROM unnest(plan) WITH ORDINALITY p(line, n)
+  WHERE coalesce((SELECT line FROM unnest(plan) WITH ORDINALITY t(line, m) WHERE m <= n AND line LIKE '-- %' ORDER BY m DESC LIMIT 1), '-- the rows with a ') LIKE '-- the rows ' || which || ' a %' $$;
+
 -- Words: the GIN index; the best rows are looked up again by where they lie.
 SELECT nodes ~ 'Limit > (.* > )?Sort > .*Bitmap Index Scan on doc_text' AS by_index, nodes ~ 'Tid Scan on doc' AS looked_up_again
 FROM nodes(ARRAY(SELECT itemize.explain_search('doc', 'w77', max_rows => 5)));
@@ -94,15 +99,23 @@ SELECT itemize.define('visit', 'planning.visit', fields => '{id,level,at,note,pr
 SELECT by, page, nodes ~ ('Index Scan (Backward )?using visit_' || regexp_replace(by, '\..*', '')) AS by_index, nodes ~ '(^|> )Sort' AS sorts, page = 1 OR begins_there AS begins_there
 FROM unnest('{level,level.desc,at,at.desc,note,note.desc,price,price.desc}'::text[]) WITH ORDINALITY o(by, n), generate_series(1, 2) page,
   LATERAL (SELECT array_agg(line) AS plan, bool_or(line ~ 'Index Cond: .*[<>]') AS begins_there FROM itemize.explain_search('visit', order_by => by, max_rows => 5,
-    after => (SELECT cursor FROM itemize.search('visit', order_by => by, max_rows => 3) LIMIT CASE page WHEN 1 THEN 0 ELSE 1 END)) line) p, nodes(plan) ORDER BY n, page;
+    after => (SELECT cursor FROM itemize.search('visit', order_by => by, max_rows => 3) LIMIT CASE page WHEN 1 THEN 0 ELSE 1 END)) line) p, nodes(lines_of('with', plan)) ORDER BY n, page;
+-- The statement for those without one is explained as well, and finds them by the same index.
+SELECT by, count(*) FILTER (WHERE line LIKE '-- the rows with a value %') AS with_value, count(*) FILTER (WHERE line LIKE '-- the rows without a value %') AS without,
+  count(*) FILTER (WHERE line LIKE 'SELECT %') AS statements, nodes(lines_of('without', array_agg(line ORDER BY m))) ~ ('Index Scan.* (using|on) visit_' || regexp_replace(by, '\..*', '')) AS by_index
+FROM unnest('{level,level.desc,at,note.desc,price.desc,level.nullsfirst,at.desc.nullsfirst}'::text[]) WITH ORDINALITY o(by, n),
+  itemize.explain_search('visit', order_by => by, max_rows => 5) WITH ORDINALITY e(line, m) GROUP BY by, n ORDER BY n;
+-- Those that cannot be converted, of prices in several currencies, no index tells: each row's price is looked at.
+SELECT bool_or(line ~ 'Filter: .*price_in') AS looks_at_each, bool_or(line ~ 'doc_price') AS by_index
+FROM unnest(lines_of('without', ARRAY(SELECT itemize.explain_search('doc', order_by => 'price', currency => 'USD', max_rows => 5)))) line;
 -- The same where these come first, on the pages behind them.
 SELECT by, nodes ~ ('Index Scan (Backward )?using visit_' || regexp_replace(by, '\..*', '')) AS by_index, nodes ~ '(^|> )Sort' AS sorts, begins_there
 FROM unnest('{level.nullsfirst,level.desc.nullsfirst,at.nullsfirst,at.desc.nullsfirst,note.nullsfirst,note.desc.nullsfirst,price.nullsfirst,price.desc.nullsfirst}'::text[]) WITH ORDINALITY o(by, n),
   LATERAL (SELECT array_agg(line) AS plan, bool_or(line ~ 'Index Cond: .*[<>]') AS begins_there FROM itemize.explain_search('visit', order_by => by, max_rows => 5,
-    after => (SELECT cursor FROM itemize.search('visit', order_by => by, max_rows => 20) OFFSET 19)) line) p, nodes(plan) ORDER BY n;
+    after => (SELECT cursor FROM itemize.search('visit', order_by => by, max_rows => 20) OFFSET 19)) line) p, nodes(lines_of('with', plan)) ORDER BY n;
 -- On the first page those without a value are found first, but where an index has the order of all rows.
 SELECT by, line ~ 'level IS NOT DISTINCT FROM NULL' AS apart FROM unnest('{level.nullsfirst,level.desc.nullsfirst}'::text[]) by, LATERAL
-  (SELECT line FROM itemize.explain_search('visit', order_by => by) line LIMIT 1) e;
+  (SELECT line FROM itemize.explain_search('visit', order_by => by) line WHERE line NOT LIKE '-- %' LIMIT 1) e;
 CREATE FUNCTION visits(by text, page integer) RETURNS text[] LANGUAGE plpgsql AS $$
 DECLARE keys text[] = '{}'; found text[]; behind text;
 BEGIN

@@ -364,6 +364,36 @@ void PutLine(ReturnSetInfo *result, Datum line) {
   tuplestore_putvalues(result->setResult, result->setDesc, &line, &is_null);
 }
 
+/// What a part of a search is, as a comment of SQL; nullptr of the whole.
+const char *TitleOf(Part part) {
+  switch (part) {
+  case Part::kValued:
+    return "-- the rows with a value of what comes first in the order";
+  case Part::kValueless:
+    return "-- the rows without a value of what comes first in the order";
+  case Part::kWhole:
+    break;
+  }
+  return nullptr;
+}
+
+void ExplainErrand(ReturnSetInfo *result, const Search &search, Errand &errand) {
+  Statement statement;
+  const bool relaxed = search.after && search.after->relaxed;
+  (void)WriteStatement(statement, search, relaxed ? Matching::kRelaxed : Matching::kStrict, errand, search.max_rows);
+  const char *const title = TitleOf(errand.part);
+  ExplainQuestion(*search.definition, statement, [&](const Rows &rows) {
+    CallPg([&] {
+      if (title != nullptr) PutLine(result, CStringGetTextDatum(title));
+      PutLine(result, CStringGetTextDatum(statement.text().c_str()));
+      for (uint64 i = 0; i < rows.count; ++i) {
+        bool is_null = false;
+        PutLine(result, SPI_getbinval(rows.table->vals[i], rows.table->tupdesc, 1, &is_null));
+      }
+    });
+  });
+}
+
 void ExplainSearch(FunctionCallInfo fcinfo) {
   CallPg([&] {
     CheckLibraryVersion();
@@ -372,19 +402,8 @@ void ExplainSearch(FunctionCallInfo fcinfo) {
   auto *const result = reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo);
   const Search search = ReadSearch(fcinfo);
   NoticeMissingIndexes(*search.definition, search.question, &search.order);
-  Statement statement;
-  const bool relaxed = search.after && search.after->relaxed;
-  Errand errand = ListErrands(search).front();
-  (void)WriteStatement(statement, search, relaxed ? Matching::kRelaxed : Matching::kStrict, errand, search.max_rows);
-  ExplainQuestion(*search.definition, statement, [&](const Rows &rows) {
-    CallPg([&] {
-      PutLine(result, CStringGetTextDatum(statement.text().c_str()));
-      for (uint64 i = 0; i < rows.count; ++i) {
-        bool is_null = false;
-        PutLine(result, SPI_getbinval(rows.table->vals[i], rows.table->tupdesc, 1, &is_null));
-      }
-    });
-  });
+  for (Errand &errand : ListErrands(search))
+    ExplainErrand(result, search, errand);
 }
 
 } // namespace
