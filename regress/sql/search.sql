@@ -399,6 +399,21 @@ SELECT itemize.define('many', 'owned.many', fields => '{id,extra}', read => 'eve
 SELECT key FROM itemize.search('many', order_by => 'extra');
 \set VERBOSITY default
 
+-- The type of a search's rows is as it was made, or nothing is written into them.
+BEGIN;
+ALTER TYPE itemize.search_row ADD ATTRIBUTE more text;
+SELECT key FROM itemize.search('many', max_rows => 1);
+ROLLBACK;
+BEGIN;
+ALTER TYPE itemize.search_row ALTER ATTRIBUTE score TYPE numeric;
+SELECT key FROM itemize.search('many', max_rows => 1);
+ROLLBACK;
+BEGIN;
+ALTER TYPE itemize.search_row DROP ATTRIBUTE headline;
+SELECT key FROM itemize.search('many', max_rows => 1);
+ROLLBACK;
+SELECT key FROM itemize.search('many', max_rows => 1);
+
 -- A NOTICE for what is missing, of conditions and orders, from every function.
 DROP INDEX stay_document_idx, stay_currency_price_idx, stay_place_idx;
 SET client_min_messages = notice;

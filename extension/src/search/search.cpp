@@ -329,10 +329,28 @@ int64 RunOnce(FunctionCallInfo fcinfo, const Search &search, Matching matching) 
   return found;
 }
 
+/// What the rows are declared as is a type, which the extension's owner can alter. Within CallPg.
+void RequireRowType(TupleDesc declared) {
+  static constexpr Oid kTypes[] = {TEXTOID, FLOAT4OID, FLOAT8OID, NUMERICOID, TEXTOID, TEXTOID, BOOLOID};
+  constexpr int kCount = static_cast<int>(lengthof(kTypes));
+  bool is_ours = declared->natts == kCount;
+  for (int i = 0; is_ours && i < kCount; ++i) {
+    const FormData_pg_attribute *const column = TupleDescAttr(declared, i);
+    is_ours = !column->attisdropped && column->atttypid == kTypes[i];
+  }
+  if (is_ours) return;
+  ereport(ERROR,
+          (errcode(ERRCODE_DATATYPE_MISMATCH), errmsg("type itemize.search_row is not the one that itemize made"),
+           errdetail("Its attributes are key text, score real, distance double precision, price numeric, "
+                     "headline text, cursor text and relaxed boolean, in this order."),
+           errhint("Undo what ALTER TYPE changed, or create the extension anew.")));
+}
+
 void RunSearch(FunctionCallInfo fcinfo) {
   CallPg([&] {
     CheckLibraryVersion();
     compat::InitMaterializedSrf(fcinfo);
+    RequireRowType(reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo)->setDesc);
   });
   const Search search = ReadSearch(fcinfo);
   NoticeMissingIndexes(*search.definition, search.question, &search.order);
@@ -367,12 +385,9 @@ void PutLine(ReturnSetInfo *result, Datum line) {
 /// What a part of a search is, as a comment of SQL; nullptr of the whole.
 const char *TitleOf(Part part) {
   switch (part) {
-  case Part::kValued:
-    return "-- the rows with a value of what comes first in the order";
-  case Part::kValueless:
-    return "-- the rows without a value of what comes first in the order";
-  case Part::kWhole:
-    break;
+  case Part::kValued: return "-- the rows with a value of what comes first in the order";
+  case Part::kValueless: return "-- the rows without a value of what comes first in the order";
+  case Part::kWhole: break;
   }
   return nullptr;
 }
