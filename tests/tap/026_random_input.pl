@@ -114,6 +114,10 @@ sub numbers
 	return '{' . join(',', map { rand() < 0.05 ? 'NULL' : number() } 1 .. one_of(0, 1, 2, 3, 4, 4, 4, 5, 6, 8, 10)) . '}';
 }
 
+# A megabyte of numbers, as of a shape with so many vertices; dice that make it a line, and a polygon.
+sub long_numbers { return '{' . join(',', map { int(rand(90)) } 1 .. MEGABYTE / 2) . '}' }
+my @long_dice = (0, 5);
+
 my %kinds = (
 	query    => [ 4000, \&text ],
 	function => [ 1000, \&text ],
@@ -135,12 +139,13 @@ for my $kind (sort keys %kinds)
 	my ($count, $make) = @{ $kinds{$kind} };
 	for my $n (1 .. $count)
 	{
-		# Numbers of this length have their own limits in the server's reading of an array.
-		my $is_long = $n <= 2 && $kind !~ /place|bbox/;
-		my $value = $is_long ? long_text() : $make->();
+		my $is_long = $n <= 2;
+		my $is_numbers = $kind =~ /place|bbox/;
+		my $value = !$is_long ? $make->() : $is_numbers ? long_numbers() : long_text();
 		$value = $json->encode($kind eq 'filters' ? { name => $value } : [$value]) if $is_long && $kind =~ /filters|facets/;
 		$value =~ s/([\\\t\n\r])/{ "\\" => '\\\\', "\t" => '\t', "\n" => '\n', "\r" => '\r' }->{$1}/ge;
-		print {$out} join("\t", ++$total, $kind, $value, int(rand(1 << 30))), "\n";
+		my $dice = $is_long && $is_numbers ? $long_dice[ $n - 1 ] : int(rand(1 << 30));
+		print {$out} join("\t", ++$total, $kind, $value, $dice), "\n";
 	}
 }
 close($out) or die "$inputs: $!";
@@ -256,8 +261,9 @@ note("megabytes: $_") for @{ $lines{long} // [] };
 is(scalar(@{ $lines{wrong} // [] }), 0, 'every error tells what is wrong with the input') or diag(join("\n", "ITEMIZE_SEED=$seed", @{ $lines{wrong} }));
 is($lines{done}[0], $total, 'every input was answered');
 is($lines{good}[0], join(' ', sort keys %kinds), 'some of each kind are fine');
-is($lines{long}[0], join(', ', map { $_ eq 'type' ? 'type 42704' : "$_ 54000 with a hint" } grep { !/place|bbox/ } sort keys %kinds),
-	'what is a megabyte long is over a limit, and what to do is said; of types there is none of that name');
+my %other = (type => 'type 42704', bbox => 'bbox 22023 with a hint');
+is($lines{long}[0], join(', ', map { $other{$_} // "$_ 54000 with a hint" } sort keys %kinds),
+	'what is a megabyte long is over a limit, and what to do is said; of types there is none of that name, and a box has four numbers');
 like($lines{limit}[0] // '', qr/query: [^\/]*\b65536\b/, 'a query of a megabyte is told the limit');
 
 is($node->safe_psql('postgres', 'SELECT count(*) FROM pg_stat_database WHERE sessions_killed + sessions_fatal > 0'), 0, 'no session died');
