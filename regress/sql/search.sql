@@ -392,6 +392,24 @@ RESET ROLE;
 REVOKE SELECT (id, kind) ON owned.many FROM search_role;
 RESET enable_seqscan;
 
+-- Who may read some columns searches by these, in their order, and is told the price of what he may see. Words and an order by a
+-- converted price read the rows as wholes.
+CREATE TABLE owned.partly (id integer PRIMARY KEY, name text NOT NULL, fee numeric, currency text, hidden integer);
+INSERT INTO owned.partly SELECT i, 'lake ' || i, 10 - i, (ARRAY['EUR', 'USD'])[1 + i % 2], i FROM generate_series(1, 4) i;
+CREATE INDEX ON owned.partly (currency, fee);
+SELECT itemize.define('partly', 'owned.partly', fields => '{id,name,fee,hidden}', text => '{"name": "A"}', language => 'en', price => 'fee', currency => 'currency', read => 'nobody');
+GRANT SELECT (id, name, fee, currency) ON owned.partly TO search_role;
+SET ROLE search_role;
+SELECT key, price FROM itemize.search('partly', filters => '{"name": {"gte": "lake 2"}}', order_by => 'name.desc', currency => 'EUR');
+SELECT key FROM itemize.search('partly', order_by => 'fee', max_rows => 2);
+SELECT total, exact FROM itemize.search_count('partly', filters => '{"name": "lake 2"}');
+SELECT value, count FROM itemize.facets('partly', '["name"]') WHERE value = 'lake 3';
+SELECT key FROM itemize.search('partly', filters => '{"hidden": 1}');
+SELECT key FROM itemize.search('partly', order_by => 'hidden');
+SELECT key FROM itemize.search('partly', 'lake');
+SELECT key FROM itemize.search('partly', order_by => 'price', currency => 'EUR');
+RESET ROLE;
+
 -- What has no order is refused as a wish, not as a fault of ours.
 ALTER TABLE owned.many ADD extra json;
 SELECT itemize.define('many', 'owned.many', fields => '{id,extra}', read => 'everyone', replace => true);
