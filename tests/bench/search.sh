@@ -4,7 +4,9 @@
 # Generated rows (tests/bench/search_rows.cpp), a tenth of them and all of them: text, text in a radius, text and a price
 # in another currency, the nearest, filters, facets and the 50th page. The questions rotate through forty words and as many
 # places; itemize.search and the statement by hand (GIN and ts_rank on a stored tsvector, GiST, B-tree) are asked one
-# after the other, by one client. Before that: both find as many rows, and no search reads the whole table. SEARCH_ROWS and BENCH_ROUNDS make it smaller for a try. The result is build/bench/search.json.
+# after the other, by one client. Before that: both find as many rows, and no search reads the whole table. SEARCH_ROWS and
+# BENCH_ROUNDS make it smaller for a try. The result is build/bench/search.json; last come the ratios that miss their bars
+# (search.jq).
 set -Eeuo pipefail
 trap 'echo "bench: ${BASH_SOURCE[0]##*/}:$LINENO failed: $BASH_COMMAND" >&2' ERR
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -143,3 +145,5 @@ setup=$(describe_setup --argjson rows "$rows" --argjson rounds "$rounds" --argjs
   --arg framework 'a dictionary per row, geometry compared as geography, prices converted row by row, OFFSET' \
   --arg deep 'page 50 of 20 rows')
 write_result search "$(jq .figures <<< "$result")" "$(jq .ratios <<< "$result")" "$setup"
+# Said, not failed: answers that lie ready in an index cost little more than the call, and every machine has its hours.
+jq -r 'if .bars == [] then "every ratio keeps to its bar" else "ratios that miss their bars:", .bars[] end' <<< "$result"
