@@ -235,10 +235,7 @@ const RelationPlan *GetRelationPlanCarefully(Session &session, Relation relation
   // The library is the wrong one: CheckLibraryIsNotOlder.
   const bool wrong_library = error->sqlerrcode == ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE;
   if (wrong_library) ReThrowError(error);
-  // Half made, and not to be taken for a plan by the next change.
   const Oid oid = RelationGetRelid(relation);
-  auto *const broken = static_cast<RelationPlan *>(hash_search(session.plans.table, &oid, HASH_FIND, nullptr));
-  if (broken != nullptr) broken->valid = false;
   const ItemDefinition *definition = nullptr;
   ErrorData *const again = TryInSubtransaction([&] { definition = FindDefinitionOfTable(oid); });
   // Not even which type it is: nothing could be told to anybody.

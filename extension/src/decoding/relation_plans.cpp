@@ -18,18 +18,23 @@ namespace {
 RelationPlans *open_plans = nullptr;
 bool callback_registered = false;
 
+void Invalidate(RelationPlan &plan) noexcept {
+  plan.valid = false;
+  plan.invalidated = true;
+}
+
 // Neither this nor ForgetPlans below calls anything that raises: they need no guard.
 extern "C" void InvalidatePlans(Datum /*argument*/, Oid relation) noexcept {
   if (open_plans == nullptr) return;
   if (OidIsValid(relation)) {
     auto *const plan = static_cast<RelationPlan *>(hash_search(open_plans->table, &relation, HASH_FIND, nullptr));
-    if (plan != nullptr) plan->valid = false;
+    if (plan != nullptr) Invalidate(*plan);
     return;
   }
   HASH_SEQ_STATUS scan;
   hash_seq_init(&scan, open_plans->table);
   while (auto *const plan = static_cast<RelationPlan *>(hash_seq_search(&scan)))
-    plan->valid = false;
+    Invalidate(*plan);
 }
 
 RowValues AllocateRow(TupleDesc description) {
@@ -118,9 +123,11 @@ RelationPlan &GetRelationPlan(RelationPlans &plans, Relation relation) {
     }
     MemoryContextReset(plan->context);
     MemoryContext const caller = MemoryContextSwitchTo(plan->context);
-    // Valid first: an invalidation that arrives while the catalogs are read must not be lost.
-    plan->valid = true;
+    // An invalidation that arrives while the catalogs are read must not be lost, and what an error left half made must
+    // not be taken for a plan: neither by another attempt nor by the next change.
+    plan->invalidated = false;
     BuildPlan(*plan, relation);
+    plan->valid = !plan->invalidated;
     MemoryContextSwitchTo(caller);
   }
   plans.latest = plan;

@@ -19,8 +19,9 @@ enum class RelationKind : uint8 {
 };
 
 struct RelationPlan {
-  Oid relation; ///< hash key
-  bool valid;
+  Oid relation;     ///< hash key
+  bool valid;       ///< made to its end, and nothing has changed since
+  bool invalidated; ///< since its making began
   RelationKind kind;
   MemoryContext context; ///< of all below
   RowEncoder *encoder;
