@@ -146,6 +146,25 @@ subtest 'messages of topics, in order with the rows' => sub {
 	$_->stop for $tail, $messages;
 };
 
+subtest 'the stream is kept for who copied until he has caught up' => sub {
+	my $groups = "itemize:{" . $redis->cli('GET', 'itemize:epoch') . '}:groups';
+	my $held = sub { my ($copy) = $redis->cli('HVALS', $groups) =~ /^(\d+-\d+ \d+)/; return $copy // '' };
+	sql(q{SELECT itemize.pause('no entries', longest => '1 hour')});
+	poll_until(sub { $global->log_text =~ /"event":"paused"/ }, 'the pause');
+	my $tail = tail('--types', 'counter', '--from', 'snapshot');
+	poll_until(sub { $tail->log_text =~ /"event":"copied"/ || !$tail->alive }, 'the copy');
+	my $then = $held->();
+	ok(eval { poll_until(sub { $held->() ne '' && $held->() ne $then }, 'a renewal') }, 'the copy is done, and the stream is kept');
+	$redis->cli('CLIENT', 'KILL', 'TYPE', 'normal');
+	poll_until(sub { $tail->log_text =~ /"event":"tail_interrupted"/ }, 'an interruption');
+	$then = $held->();
+	ok(eval { poll_until(sub { $held->() ne '' && $held->() ne $then }, 'a renewal') }, 'also after Redis was away');
+	sql('SELECT itemize.resume()');
+	$tail->wait_for('the end of the copy', sub { @_ && $_[-1]{op} eq 'live' });
+	ok(eval { poll_until(sub { $held->() eq '' }, 'the end of it') }, 'until he has caught up');
+	is($tail->stop, 0, 'status 0');
+};
+
 subtest 'a slow reader slows nobody else' => sub {
 	pipe(my $reader, my $writer) or die;
 	my $slow = Itemize::Tail->launch([ '--redis', $redis->url, '--types', 'item' ], stdout => $writer);

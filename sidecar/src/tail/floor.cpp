@@ -38,15 +38,15 @@ std::string RandomName() {
   return name;
 }
 
-FloorHold::FloorHold(const Options &options, const StreamTip &tip)
-    : connection_(ParseRedisUrl(options.global_redis)), key_(GlobalKeys(options.prefix).Groups(FormatEpoch(tip.epoch))),
-      name_(std::string(kCopyName) + RandomName()), floor_(FormatVersion(tip.last)) {
+FloorHold::FloorHold(const Options &options, const Epoch &epoch, const Version &floor)
+    : endpoint_(ParseRedisUrl(options.global_redis)), key_(GlobalKeys(options.prefix).Groups(FormatEpoch(epoch))),
+      name_(std::string(kCopyName) + RandomName()), floor_(floor) {
   Renew();
 }
 
 FloorHold::~FloorHold() {
   try {
-    connection_.Command({"HDEL", key_, name_});
+    if (connection_) connection_->Command({"HDEL", key_, name_});
   } catch (const std::exception &) { // NOLINT(bugprone-empty-catch): a name that is not renewed counts no more
   }
 }
@@ -57,7 +57,13 @@ void FloorHold::RenewIfDue() {
 
 void FloorHold::Renew() {
   static const std::string silence = std::to_string(std::chrono::milliseconds(kClusterSilence).count());
-  ReportScript().Run(connection_, {key_}, {name_, floor_, silence, kCopyName});
+  try {
+    if (!connection_) connection_.emplace(endpoint_);
+    ReportScript().Run(*connection_, {key_}, {name_, FormatVersion(floor_), silence, kCopyName});
+  } catch (const RedisError &) {
+    connection_.reset();
+    throw;
+  }
   renewed_ = std::chrono::steady_clock::now();
 }
 

@@ -6,29 +6,36 @@
 #include "redis/connection.hpp"
 
 #include <chrono>
+#include <optional>
 #include <string>
 
 namespace itemize::sidecar {
 
-/// While it lives, the stream is kept from `tip` on, within its hard limits: for as long as a copy of rows takes.
+/// While it lives and is renewed, the stream is kept from `floor` on, within its hard limits: for as long as a copy of
+/// rows takes, and what it must still read behind it.
 class FloorHold {
 public:
-  FloorHold(const Options &options, const StreamTip &tip);
+  /// Throws RedisError.
+  FloorHold(const Options &options, const Epoch &epoch, const Version &floor);
   FloorHold(const FloorHold &) = delete;
   FloorHold &operator=(const FloorHold &) = delete;
   FloorHold(FloorHold &&) = delete;
   FloorHold &operator=(FloorHold &&) = delete;
   ~FloorHold();
 
+  /// What is before `floor` has been read. Told with the next renewal.
+  void MoveTo(const Version &floor) { floor_ = floor; }
+  /// Throws RedisError; the next call connects anew.
   void RenewIfDue();
 
 private:
   void Renew();
 
-  RedisConnection connection_;
+  RedisEndpoint endpoint_;
+  std::optional<RedisConnection> connection_;
   std::string key_;
   std::string name_;
-  std::string floor_;
+  Version floor_;
   std::chrono::steady_clock::time_point renewed_;
 };
 

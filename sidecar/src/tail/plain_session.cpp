@@ -2,7 +2,6 @@
 
 #include "base/backoff.hpp"
 #include "redis/endpoint.hpp"
-#include "tail/floor.hpp"
 #include "tail/record.hpp"
 #include "tail/resync.hpp"
 #include "tail/row_copy.hpp"
@@ -23,7 +22,7 @@ constexpr std::chrono::seconds kProgressInterval{10};
 
 PlainSession::PlainSession(const Options &options, Services &services, StopToken stop)
     : options_(options), services_(services), stop_(std::move(stop)), interest_(options.tail),
-      writer_(STDOUT_FILENO, stop_, [] {}) {}
+      writer_(STDOUT_FILENO, stop_, [this] { RenewHold(); }) {}
 
 void PlainSession::Run() {
   Backoff backoff;
@@ -68,11 +67,11 @@ void PlainSession::CopyRows(StreamReader &reader, StreamTip tip) {
   RowCopy copy = RowCopy::Take(options_, services_, stop_, reader, std::move(tip));
   // Half of a copy cannot be continued: from here on only the end of the process is left when a server fails.
   try {
-    FloorHold hold(options_, copy.tip);
+    hold_.emplace(options_, copy.tip.epoch, copy.tip.last);
     copy.ForEachRow([&](const std::string &type, const SnapshotCopy::Row &row) {
       ++printed_;
       writer_.Write(RowRecord(type, row.key, row.item, row.generation, std::nullopt));
-      hold.RenewIfDue();
+      hold_->RenewIfDue();
       return !Done();
     });
     writer_.Flush();
@@ -104,6 +103,10 @@ void PlainSession::Follow(StreamReader &reader) {
     }
     PrintProgressIfDue();
     writer_.Flush();
+    if (!hold_) continue;
+    hold_->MoveTo(after_);
+    hold_->RenewIfDue();
+    if (!snapshot_ && batch.last && after_ >= *batch.last) hold_.reset();
   }
 }
 
@@ -146,6 +149,16 @@ void PlainSession::GoLive() {
   writer_.Write(MarkRecord({epoch_, after_}, "live"));
   last_marked_ = after_;
   last_line_ = Clock::now();
+}
+
+/// What is being printed must not be broken off by a Redis that is away: who reads the stream next will see it.
+void PlainSession::RenewHold() {
+  if (!hold_) return;
+  try {
+    hold_->RenewIfDue();
+  } catch (const RedisError &error) {
+    services_.log.Debug("hold_interrupted", {{"error", error.what()}});
+  }
 }
 
 void PlainSession::PrintProgressIfDue() {

@@ -5,6 +5,7 @@
 #include "base/stop_token.hpp"
 #include "local/stream_reader.hpp"
 #include "options.hpp"
+#include "tail/floor.hpp"
 #include "tail/interest.hpp"
 #include "tail/line_writer.hpp"
 #include "tail/transaction_snapshot.hpp"
@@ -34,6 +35,8 @@ private:
   /// Ends the line that waits for whether another one of its transaction follows.
   void CloseOpenRecord(bool last);
   void GoLive();
+  /// While the output waits for its reader.
+  void RenewHold();
   void PrintProgressIfDue();
   [[nodiscard]] bool Done() const;
 
@@ -53,6 +56,8 @@ private:
   /// While changes pass that the copied rows may contain: up to `horizon_`.
   std::optional<TransactionSnapshot> snapshot_;
   Lsn horizon_ = 0;
+  /// From before the rows are copied until the end of the stream has been read once.
+  std::optional<FloorHold> hold_;
   std::string open_record_;
   std::uint64_t printed_ = 0;
   Clock::time_point last_line_ = Clock::now();
