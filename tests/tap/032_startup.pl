@@ -295,6 +295,13 @@ subtest 'a role that may not report' => sub {
 	sql('GRANT EXECUTE ON FUNCTION itemize.report_stream(text) TO itemize_global');
 	$sidecar = start_sidecar('absolute', postgres => $node, redis => $fresh);
 	is($reported->(), $fresh->cli('GET', 'itemize:epoch'), 'granted: the epoch that goes on');
+	$sidecar->stop;
+	# What fails for a while is tried again, by a publisher that does not connect anew.
+	sql('DELETE FROM itemize.stream; ALTER TABLE itemize.stream ADD CONSTRAINT later CHECK (false)');
+	$sidecar = start_sidecar('absolute', postgres => $node, redis => $fresh);
+	is($sidecar->wait_for_log('report_failed')->{hint}, 'tried again within seconds', 'a report that fails for a while');
+	sql('ALTER TABLE itemize.stream DROP CONSTRAINT later');
+	ok(eval { poll_until(sub { $reported->() eq $fresh->cli('GET', 'itemize:epoch') }, 'the epoch') }, 'is made again');
 	# As if the clock had gone back by years since: Redis forgets, the database does not.
 	my ($server) = $reported->() =~ /^(\d+\.\d+)\./;
 	sql("UPDATE itemize.stream SET epoch = '$server.5000000000'");

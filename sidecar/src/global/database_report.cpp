@@ -24,12 +24,12 @@ PostgresSettings Settings() {
 DatabaseReport::DatabaseReport(const Options &options, Services &services, StopToken stop)
     : options_(options), services_(services), stop_(std::move(stop)) {}
 
-void DatabaseReport::Stream(const std::string &epoch) { Call("SELECT itemize.report_stream($1)", epoch); }
+bool DatabaseReport::Stream(const std::string &epoch) { return Call("SELECT itemize.report_stream($1)", epoch); }
 
-void DatabaseReport::Clusters(const std::string &json) { Call("SELECT itemize.report_clusters($1)", json); }
+bool DatabaseReport::Clusters(const std::string &json) { return Call("SELECT itemize.report_clusters($1)", json); }
 
-void DatabaseReport::Call(const std::string &statement, const std::string &argument) {
-  if (refused_) return;
+bool DatabaseReport::Call(const std::string &statement, const std::string &argument) {
+  if (refused_) return true;
   try {
     if (!connection_) {
       connection_.emplace(options_.replication_database, Settings(), stop_);
@@ -37,6 +37,7 @@ void DatabaseReport::Call(const std::string &statement, const std::string &argum
       connection_->Execute("SET synchronous_commit = local; SET lock_timeout = '1s'");
     }
     connection_->Query(statement, {argument});
+    return true;
   } catch (const PostgresError &error) {
     refused_ = error.sqlstate() == kInsufficientPrivilege || error.sqlstate() == kUndefinedFunction;
     if (error.sqlstate().empty() || !connection_ || !connection_->ok()) connection_.reset();
@@ -46,7 +47,8 @@ void DatabaseReport::Call(const std::string &statement, const std::string &argum
          {"consequence", "the database does not know this stream"},
          {"hint", refused_ ? "GRANT EXECUTE ON FUNCTION itemize.report_stream(text), itemize.report_clusters(json) TO "
                              "the role of --replication-database, then restart the global sidecar"
-                           : "tried again with the next report"}});
+                           : "tried again within seconds"}});
+    return refused_;
   }
 }
 

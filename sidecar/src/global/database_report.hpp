@@ -11,20 +11,20 @@
 
 namespace itemize::sidecar {
 
-/// Nothing here stops the publisher: what fails is logged, and tried again with the next report. It logs in with the
+/// Nothing here stops the publisher: what fails is logged, and the watch tries again. It logs in with the
 /// role of the replication connection, so that the role which serves clients cannot forge a report.
 class DatabaseReport {
 public:
   /// Connects with the first report. The first two are kept by reference.
   DatabaseReport(const Options &options, Services &services, StopToken stop);
 
-  /// The epoch that has begun or goes on.
-  void Stream(const std::string &epoch);
-  /// JSON for itemize.status.
-  void Clusters(const std::string &json);
+  /// The epoch that has begun or goes on. False when that failed and may succeed later.
+  bool Stream(const std::string &epoch);
+  /// JSON for itemize.status. False as above.
+  bool Clusters(const std::string &json);
 
 private:
-  void Call(const std::string &statement, const std::string &argument);
+  bool Call(const std::string &statement, const std::string &argument);
 
   const Options &options_;
   Services &services_;

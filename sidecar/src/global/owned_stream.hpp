@@ -15,6 +15,8 @@ public:
     std::string token;
     /// Redis refuses entries for want of room.
     bool full = false;
+    /// The database could not be told the epoch for now.
+    bool report_due = false;
   };
 
   void Set(Claim claim) {
@@ -24,6 +26,10 @@ public:
   void SetFull(bool full) {
     const std::lock_guard<std::mutex> lock(mutex_);
     if (claim_) claim_->full = full;
+  }
+  void SetReportDue(const std::string &epoch, bool due) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (claim_ && claim_->epoch == epoch) claim_->report_due = due;
   }
   void Clear() {
     const std::lock_guard<std::mutex> lock(mutex_);

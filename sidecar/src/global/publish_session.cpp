@@ -98,7 +98,7 @@ void PublishSession::DecideEpoch(const AcquiredSlot &slot) {
       replay_ = ReplayCheck([this](const Version &after) { return writer_.HeadersAfter(after); }, *found.first,
                             start.confirmed);
     }
-    report_.Stream(FormatEpoch(epoch_));
+    Report();
   }
   received_ = published_;
   confirmed_ = reported_ = complete_ = start.confirmed;
@@ -120,9 +120,15 @@ void PublishSession::BeginEpoch(const StreamStart &start, std::string_view reaso
                                      {"previous", start.epoch ? FormatEpoch(*start.epoch) : std::string()},
                                      {"start", FormatPgLsn(start.confirmed)}});
   owned_.Set({FormatEpoch(epoch_), writer_.token()});
-  report_.Stream(FormatEpoch(epoch_));
+  Report();
   services_.metrics.Counter("itemize_epochs_total", "Epochs begun by this process", {{"reason", std::string(reason)}})
       .Increment();
+}
+
+/// Without it the database gives positions of another epoch, or none: what fails now is left to the watch.
+void PublishSession::Report() {
+  const std::string epoch = FormatEpoch(epoch_);
+  if (!report_.Stream(epoch)) owned_.SetReportDue(epoch, true);
 }
 
 void PublishSession::Run() {

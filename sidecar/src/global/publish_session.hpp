@@ -54,6 +54,8 @@ private:
 
   void DecideEpoch(const AcquiredSlot &slot);
   void BeginEpoch(const StreamStart &start, std::string_view reason);
+  /// Tells the database the running epoch.
+  void Report();
   void HoldWhilePaused();
   /// Takes in what has arrived, up to a batch; waits once for more when that is worth it.
   void Collect();

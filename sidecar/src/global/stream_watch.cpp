@@ -37,7 +37,7 @@ return trimmed
 
 } // namespace
 
-StreamWatch::StreamWatch(const Options &options, Services &services, const OwnedStream &owned, StopToken stop)
+StreamWatch::StreamWatch(const Options &options, Services &services, OwnedStream &owned, StopToken stop)
     : options_(options), services_(services), owned_(owned), stop_(std::move(stop)), keys_(options.prefix),
       report_(options, services, stop_),
       retained_(services.metrics.Gauge("itemize_slot_retained_bytes", "WAL that the server keeps because of the slot")),
@@ -98,7 +98,7 @@ void StreamWatch::LookAtStream() {
   if (!picture || FormatEpoch(picture->epoch) != claim->epoch) return;
   Trim(*picture, *claim);
   Measure(*picture);
-  ReportIfDue(*picture);
+  ReportIfDue(*picture, *claim);
 }
 
 void StreamWatch::Trim(const StreamPicture &picture, const OwnedStream::Claim &claim) {
@@ -169,13 +169,13 @@ void StreamWatch::RemoveOthers() {
   shown_ = std::exchange(measured_, {});
 }
 
-void StreamWatch::ReportIfDue(const StreamPicture &picture) {
+void StreamWatch::ReportIfDue(const StreamPicture &picture, const OwnedStream::Claim &claim) {
   const auto since = Clock::now() - last_report_;
   if (since < kReportInterval) return;
   const std::string essence = ReportEssence(picture);
-  if (essence == reported_ && since < kQuietReportInterval) return;
-  report_.Clusters(ReportJson(picture, options_.slot));
-  reported_ = essence;
+  if (!claim.report_due && essence == reported_ && since < kQuietReportInterval) return;
+  if (claim.report_due && report_.Stream(claim.epoch)) owned_.SetReportDue(claim.epoch, false);
+  reported_ = report_.Clusters(ReportJson(picture, options_.slot)) ? essence : std::string();
   last_report_ = Clock::now();
 }
 

@@ -23,7 +23,7 @@ namespace itemize::sidecar {
 class StreamWatch {
 public:
   /// The first three are kept by reference.
-  StreamWatch(const Options &options, Services &services, const OwnedStream &owned, StopToken stop);
+  StreamWatch(const Options &options, Services &services, OwnedStream &owned, StopToken stop);
 
   /// Until a stop is requested. Faults are logged and waited out.
   void Run();
@@ -39,11 +39,11 @@ private:
   void MeasureConsumer(const std::string &metric, const std::string &help, const Metrics::Labels &labels, double value);
   /// Shows the gauges no more that have not been measured since the last call.
   void RemoveOthers();
-  void ReportIfDue(const StreamPicture &picture);
+  void ReportIfDue(const StreamPicture &picture, const OwnedStream::Claim &claim);
 
   const Options &options_;
   Services &services_;
-  const OwnedStream &owned_;
+  OwnedStream &owned_;
   StopToken stop_;
   GlobalKeys keys_;
   DatabaseReport report_;
