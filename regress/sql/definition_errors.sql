@@ -99,6 +99,29 @@ SELECT c AS column, r.* FROM unnest('{a,b,c,d,e,f,g}'::text[]) c, LATERAL refuse
 
 -- read
 SELECT * FROM refused($$'good', 'good', fields => '{name}', read => 'owner'$$);
+SELECT * FROM refused($$'good', 'good', fields => '{id}', read => 'owner', owner => 'name'$$);
+SELECT * FROM refused($$'good', 'good', fields => '{name}', read => 'owner', owner => 'name'$$);
+CREATE TABLE owners (id int PRIMARY KEY, a numeric, b char(4), c text COLLATE caseless, "d d" text, e timestamptz, f text[], ok text);
+ALTER TABLE owners REPLICA IDENTITY FULL;
+SELECT c AS column, r.* FROM unnest('{a,b,c,d d,e,f}'::text[]) c,
+  LATERAL refused(format($$'good', 'owners', fields => '{%1$s}', read => 'owner', owner => %1$L$$, c)) r;
+SELECT itemize.define('owned', 'owners', fields => '{id,ok}', read => 'owner', owner => 'ok');
+ALTER TABLE owners REPLICA IDENTITY DEFAULT;
+ALTER TABLE owners ALTER ok TYPE text COLLATE caseless;
+ALTER TABLE owners ALTER ok TYPE numeric USING 1;
+SELECT itemize.define('owned', 'owners', fields => '{id,ok,a}', read => 'owner', owner => 'a', replace => true);
+SELECT itemize.define('owned', 'owners', fields => '{id,ok}', read => 'owner', replace => true);
+ALTER TABLE owners DROP ok;
+SELECT * FROM itemize.definition_problems() WHERE type = 'owned';
+SELECT itemize.undefine('owned');
+CREATE TABLE owned_parts (id int, host text, PRIMARY KEY (id)) PARTITION BY LIST (id);
+CREATE TABLE owned_part PARTITION OF owned_parts FOR VALUES IN (1);
+SELECT itemize.define('owned_parts', 'owned_parts', fields => '{id,host}', read => 'owner', owner => 'host');
+ALTER TABLE owned_part REPLICA IDENTITY FULL;
+SELECT itemize.define('owned_parts', 'owned_parts', fields => '{id,host}', read => 'owner', owner => 'host');
+ALTER TABLE owned_part REPLICA IDENTITY DEFAULT;
+CREATE TABLE owned_next PARTITION OF owned_parts FOR VALUES IN (2);
+SELECT itemize.undefine('owned_parts');
 SELECT * FROM refused($$'good', 'good', fields => '{name}', read => 'all'$$);
 SELECT * FROM refused($$'good', 'good', fields => '{name}', read => 'role:'$$);
 SELECT * FROM refused($$'good', 'good', fields => '{name}', read => 'role:editor, admin'$$);

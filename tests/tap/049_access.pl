@@ -5,6 +5,8 @@ use warnings;
 use IO::Socket::INET;
 use Itemize::Test;
 use Itemize::Tokens;
+use Itemize::WebSocket;
+use JSON::PP ();
 use MIME::Base64 qw(encode_base64url);
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
@@ -30,6 +32,15 @@ SELECT itemize.define('for_$type', 'for_$type', fields => '{id,name}', read => '
 SELECT itemize.define_topic('for_$type', read => '$rules{$type}');
 });
 }
+# Each sees his own.
+$node->safe_psql('postgres', q{
+CREATE TABLE own (id int PRIMARY KEY, name text, host text, location geography(Point, 4326));
+ALTER TABLE own REPLICA IDENTITY FULL;
+INSERT INTO own VALUES (1, 'thing', 'ann', ST_Point(4.4, 51.2)), (2, 'other', 'bob', ST_Point(4.5, 51.3)), (3, 'thing', 'bob', ST_Point(4.6, 51.4)),
+  (4, 'thing', NULL, ST_Point(4.6, 51.4));
+SELECT itemize.define('own', 'own', fields => '{id,name,host}', read => 'owner', owner => 'host', text => '{"name": "A"}', language => 'en',
+  location => 'location', facets => '{name}');
+});
 my $redis = start_redis();
 my $file = PostgreSQL::Test::Utils::tempdir() . '/secret';
 append_to_file($file, "$secret\n");
@@ -258,6 +269,100 @@ like($ending->raw, qr/\nretry: \d+\n\n\z/, 'a stream ends with its token, and sa
 is(get('live?items=for_authenticated/*', $short)->{status}, 401, 'with another one');
 is(get('items/for_everyone/1', $short)->{status}, 401, 'also for what everyone may see');
 
+# ---- Owners
+
+my @ann = bearer($secret, { sub => 'ann', aud => 'shop' });
+my @bob = bearer($secret, { sub => 'bob', aud => 'shop' });
+my @machine = bearer($secret, { aud => 'shop', role => 'editor' });
+my $never = shown(get('items/own/9', @ann));
+for my $round (1, 2)
+{
+	is(get('items/own/1', @ann)->{body}, '{"id":1,"name":"thing","host":"ann"}', "an owner sees his item, round $round");
+	is(shown(get('items/own/2', @ann)), $never, 'what is another\'s is not there for him');
+	is(shown(get('items/own/4', @ann)), $never, 'nor is what is nobody\'s');
+	is(shown(get('items/own/1', @$_)), $missing{item}, 'nor is anything for who has no name') for [], \@machine;
+	is(get('items/own?key=in.(1,2,4,9)', @ann)->{body}, '{"items":{"1":{"id":1,"name":"thing","host":"ann"}},"missing":["2","4","9"]}', 'of many his own');
+	my $tag = get('items/own/1', @ann)->{headers}{etag};
+	is(get('items/own/1', @ann, "If-None-Match: $tag")->{status}, 304, 'unchanged for him');
+	is(shown(get('items/own/1', @bob, "If-None-Match: $tag")), $never, 'and not there for another with his ETag');
+}
+my $tag_of_bob = get('items/own/2', @bob)->{headers}{etag};
+my $told_ann = http_request('POST', $sidecar->url('/v1/feedback'), headers => \@ann, body => JSON::PP->new->encode({ items => { own => { 1 => undef, 2 => $tag_of_bob, 4 => undef, 9 => undef } } }));
+is(join(' ', sort keys %{ $told_ann->{json}{changed}{own} }), '1', 'feedback is of what is his');
+is(join(' ', sort @{ $told_ann->{json}{gone}{own} }), '2 4 9', 'and of the rest that it is not there, whatever he has of it');
+is(get('items/own?limit=5', @ann)->{status}, 400, 'nobody lists them');
+is(get('items/own?limit=5')->{status}, 404, 'whether or not there are such');
+my $found = get('search/own?q=thing&total=exact', @ann)->{json};
+is(join(' ', $found->{total}, map { $_->{key} } @{ $found->{items} }), '1 1', 'he finds his own');
+is(join(' ', map { $_->{key} } @{ get('search/own?order=key', @bob)->{json}{items} }), '2 3', 'as does another');
+like(get('facets/own?facets=name', @ann)->{body}, qr/\[\{"value":"thing","count":1\}\]/, 'counts are of what is his');
+like(get('clusters/own?zoom=3', @ann)->{body}, qr/\{"clusters":\[\{"count":1,[^{}]*\}\]/, 'and places');
+my $next = get('search/own?order=key&limit=1', @bob)->{json}{next};
+is_deeply(get("search/own?order=key&limit=1&after=$next", @ann)->{json}{items}, [], 'a cursor of another shows nothing of his');
+is(get('search/own?q=thing', @machine)->{status}, 404, 'without a name nothing is found');
+is(get('search/own?order=key', bearer($secret, { sub => "ann\0", aud => 'shop' }))->{json}{items}[0], undef, 'a name is compared whole');
+
+my %own = (ann => open_events($sidecar->url('/v1/live?items=own/*'), @ann), bob => open_events($sidecar->url('/v1/live?items=own/*'), @bob));
+my %hello = map { $_ => $own{$_}->next_event } sort keys %own;
+is($hello{$_}{event}, 'hello', "$_ follows his own") for sort keys %own;
+my %socket = map { $_ => Itemize::WebSocket->open($sidecar->port, fields => [ $_ eq 'ann' ? @ann : @bob ]) } sort keys %own;
+for my $who (sort keys %socket)
+{
+	ok($socket{$who}->ask({ id => 1, subscribe => { items => ['own/*'] } })->{ok}, "$who follows it by WebSocket");
+	ok($socket{$who}->until(sub { ($_->{event} // '') eq 'hello' }), 'and it has begun');
+}
+is(Itemize::WebSocket->open($sidecar->port, fields => \@machine)->ask({ id => 1, subscribe => { items => ['own/1'] } })->{problem}{status}, 404, 'who has no name may not');
+$node->safe_psql('postgres', q{
+UPDATE own SET name = 'hers' WHERE id = 1;
+UPDATE own SET host = 'bob' WHERE id = 1;
+UPDATE own SET host = 'ann', name = 'back' WHERE id = 3;
+DELETE FROM own WHERE id = 1;
+DELETE FROM own WHERE id = 4;
+UPDATE own SET host = NULL WHERE id = 2;
+INSERT INTO own VALUES (5, 'end', 'ann'), (6, 'end', 'bob');
+});
+my %expected = (
+	ann => 'update 1 hers, delete 1 -, insert 3 back, insert 5 end',
+	bob => 'insert 1 hers, delete 3 -, delete 1 -, delete 2 -, insert 6 end',
+);
+sub change_of { my ($event) = @_; my $data = $event->{data}; return "$data->{op} $data->{key} " . ($data->{item} ? $data->{item}{name} : '-') }
+sub is_end { my ($event) = @_; my $item = ($event->{data} // {})->{item}; return $item && $item->{name} eq 'end' }
+sub told
+{
+	my ($stream) = @_;
+	my @told;
+	while (my $event = $stream->next_event)
+	{
+		push @told, change_of($event);
+		last if is_end($event);
+	}
+	return join(', ', @told);
+}
+is(told($own{$_}), $expected{$_}, "$_ is told of his own, of what comes to him and what leaves him") for sort keys %own;
+for my $who (sort keys %socket)
+{
+	ok($socket{$who}->until(sub { is_end($_) }), "$who has the end by WebSocket");
+	is(join(', ', map { change_of($_) } grep { ($_->{event} // '') eq 'item' } $socket{$who}->messages), $expected{$who}, 'and the same');
+}
+for my $who (sort keys %own)
+{
+	# With the place in the stream of the other: it is a place and nothing else.
+	my ($other) = grep { $_ ne $who } keys %own;
+	my $again = open_events($sidecar->url('/v1/live?items=own/*'), ($who eq 'ann' ? @ann : @bob), "Last-Event-ID: $hello{$other}{id}");
+	is($again->next_event->{event}, 'hello', "$who comes back");
+	is(told($again), $expected{$who}, 'and is told what he has missed');
+}
+for my $who (sort keys %own)
+{
+	my $since = http_request('POST', $sidecar->url('/v1/feedback'), headers => [ $who eq 'ann' ? @ann : @bob ],
+		body => JSON::PP->new->encode({ since => $hello{$who}{id}, items => ['own/*'] }))->{json};
+	is(join(' ', map { ($_, sort(ref $since->{$_}{own} eq 'HASH' ? keys %{ $since->{$_}{own} } : @{ $since->{$_}{own} // [] })) } qw(new changed gone)),
+		$who eq 'ann' ? 'new 3 5 changed gone 1' : 'new 6 changed gone 1 2 3', "feedback to $who of what has been since");
+}
+is(shown(get('items/own/1', @bob)), $never, 'it is gone');
+is(get('items/own/3', @ann)->{json}{name}, 'back', 'it has come to her');
+is(shown(get('items/own/3', @bob)), $never, 'and has left him');
+
 # ---- Degraded
 
 $redis->stop;
@@ -265,6 +370,8 @@ poll_until(sub { (get('items/for_role/1', @{ $headers{editor} })->{headers}{'ite
 is(get('items/for_role/1')->{status}, 404, 'without Redis the rule is asked of the database');
 is(get('items/for_role/1', @{ $headers{'signed in'} })->{status}, 404, 'for each');
 is(get('items/for_role?limit=5', @{ $headers{'signed in'} })->{status}, 404, 'and for pages');
+is(get('items/own/3', @ann)->{json}{name}, 'back', 'an owner sees his item');
+is(get('items/own/3', @bob)->{status}, 404, 'and another does not');
 is(get('items/for_role?limit=5', @{ $headers{editor} })->{headers}{vary}, 'Authorization', 'with the label');
 is(get('search/for_role?q=secret', @{ $headers{editor} })->{json}{items}[0]{key}, 1, 'searches go on');
 is(get('search/for_role?q=secret', @{ $headers{'signed in'} })->{status}, 404, 'for those who may');

@@ -1,6 +1,7 @@
 // Who may read what: the rule of the sidecar and that of the database, which must never differ.
 #include "authorization/rule.hpp"
 #include "boundary/error.hpp"
+#include "live/event.hpp"
 #include "search/request_claims.hpp"
 
 #include <gtest/gtest.h>
@@ -33,18 +34,19 @@ TEST(Access, ARuleMeansTheSameInTheSidecarAndInTheDatabase) {
     std::string may;
   };
   const std::vector<std::string> rules = {
-      "nobody", "everyone", "authenticated", "role:editor", "role:admin,editor", "role:edito", "owner",
-      "-",      "",         "role:",         "Everyone",    "everyone "};
+      "nobody", "everyone", "authenticated", "role:editor", "role:admin,editor", "role:edito", "owner:x",
+      "-",      "",         "role:",         "Everyone",    "everyone ",         "owner",      "Owner",
+      "owners"};
   const std::vector<Who> everybody = {
-      {R"({"role":"anonymous"})", ".x.........."},
-      {R"({"sub":"ann"})", ".xx........."},
-      {R"({"sub":"ann","role":"editor"})", ".xxxx......."},
-      {R"({"role":"editor"})", ".x.xx......."},
-      {R"({"role":["reader","admin"],"sub":"bob"})", ".xx.x......."},
-      {R"({"role":"admin,editor","sub":"bob"})", ".xx........."},
-      {R"({"role":[],"sub":"bob"})", ".xx........."},
-      {R"({"editor":true,"roles":["editor"],"sub":"role:editor"})", ".xx........."},
-      {R"({})", ".x.........."},
+      {R"({"role":"anonymous"})", ".x............."},
+      {R"({"sub":"ann"})", ".xx...x.....x.."},
+      {R"({"sub":"ann","role":"editor"})", ".xxxx.x.....x.."},
+      {R"({"role":"editor"})", ".x.xx.........."},
+      {R"({"role":["reader","admin"],"sub":"bob"})", ".xx.x.x.....x.."},
+      {R"({"role":"admin,editor","sub":"bob"})", ".xx...x.....x.."},
+      {R"({"role":[],"sub":"bob"})", ".xx...x.....x.."},
+      {R"({"editor":true,"roles":["editor"],"sub":"role:editor"})", ".xx...x.....x.."},
+      {R"({})", ".x............."},
   };
   for (const Who &who : everybody) {
     const authorization::Viewer viewer = ViewerOf(who.claims);
@@ -60,11 +62,19 @@ TEST(Access, ARuleMeansTheSameInTheSidecarAndInTheDatabase) {
     anonymous.push_back(authorization::Viewer().MayRead(rule) ? 'x' : '.');
     itself.push_back(authorization::Viewer::Itself().MayRead(rule) ? 'x' : '.');
   }
-  EXPECT_EQ(anonymous, ".x..........");
+  EXPECT_EQ(anonymous, ".x.............");
   EXPECT_TRUE(authorization::Viewer::Under("role:a").MayRead("role:a"));
   EXPECT_FALSE(authorization::Viewer::Under("role:a").MayRead("everyone")) << "another rule has other fields";
   // For others, whoever they are; what nobody may see it does not look at either.
-  EXPECT_EQ(itself, ".xxxxx...x..");
+  EXPECT_EQ(itself, ".xxxxxx..x..x..");
+}
+
+TEST(Access, OfOwnersTheDatabaseHasTheSubject) {
+  EXPECT_TRUE(ClaimsMayRead("owner", R"({"sub":"ann"})"));
+  EXPECT_EQ(ClaimedSubject(R"({"sub":"ann"})"), "ann");
+  EXPECT_FALSE(ClaimsMayRead("owner", R"({"sub":""})"));
+  EXPECT_FALSE(ClaimsMayRead("owner", R"({"role":"editor"})"));
+  EXPECT_FALSE(ClaimsMayRead("owner", R"({"sub":"ann","sub":"bob"})"));
 }
 
 TEST(Access, ClaimsThatAreUnclearLetNobodyIn) {
@@ -88,6 +98,77 @@ TEST(Access, ClaimsThatAreUnclearLetNobodyIn) {
   }
   EXPECT_TRUE(ClaimsMayRead("everyone", "whatever"));
   EXPECT_FALSE(ClaimsMayRead("nobody", "whatever"));
+}
+
+TEST(Access, EachSeesWhatIsHisOwn) {
+  const authorization::Viewer ann = ViewerOf(R"({"sub":"ann"})");
+  const authorization::Viewer eight = ViewerOf(R"({"sub":"8"})");
+  const authorization::Viewer machine = ViewerOf(R"({"role":"editor"})");
+  constexpr const char *kRule = "owner:host";
+  EXPECT_TRUE(ann.MayRead(kRule));
+  EXPECT_FALSE(machine.MayRead(kRule));
+  EXPECT_FALSE(authorization::Viewer().MayRead(kRule));
+  struct Case {
+    const char *row;
+    const char *seen_by;
+  };
+  const std::vector<Case> cases = {
+      {R"({"id":1,"host":"ann"})", "ann"},
+      {R"({"host":"ann","id":1})", "ann"},
+      {R"({"id":1,"host":"Ann"})", ""},
+      {R"({"id":1,"host":"anna"})", ""},
+      {R"({"id":1,"host":"\u0061nn"})", "ann"},
+      {R"({"id":1,"host":"ann\u0000"})", ""},
+      {R"({"id":1,"host":8})", "8"},
+      {R"({"id":1,"host":"8"})", "8"},
+      {R"({"id":1,"host":8.0})", ""},
+      {R"({"id":1,"host":-8})", ""},
+      {R"({"id":1,"host":null})", ""},
+      {R"({"id":1,"host":["ann"]})", ""},
+      {R"({"id":1,"host":{"host":"ann"}})", ""},
+      // What looks like the field, in the values of others.
+      {R"({"a":{"host":"ann"},"host":"bob"})", ""},
+      {R"({"a":["x",{"host":"ann"}],"host":"bob"})", ""},
+      {R"({"a":"\",\"host\":\"ann\"","host":"bob"})", ""},
+      {R"({"a":"}","host":"ann"})", "ann"},
+      {R"({"a":"\\","host":"ann"})", "ann"},
+      {R"({"a":{},"b":[],"c":{"d":[{}]},"host":"ann"})", "ann"},
+      {R"({"hosts":"ann","host ":"ann"})", ""},
+      {R"({"id":1})", ""},
+      {"{}", ""},
+      {"", ""},
+      {R"({"host":"ann)", ""},
+      {R"({"host")", ""},
+      {R"(["host","ann"])", ""},
+  };
+  for (const Case &one : cases) {
+    EXPECT_EQ(ann.MaySee(kRule, one.row), std::string("ann") == one.seen_by) << one.row;
+    EXPECT_EQ(eight.MaySee(kRule, one.row), std::string("8") == one.seen_by) << one.row;
+    EXPECT_FALSE(machine.MaySee(kRule, one.row)) << one.row;
+    EXPECT_FALSE(authorization::Viewer().MaySee(kRule, one.row)) << one.row;
+  }
+  EXPECT_TRUE(authorization::Viewer::Itself().MaySee(kRule, R"({"host":"ann"})"));
+  EXPECT_FALSE(ann.MaySee("owner:", R"({"":"ann"})")) << "no field is named";
+  EXPECT_FALSE(ann.MaySee("owner", R"({"host":"ann"})")) << "nor here";
+  EXPECT_FALSE(ann.MaySee("owner", R"({"":"ann"})"));
+  EXPECT_TRUE(authorization::Viewer::Under(kRule).MaySee(kRule, R"({"host":"bob"})")) << "for whoever owns it";
+  EXPECT_FALSE(authorization::Viewer::Under("owner:a").MayRead(kRule));
+  EXPECT_FALSE(machine.MaySeeOf("")) << "what is nobody's is not everybody's who has no name";
+}
+
+TEST(Access, WhatAChangeSaysOfItsOwner) {
+  Change change;
+  change.kind = LineKind::kDelete;
+  EXPECT_FALSE(live::OwnerOfChange("owner:host", change)) << "of an older format";
+  change.owner = "a%2Fb";
+  EXPECT_EQ(live::OwnerOfChange("owner:host", change), "a/b");
+  EXPECT_FALSE(live::OwnerOfChange("everyone", change));
+  EXPECT_EQ(live::OwnerOfChange("owner:", Change()), "") << "nobody owns anything";
+  change.kind = LineKind::kUpdate;
+  change.row = R"({"id":1})";
+  EXPECT_FALSE(live::OwnerOfChange("owner:host", change)) << "absent from the row";
+  change.row = R"({"id":1,"host":"ann"})";
+  EXPECT_EQ(live::OwnerOfChange("owner:host", change), "ann");
 }
 
 TEST(Access, WhatEverybodySeesAlikeIsForEveryone) {

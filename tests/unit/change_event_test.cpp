@@ -63,6 +63,18 @@ TEST(PieceReader, ReadsEveryKindOfChange) {
   EXPECT_EQ(reader->version(), (Version{kLsn, 7}));
 }
 
+TEST(PieceReader, InFormat2ADeleteMaySayWhoseItWas) {
+  auto reader = PieceReader::Open("B\t2\t0/10\t1\t0\t\nD\t1\ta\t1\tk\tann%2Fb\nD\t2\ta\t1\tl\t\nD\t3\tb\t1\tm\n"
+                                  "C\t0/10\t3\n");
+  ASSERT_TRUE(reader);
+  std::vector<std::pair<std::string, std::string>> told;
+  Change change;
+  while (reader->Next(change))
+    told.emplace_back(change.key, change.owner.value_or("untold"));
+  EXPECT_TRUE(reader->ok() && reader->complete());
+  EXPECT_EQ(told, (decltype(told){{"k", "ann%2Fb"}, {"l", ""}, {"m", "untold"}}));
+}
+
 TEST(PieceReader, APartIsNotComplete) {
   const std::string piece = "B\t1\t0/10\t1\t0\t\nD\t1\ta\t1\tk\nP\t0/10\t1\n";
   auto reader = PieceReader::Open(piece);
@@ -84,7 +96,7 @@ TEST(PieceReader, AHeartbeatHasNoChanges) {
 }
 
 TEST(PieceReader, RefusesOtherHeaders) {
-  for (const char *piece : {"", "\n", "B", "B\t2\t0/10\t1\t0\t\n", "B\t1\tx\t1\t0\t\n", "B\t1\t0/10\t-1\t0\t\n",
+  for (const char *piece : {"", "\n", "B", "B\t3\t0/10\t1\t0\t\n", "B\t1\tx\t1\t0\t\n", "B\t1\t0/10\t-1\t0\t\n",
                             "B\t1\t0/10\t1\tx\t\n", "Q\t1\t0/10\t1\t0\t\n", "H\t1\t\n", "F\t1\t0/10\t1\t1\nB"}) {
     EXPECT_FALSE(PieceReader::Open(piece).has_value()) << piece;
   }

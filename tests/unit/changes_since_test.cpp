@@ -90,5 +90,24 @@ TEST_F(ChangesSinceTest, WhatWasHealedIsRead) {
   EXPECT_EQ(Told(), "t: healed; u: healed; ") << "more than are worth a word each";
 }
 
+TEST_F(ChangesSinceTest, OfItemsForTheirOwnersEachIsToldOfHisOwn) {
+  auto ann = std::make_shared<identity::Identity>();
+  ann->subject = "ann";
+  const OwnedChanges owned(authorization::Viewer(ann), {{"t", "owner:o"}});
+  const std::vector<Interest> interests = {{"t", std::nullopt}};
+  const std::string hers = R"({"o":"ann"})";
+  const std::string his = R"({"o":"bob"})";
+  changes_ = ChangesSince(interests, {16, 2}, owned);
+  changes_.Add(Entry(17, Insert(1, "1", his) + Update(2, "2", his) + "D\t3\tt\t3\t3\tbob\n" + Insert(4, "4", hers)));
+  changes_.Add(Entry(18, "D\t1\tt\t3\t1\tbob\n" + Insert(2, "1", hers) + "D\t3\tt\t3\t5\tann\n" + Insert(4, "5", his)));
+  EXPECT_EQ(Told(), "t/1 new " + hers + "; t/4 new " + hers + "; t/5 gone; ");
+  EXPECT_EQ(changes_.bytes(), 3U + 2 * hers.size());
+  changes_.Add(Entry(19, Delete(1, "4")));
+  EXPECT_EQ(Told(), "t: owner; ") << "in format 1";
+  changes_ = ChangesSince(interests, {16, 2}, owned);
+  changes_.AddHealed({{"1-0", {17, 1}, "t", "2"}});
+  EXPECT_EQ(Told(), "t: healed; ");
+}
+
 } // namespace
 } // namespace itemize::sidecar::live

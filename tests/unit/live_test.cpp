@@ -277,6 +277,35 @@ TEST_F(ReplayTest, CompletesARowOrSendsNone) {
   EXPECT_EQ(replay.events()[1]->text.find("\"item\":"), std::string::npos);
 }
 
+TEST_F(ReplayTest, OfItemsForTheirOwnersEachIsToldOfHisOwn) {
+  auto ann = std::make_shared<identity::Identity>();
+  ann->subject = "ann";
+  const auto replayed = [&](const std::string &lines, std::string_view failure) {
+    Replay replay(interests_, At(1, 0), 10000,
+                  OwnedChanges(authorization::Viewer(ann), {{"t", "everyone"}, {"u", "owner:o"}}));
+    EXPECT_EQ(replay.Add(Entry(lines),
+                         [](const std::string &, const std::string &) -> RowNow {
+                           return {true, {}};
+                         }),
+              failure.empty());
+    EXPECT_EQ(replay.failure(), failure);
+    std::string told;
+    for (const auto &event : replay.events())
+      told += std::to_string(event->version.ordinal) + ' ';
+    return told;
+  };
+  const std::string bobs =
+      "I\t2\tu\t3\t1\t{\"o\":\"bob\"}\t6\nU\t3\tu\t3\t1\t{\"o\":\"bob\"}\t6\nD\t4\tu\t3\t1\tbob\nD\t5\tu\t3\t1\t\n";
+  EXPECT_EQ(replayed(bobs, ""), "");
+  EXPECT_EQ(replayed("I\t1\tt\t3\t1\t{}\t\n" + bobs + "U\t6\tu\t3\t2\t{\"o\":\"ann\"}\t6,0\nD\t7\tu\t3\t2\tann\n", ""),
+            "1 6 7 ");
+  EXPECT_EQ(replayed("D\t1\tu\t3\t1\n", "owner"), "") << "a delete in format 1 does not say it";
+  EXPECT_EQ(replayed("U\t1\tu\t3\t1\t{\"a\":1}\t5,0\n", "owner"), "") << "nor does a row without the field";
+  Replay healed(interests_, At(1, 0), 10000, OwnedChanges(authorization::Viewer(ann), {{"u", "owner:o"}}));
+  EXPECT_FALSE(healed.AddHealed({{"1-0", {16, 4}, "u", "1"}}, At(16, 4), NoRow))
+      << "whose it seemed to be is not known";
+}
+
 TEST_F(ReplayTest, WhatWasHealedStandsWhereItWasRead) {
   Replay replay(interests_, At(1, 0), 10000);
   const auto healed_row = [](const std::string &, const std::string &) { return RowNow{false, "{\"a\":1}"}; };

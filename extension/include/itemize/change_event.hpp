@@ -1,6 +1,6 @@
 // The change event: what the output plugin writes and every later hop reads.
 //
-// Format 1, documented in docs/reference/change-event.md. One message of the replication protocol is
+// Formats 1 and 2, documented in docs/reference/change-event.md. One message of the replication protocol is
 // one *piece*: TAB separated lines, each ended by '\n', a header line first, a trailer line last. A
 // row is opaque bytes: compact JSON holds neither raw TAB nor raw newline.
 #pragma once
@@ -15,6 +15,8 @@
 namespace itemize {
 
 inline constexpr int kChangeEventFormat = 1;
+/// As 1, and a deleted row of a type that is for owners alone says whose it was (Change::owner).
+inline constexpr int kOwnerFormat = 2;
 
 /// Largest message of the output plugin in bytes. Longer pieces (one huge row) go out as fragments.
 inline constexpr std::size_t kMaxPieceBytes = std::size_t{256} * 1024;
@@ -67,6 +69,8 @@ struct Change {
   std::string_view topic;          ///< message
   std::string_view payload;        ///< message: JSON on one line
   std::string_view reason;         ///< change set aside: a stable word, then details; never the row
+  /// delete, of a type that is for owners alone: whose it was, percent-encoded as a key; empty: nobody's
+  std::optional<std::string_view> owner;
 };
 
 namespace internal {
@@ -89,7 +93,8 @@ public:
     PieceReader reader(piece);
     std::string_view line = reader.TakeLine();
     const std::string_view kind = internal::TakeColumn(line);
-    if (internal::TakeColumn(line) != "1") return std::nullopt;
+    const std::string_view format = internal::TakeColumn(line);
+    if (format != "1" && format != "2") return std::nullopt;
     const auto lsn = ParsePgLsn(internal::TakeColumn(line));
     if (!lsn) return std::nullopt;
     reader.header_.commit_lsn = *lsn;
@@ -130,7 +135,7 @@ public:
       return !change.row.empty() || Malformed();
     case LineKind::kDelete:
       if (!ReadSubject(change, line)) return Malformed();
-      change.key = line;
+      ReadDeleted(change, line);
       return true;
     case LineKind::kTruncate: return ReadSubject(change, line) || Malformed();
     case LineKind::kDefinition:
@@ -175,6 +180,12 @@ private:
     change.ordinal = *ordinal;
     change.generation = *generation;
     return true;
+  }
+
+  static void ReadDeleted(Change &change, std::string_view line) {
+    const std::size_t tab = line.find('\t');
+    change.key = line.substr(0, tab);
+    if (tab != std::string_view::npos) change.owner = line.substr(tab + 1);
   }
 
   static bool ReadMessage(Change &change, std::string_view &line) {

@@ -33,6 +33,32 @@ bool KeyChanged(Session &session, const RelationPlan &plan) {
          std::memcmp(session.old_key.data, session.new_key.data, static_cast<Size>(session.new_key.len)) != 0;
 }
 
+/// Whether the owner can be told: he is not left in the TOAST table where `fallback` (may be null) does not have him.
+bool IsOwnerKnown(const RelationPlan &plan, const RowValues &row, const RowValues *fallback) {
+  if (likely(plan.owner == nullptr)) return true;
+  const int column = plan.owner->column;
+  if (row.nulls[column] || !IsAbsent(plan.owner->value, row.values[column])) return true;
+  return fallback != nullptr && !fallback->nulls[column] && !IsAbsent(plan.owner->value, fallback->values[column]);
+}
+
+/// As a D line has it: empty when it is nobody's.
+void MakeOwner(const RelationPlan &plan, const RowValues &row, const RowValues *fallback, StringInfo owner) {
+  resetStringInfo(owner);
+  const int column = plan.owner->column;
+  if (row.nulls[column]) return;
+  const bool absent = IsAbsent(plan.owner->value, row.values[column]);
+  EncodeKeyValue(plan.owner->value, absent ? fallback->values[column] : row.values[column], owner);
+}
+
+/// One who had the item and has it no more is told that it is gone, and not whose it is now.
+bool OwnerChanged(Session &session, const RelationPlan &plan) {
+  if (likely(plan.owner == nullptr)) return false;
+  MakeOwner(plan, plan.old_row, nullptr, &session.old_owner);
+  MakeOwner(plan, plan.new_row, &plan.old_row, &session.new_owner);
+  return session.old_owner.len != session.new_owner.len ||
+         std::memcmp(session.old_owner.data, session.new_owner.data, static_cast<Size>(session.new_owner.len)) != 0;
+}
+
 ItemChange ReadItemChange(Session &session, const RelationPlan &plan, TupleDesc description,
                           ReorderBufferChange *change) {
   HeapTuple const old_tuple = compat::OldTuple(change);
@@ -46,15 +72,22 @@ ItemChange ReadItemChange(Session &session, const RelationPlan &plan, TupleDesc 
       change->action == REORDER_BUFFER_CHANGE_UPDATE && item.old == nullptr && !plan.identity_tells_key;
   item.known = !key_may_differ && (item.old == nullptr || IsKeyKnown(*plan.encoder, *item.old, nullptr)) &&
                (new_tuple == nullptr ? item.old != nullptr : IsKeyKnown(*plan.encoder, plan.new_row, item.old));
+  const bool owner_may_differ = change->action != REORDER_BUFFER_CHANGE_INSERT && !plan.identity_tells_owner;
+  item.known = item.known && !owner_may_differ && (item.old == nullptr || IsOwnerKnown(plan, *item.old, nullptr)) &&
+               (new_tuple == nullptr || IsOwnerKnown(plan, plan.new_row, item.old));
   if (unlikely(!item.known)) return item;
   if (new_tuple == nullptr) {
     MakeKey(plan, *item.old, nullptr, &session.old_key);
+    if (plan.owner != nullptr) MakeOwner(plan, *item.old, nullptr, &session.old_owner);
     item.deletes = true;
     return item;
   }
   const bool inserted = change->action == REORDER_BUFFER_CHANGE_INSERT;
   item.has_row = true;
-  item.deletes = !inserted && item.old != nullptr && KeyChanged(session, plan);
+  if (!inserted && item.old != nullptr) {
+    const bool owner_changed = OwnerChanged(session, plan);
+    item.deletes = KeyChanged(session, plan) || owner_changed;
+  }
   item.row_kind = inserted || item.deletes ? LineKind::kInsert : LineKind::kUpdate;
   return item;
 }
@@ -64,6 +97,10 @@ void WriteDelete(Session &session, LogicalDecodingContext *ctx, const RelationPl
   StringInfo const line = BeginLine(session.writer, LineKind::kDelete, plan.subject, plan.subject_length);
   AppendByte(line, '\t');
   AppendBytes(line, session.old_key.data, session.old_key.len);
+  if (plan.owner != nullptr && session.writer.format >= kOwnerFormat) {
+    AppendByte(line, '\t');
+    AppendBytes(line, session.old_owner.data, session.old_owner.len);
+  }
   EndLine(session.writer, ctx);
 }
 

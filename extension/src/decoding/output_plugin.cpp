@@ -10,6 +10,7 @@
 #include "boundary/version_check.hpp"
 #include "decoding/item_changes.hpp"
 #include "decoding/session.hpp"
+#include "itemize/read_rule.hpp"
 #include "publish/sealed_message.hpp"
 #include "serializer/buffer.hpp"
 #include "serializer/output_settings.hpp"
@@ -29,25 +30,32 @@ namespace itemize {
 namespace {
 
 struct Options {
-  bool careful;
+  int format = kChangeEventFormat;
+  bool careful = false;
 };
 
 [[noreturn]] void RefuseOption(const char *name) {
-  ereport(ERROR,
-          (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("output plugin \"itemize\" has no option \"%s\"", name),
-           errhint("The options are \"version\", the format of the change events: '%d', and \"careful\": '0' or '1'.",
-                   kChangeEventFormat)));
+  ereport(
+      ERROR,
+      (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("output plugin \"itemize\" has no option \"%s\"", name),
+       errhint("The options are \"version\", the format of the change events: '%d' or '%d', and \"careful\": '0' or "
+               "'1'.",
+               kChangeEventFormat, kOwnerFormat)));
   pg_unreachable();
 }
 
-void CheckVersion(const char *value) {
-  char expected[16];
-  snprintf(expected, sizeof(expected), "%d", kChangeEventFormat);
-  if (std::strcmp(value, expected) == 0) return;
+int ParseFormat(const char *value) {
+  for (const int format : {kChangeEventFormat, kOwnerFormat}) {
+    char expected[16];
+    snprintf(expected, sizeof(expected), "%d", format);
+    if (std::strcmp(value, expected) == 0) return format;
+  }
   ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
                   errmsg("output plugin \"itemize\" cannot write change events of version \"%s\"", value),
-                  errhint("This library writes version '%d'; the consumer and the extension must be of like versions.",
-                          kChangeEventFormat)));
+                  errhint("This library writes versions '%d' and '%d'; the consumer and the extension must be of like "
+                          "versions.",
+                          kChangeEventFormat, kOwnerFormat)));
+  pg_unreachable();
 }
 
 bool ParseCareful(const char *value) {
@@ -66,7 +74,7 @@ Options ReadOptions(List *list) {
     auto *const option = static_cast<DefElem *>(lfirst(cell));
     const char *const value = option->arg != nullptr ? strVal(option->arg) : "";
     if (std::strcmp(option->defname, "version") == 0) {
-      CheckVersion(value);
+      options.format = ParseFormat(value);
     } else if (std::strcmp(option->defname, "careful") == 0) {
       options.careful = ParseCareful(value);
     } else {
@@ -97,6 +105,9 @@ void Startup(LogicalDecodingContext *ctx, OutputPluginOptions *options, bool is_
   InitializePieceWriter(session->writer);
   initStringInfo(&session->old_key);
   initStringInfo(&session->new_key);
+  initStringInfo(&session->old_owner);
+  initStringInfo(&session->new_owner);
+  session->writer.format = chosen.format;
   initStringInfo(&session->member_lengths);
   MemoryContextSwitchTo(caller);
   session->careful_transactions = chosen.careful ? kCarefulTransactions : 0;
@@ -147,7 +158,16 @@ void WriteDefinitionChange(Session &session, LogicalDecodingContext *ctx, const 
   if (gone) {
     AppendBytes(line, kUndefinedRead.data(), static_cast<int>(kUndefinedRead.size()));
   } else {
-    appendStringInfoString(line, TextDatumGetCString(row.values[read_column - 1]));
+    const char *const read = TextDatumGetCString(row.values[read_column - 1]);
+    appendStringInfoString(line, read);
+    if (!topic && kReadOwner == read) {
+      // Which field that is. All columns of a definition are written before this row is.
+      const ItemDefinition *const definition =
+          FindDefinitionByType(TextDatumGetCString(row.values[kItemTypeName - 1]), nullptr);
+      const bool told = definition != nullptr && definition->owner != nullptr;
+      const char *const owner = told ? NameStr(definition->owner->name) : "";
+      appendStringInfo(line, ":%s", IsPlainName(owner) ? owner : "");
+    }
   }
   EndLine(session.writer, ctx);
 }

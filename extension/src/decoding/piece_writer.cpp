@@ -109,7 +109,7 @@ void BeginTransaction(PieceWriter &writer, Lsn commit_lsn, uint64 xid, int64 com
   resetStringInfo(piece);
   ShrinkPiece(piece);
   char *at = WriteColumn(Reserve(piece, kMaxHeaderBytes), LineKind::kBegin);
-  at = WriteColumn(at, uint64{kChangeEventFormat});
+  at = WriteColumn(at, static_cast<uint64>(writer.format));
   at = WriteCommitLsn(at, writer);
   *at++ = '\t';
   at = WriteColumn(at, xid);

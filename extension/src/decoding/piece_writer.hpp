@@ -13,6 +13,7 @@ namespace itemize {
 
 /// Plain data, as it lives in a palloc'd state.
 struct PieceWriter {
+  int format;
   StringInfoData piece;
   int header_length; ///< bytes of the begin line, newline included, at the piece's start
   Size commit_lsn_length;

@@ -52,6 +52,8 @@ void BuildPlan(RelationPlan &plan, Relation relation) {
   plan.encoder = nullptr;
   plan.depends_on_settings = false;
   plan.identity_tells_key = true;
+  plan.identity_tells_owner = true;
+  plan.owner = nullptr;
   plan.generation = 0;
   plan.subject = "";
   plan.subject_length = 0;
@@ -71,6 +73,10 @@ void BuildPlan(RelationPlan &plan, Relation relation) {
   plan.generation = definition->generation;
   for (int i = 0; i < definition->key_count; ++i) {
     plan.identity_tells_key = plan.identity_tells_key && IdentityCovers(relation, definition->keys[i].attnum);
+  }
+  if (definition->owner != nullptr && definition->owner->attnum != InvalidAttrNumber) {
+    plan.owner = &plan.encoder->fields[definition->owner - definition->fields];
+    plan.identity_tells_owner = IdentityCovers(relation, definition->owner->attnum);
   }
   StringInfoData subject;
   initStringInfo(&subject);

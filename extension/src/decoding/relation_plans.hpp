@@ -25,12 +25,14 @@ struct RelationPlan {
   RelationKind kind;
   MemoryContext context; ///< of all below
   RowEncoder *encoder;
-  bool depends_on_settings; ///< see serializer/output_settings.hpp
-  bool identity_tells_key;  ///< else an update without an old row may have changed the key
-  int64 generation;         ///< of the definition; no two definitions share one
-  const char *subject;      ///< `<type>TAB<generation>`, as it stands in every line; read by WriteBlocks
-  int subject_length;       ///< bytes
-  RowValues old_row;        ///< room for the change at hand
+  bool depends_on_settings;  ///< see serializer/output_settings.hpp
+  bool identity_tells_key;   ///< else an update without an old row may have changed the key
+  bool identity_tells_owner; ///< else updates and deletes do not say whose the row was
+  const FieldEncoder *owner; ///< null: items are not for their owners alone
+  int64 generation;          ///< of the definition; no two definitions share one
+  const char *subject;       ///< `<type>TAB<generation>`, as it stands in every line; read by WriteBlocks
+  int subject_length;        ///< bytes
+  RowValues old_row;         ///< room for the change at hand
   RowValues new_row;
 };
 

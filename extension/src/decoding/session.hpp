@@ -17,6 +17,8 @@ struct Session {
   VisibilityHorizon horizon;
   StringInfoData old_key;
   StringInfoData new_key;
+  StringInfoData old_owner;
+  StringInfoData new_owner;
   StringInfoData member_lengths;
   int64 forgotten;           ///< generation whose rows the last line told to forget, else 0
   bool begun;                ///< the transaction at hand has a change of ours

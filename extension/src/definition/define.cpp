@@ -98,6 +98,29 @@ void ResolveFields(FunctionCallInfo fcinfo, Relation table, ItemDefinition &defi
     RaiseProblem(FindFieldProblem(table, definition.fields[i].attnum));
 }
 
+/// With read => 'owner': the field that says whose an item is.
+void ResolveOwner(Relation table, const SearchColumns &search, ItemDefinition &definition) {
+  const SearchColumn *owner = nullptr;
+  for (int i = 0; i < search.count; ++i) {
+    if (search.items[i].purpose == ColumnPurpose::kOwner) owner = &search.items[i];
+  }
+  if (owner == nullptr) {
+    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("read => 'owner' needs the argument \"owner\""),
+                    errhint("Name the column whose value is the subject (sub) of its owner's tokens.")));
+  }
+  for (int i = 0; i < definition.field_count && definition.owner == nullptr; ++i) {
+    if (definition.fields[i].attnum == owner->attnum) definition.owner = &definition.fields[i];
+  }
+  if (definition.owner == nullptr) {
+    ereport(
+        ERROR,
+        (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+         errmsg("with read => 'owner' the owner %s must be one of the fields", quote_identifier(NameStr(owner->name))),
+         errhint("Add it to \"fields\". Nobody but the owner is shown an item, so it tells him only who he is.")));
+  }
+  RaiseProblem(FindOwnerProblem(table, owner->attnum));
+}
+
 const char *OldColumns(const StoredDefinition &old, ColumnPurpose purpose) {
   StringInfoData list;
   initStringInfo(&list);
@@ -134,6 +157,10 @@ const char *ItemDifferences(const StoredDefinition &old, const ItemDefinition &d
   AppendDifference(&list, "fields", OldColumns(old, ColumnPurpose::kField),
                    NewColumns(definition.fields, definition.field_count));
   AppendDifference(&list, "read", NameStr(old.read), NameStr(definition.read));
+  // Who owns an item decides who is told of it: then it is more than a column to search by.
+  if (definition.owner != nullptr) {
+    AppendDifference(&list, "owner", OldColumns(old, ColumnPurpose::kOwner), NewColumns(definition.owner, 1));
+  }
   return list.data;
 }
 
@@ -239,7 +266,7 @@ void Define(FunctionCallInfo fcinfo) {
   const char *const read = RequiredText(fcinfo, kDefineRead, "read");
   bool const replace = !PG_ARGISNULL(kDefineReplace) && PG_GETARG_BOOL(kDefineReplace);
   CheckTypeName(name);
-  CheckRead(read);
+  CheckRead(read, ReadOf::kItems);
   RefuseUnbuiltArgument(fcinfo, kDefineUrl, "url");
   if (GetDatabaseEncoding() != PG_UTF8) {
     ereport(ERROR,
@@ -257,7 +284,9 @@ void Define(FunctionCallInfo fcinfo) {
   RaiseProblem(FindPartitionsProblem(table));
   ResolveKey(fcinfo, table, definition);
   ResolveFields(fcinfo, table, definition);
-  Write(definition, ResolveSearch(fcinfo, table), replace);
+  SearchColumns const search = ResolveSearch(fcinfo, table);
+  if (IsForOwners(definition.read)) ResolveOwner(table, search, definition);
+  Write(definition, search, replace);
   table_close(table, NoLock); // the lock is held to the end of the transaction
   OfferIndexes(name, !PG_ARGISNULL(kDefineBuild) && PG_GETARG_BOOL(kDefineBuild));
 }

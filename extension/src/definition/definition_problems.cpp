@@ -70,9 +70,11 @@ void CheckDefinition(const Output &output, const StoredDefinitions &definitions,
   AttrNumber key[INDEX_MAX_KEYS];
   int key_count = 0;
   bool key_complete = true;
+  bool owned = false;
   for (int i = 0; i < definition.column_count; ++i) {
     const StoredColumn &column = definition.columns[i];
     AttrNumber const attnum = get_attnum(definition.source, NameStr(column.name));
+    owned = owned || column.purpose == ColumnPurpose::kOwner;
     if (attnum <= 0) {
       key_complete = key_complete && !column.IsKey();
       Put(output, definition,
@@ -82,9 +84,16 @@ void CheckDefinition(const Output &output, const StoredDefinitions &definitions,
       PutProblem(output, definition, FindFieldProblem(table, attnum));
     } else if (column.IsForSearch()) {
       PutProblem(output, definition, FindSearchColumnProblem(table, attnum, column.purpose));
+      if (column.purpose == ColumnPurpose::kOwner && IsForOwners(definition.read)) {
+        PutProblem(output, definition, FindOwnerProblem(table, attnum));
+      }
     } else if (key_count < INDEX_MAX_KEYS) {
       key[key_count++] = attnum;
     }
+  }
+  if (IsForOwners(definition.read) && !owned) {
+    Put(output, definition, psprintf("the column with the owner of the rows of table %s is gone", TableLabel(table)),
+        "Nobody is shown an item now. Define it anew with replace => true and another owner, or another \"read\".");
   }
   if (!key_complete) key_count = 0;
   if (RelationGetForm(table)->relkind != RELKIND_PARTITIONED_TABLE) {

@@ -236,6 +236,16 @@ int CurrentKey(const StoredDefinition &definition, AttrNumber (&key)[INDEX_MAX_K
   return count;
 }
 
+Problem FindStoredOwnerIdentityProblem(const StoredDefinition &definition, Relation table) {
+  if (!IsForOwners(definition.read)) return kNoProblem;
+  for (int i = 0; i < definition.column_count; ++i) {
+    if (definition.columns[i].purpose != ColumnPurpose::kOwner) continue;
+    AttrNumber const owner = get_attnum(RelationGetRelid(table), NameStr(definition.columns[i].name));
+    if (owner > 0) return FindOwnerIdentityProblem(table, owner);
+  }
+  return kNoProblem;
+}
+
 void CheckKey(const StoredDefinition &definition, Oid table, Oid ignored_index) {
   AttrNumber key[INDEX_MAX_KEYS];
   int const key_count = CurrentKey(definition, key);

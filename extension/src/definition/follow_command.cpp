@@ -50,6 +50,7 @@ bool FollowSubcommand(const StoredDefinition &definition, Relation table, const 
         if (attnum > 0) key[key_count++] = attnum;
       }
       Refuse(definition, FindIdentityProblem(table, key, key_count));
+      Refuse(definition, FindStoredOwnerIdentityProblem(definition, table));
     }
     return false;
   case AT_DropNotNull:
@@ -73,6 +74,9 @@ bool FollowSubcommand(const StoredDefinition &definition, Relation table, const 
     if (!column.IsForSearch() || std::strcmp(NameStr(column.name), subcommand->name) != 0) continue;
     Refuse(definition,
            FindSearchColumnProblem(table, get_attnum(RelationGetRelid(table), NameStr(column.name)), column.purpose));
+    if (column.purpose == ColumnPurpose::kOwner && IsForOwners(definition.read)) {
+      Refuse(definition, FindOwnerProblem(table, get_attnum(RelationGetRelid(table), NameStr(column.name))));
+    }
   }
   return key != nullptr || field != nullptr;
 }

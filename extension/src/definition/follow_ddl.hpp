@@ -39,6 +39,9 @@ void FollowCatalogs(const DefinitionCatalog &catalog, DroppedObjects *dropped);
 /// The numbers of a definition's key columns now; their count, 0 when one of them is gone.
 int CurrentKey(const StoredDefinition &definition, AttrNumber (&key)[INDEX_MAX_KEYS]);
 
+/// Why a table of the definition, itself or a partition, would not say whose a deleted item was, where that matters.
+Problem FindStoredOwnerIdentityProblem(const StoredDefinition &definition, Relation table);
+
 /// Refuses the drop of an index of `table` that a definition's uniqueness or replica identity stands on: of one that is
 /// dropped already, or, named, of one that is about to be.
 void CheckKey(const StoredDefinition &definition, Oid table, Oid ignored_index);

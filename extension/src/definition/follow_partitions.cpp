@@ -76,7 +76,8 @@ void CheckNewPartitions(const StoredDefinition &definition, Oid partition) {
                       errdetail("It would be a partition of the item type \"%s\".", NameStr(definition.type)),
                       errhint("%s", kind_problem.hint)));
     }
-    Problem const problem = FindPartitionIdentityProblem(root, key, key_count, part);
+    Problem problem = FindPartitionIdentityProblem(root, key, key_count, part);
+    if (!problem.Found()) problem = FindStoredOwnerIdentityProblem(definition, part);
     if (problem.Found()) {
       ereport(WARNING, (errmsg("%s", problem.message),
                         errdetail("Until then each update and delete in it makes all copies of the item type \"%s\" be "

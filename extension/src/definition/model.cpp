@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "definition/partitions.hpp"
+#include "itemize/read_rule.hpp"
 
 #include "boundary/prelude.hpp"
 
@@ -65,17 +66,27 @@ ColumnList ReadColumns(Relation item_column, Relation index, const ItemDefinitio
   return list;
 }
 
+const DefinitionColumn *FindByName(const DefinitionColumn *columns, int count, const NameData &name) {
+  for (int i = 0; i < count; ++i) {
+    if (std::strcmp(NameStr(columns[i].name), NameStr(name)) == 0) return &columns[i];
+  }
+  return nullptr;
+}
+
 void ReadAllColumns(const DefinitionCatalog &catalog, ItemDefinition &definition, Snapshot snapshot) {
   Relation const item_column = table_open(catalog.item_column, AccessShareLock);
   Relation const index = index_open(catalog.item_column_index, AccessShareLock);
   const ColumnList keys = ReadColumns(item_column, index, definition, "key", snapshot);
   const ColumnList fields = ReadColumns(item_column, index, definition, "field", snapshot);
+  ColumnList owner = {nullptr, 0};
+  if (IsForOwners(definition.read)) owner = ReadColumns(item_column, index, definition, "owner", snapshot);
   index_close(index, AccessShareLock);
   table_close(item_column, AccessShareLock);
   definition.keys = keys.columns;
   definition.key_count = keys.count;
   definition.fields = fields.columns;
   definition.field_count = fields.count;
+  if (owner.count == 1) definition.owner = FindByName(fields.columns, fields.count, owner.columns[0].name);
 }
 
 ItemDefinition *FindDefinition(Oid DefinitionCatalog::*index, ScanKeyData &key, Snapshot snapshot) {
@@ -106,6 +117,17 @@ void ResolveIn(Oid partition, DefinitionColumn *columns, int count) {
 }
 
 } // namespace
+
+bool IsForOwners(const NameData &read) { return kReadOwner == NameStr(read); }
+
+bool IsPlainName(const char *name) {
+  if (*name == '\0') return false;
+  for (; *name != '\0'; ++name) {
+    const char c = *name;
+    if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_')) return false;
+  }
+  return true;
+}
 
 bool LookUpDefinitionCatalog(DefinitionCatalog &catalog) {
   std::memset(&catalog, 0, sizeof(catalog));

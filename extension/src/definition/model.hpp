@@ -20,14 +20,21 @@ struct DefinitionColumn {
 
 struct ItemDefinition {
   NameData type;
-  NameData read; ///< `nobody`, `everyone`, `authenticated` or `role:NAME,…`
+  NameData read; ///< `nobody`, `everyone`, `authenticated`, `owner` or `role:NAME,…`
   Oid source;
   int64 generation; ///< from a sequence; new with each define, never used again
   int key_count;
   int field_count;
-  DefinitionColumn *keys;   ///< in key order
-  DefinitionColumn *fields; ///< in field order
+  DefinitionColumn *keys;        ///< in key order
+  DefinitionColumn *fields;      ///< in field order
+  const DefinitionColumn *owner; ///< with read => 'owner' the field that says whose an item is, else null
 };
+
+/// Whether an item is for its owner alone.
+bool IsForOwners(const NameData &read);
+
+/// Whether a name can stand in the change stream's words for a rule as it is: letters, digits and underscores.
+bool IsPlainName(const char *name);
 
 /// Oids of the extension's own catalog, InvalidOid members where the extension is not there (or was not
 /// there yet, under a historic snapshot).

@@ -13,7 +13,7 @@ namespace {
 
 constexpr const char *kHint =
     "Use 'nobody' (the default), 'everyone', 'authenticated', or 'role:NAME' with one name or several, separated by "
-    "commas.";
+    "commas; for items also 'owner'.";
 
 /// What can stand in the change stream and in a claim without being written in two ways.
 bool IsRoleName(std::string_view name) {
@@ -39,12 +39,12 @@ void CheckRole(std::string_view name) {
 
 } // namespace
 
-void CheckRead(const char *read) {
+void CheckRead(const char *read, ReadOf what) {
   std::string_view const rule = read;
   if (rule == "nobody" || rule == kReadEveryone || rule == kReadAuthenticated) return;
-  if (rule == "owner") {
-    ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-                    errmsg("read => '%s' comes with a later version of itemize", read), errhint("%s", kHint)));
+  if (rule == kReadOwner) {
+    if (what == ReadOf::kItems) return;
+    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("a topic has no owner"), errhint("%s", kHint)));
   }
   if (!IsRuleOfRoles(rule)) {
     ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("read => '%s' is not known", read),

@@ -3,7 +3,8 @@
 
 namespace itemize {
 
-/// Raises unless `read` is a read access that this version knows how to enforce.
-void CheckRead(const char *read);
+/// Raises unless `read` is a read access that this version knows how to enforce. Topics have no owner.
+enum class ReadOf : unsigned char { kItems, kTopic };
+void CheckRead(const char *read, ReadOf what);
 
 } // namespace itemize

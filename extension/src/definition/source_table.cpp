@@ -11,6 +11,7 @@ extern "C" {
 #include "catalog/pg_class.h"
 #include "catalog/pg_index.h"
 #include "catalog/pg_inherits.h"
+#include "catalog/pg_type.h"
 #include "utils/acl.h"
 #include "utils/relcache.h"
 #include "utils/varlena.h"
@@ -223,6 +224,56 @@ Problem FindPartitionIdentityProblem(Relation root, const AttrNumber *key, int k
         get_attnum(RelationGetRelid(partition), NameStr(TupleDescAttr(RelationGetDescr(root), key[i] - 1)->attname));
   }
   return FindIdentityProblem(partition, own, key_count, ignored_index);
+}
+
+Problem FindOwnerIdentityProblem(Relation table, AttrNumber owner) {
+  const char *const name = NameStr(TupleDescAttr(RelationGetDescr(table), owner - 1)->attname);
+  if (RelationGetForm(table)->relkind == RELKIND_PARTITIONED_TABLE) {
+    Problem first = kNoProblem;
+    VisitPartitions(table, [&](Relation partition) {
+      if (RelationGetForm(partition)->relkind != RELKIND_RELATION) return false;
+      first = FindOwnerIdentityProblem(partition, get_attnum(RelationGetRelid(partition), name));
+      return first.Found();
+    });
+    return first;
+  }
+  if (IdentityCovers(table, owner)) return kNoProblem;
+  const char *const label = TableLabel(table);
+  return {ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+          psprintf("the replica identity of table %s does not cover the owner %s", label, quote_identifier(name)),
+          psprintf("A delete, and a change of the owner, would not say whose the item was. Run ALTER TABLE %s REPLICA "
+                   "IDENTITY FULL, or REPLICA IDENTITY USING INDEX ... with a unique index over the key and %s, which "
+                   "must not be null then.",
+                   label, quote_identifier(name))};
+}
+
+Problem FindOwnerProblem(Relation table, AttrNumber owner) {
+  Form_pg_attribute attribute = TupleDescAttr(RelationGetDescr(table), owner - 1);
+  const char *const name = quote_identifier(NameStr(attribute->attname));
+  switch (getBaseType(attribute->atttypid)) {
+  case INT2OID:
+  case INT4OID:
+  case INT8OID:
+  case UUIDOID:
+  case NAMEOID: break;
+  case TEXTOID:
+  case VARCHAROID:
+    if (!OidIsValid(attribute->attcollation) || get_collation_isdeterministic(attribute->attcollation)) break;
+    [[fallthrough]];
+  default:
+    return {ERRCODE_FEATURE_NOT_SUPPORTED,
+            psprintf("column %s of table %s cannot say who owns an item: its type is %s", name, TableLabel(table),
+                     format_type_with_typemod(attribute->atttypid, attribute->atttypmod)),
+            "It is compared with the subject of tokens as text. Owners are smallint, integer, bigint, uuid, name, or "
+            "text or varchar with a deterministic collation, or a domain over one of these."};
+  }
+  if (!IsPlainName(NameStr(attribute->attname))) {
+    return {
+        ERRCODE_FEATURE_NOT_SUPPORTED,
+        psprintf("column %s of table %s cannot say who owns an item: its name is not plain", name, TableLabel(table)),
+        "Give it a name of letters a-z and A-Z, digits and underscores."};
+  }
+  return FindOwnerIdentityProblem(table, owner);
 }
 
 Problem FindUniquenessProblem(Relation table, const AttrNumber *key, int key_count, Oid ignored_index) {

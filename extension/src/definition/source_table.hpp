@@ -35,6 +35,12 @@ Problem FindIdentityProblem(Relation table, const AttrNumber *key, int key_count
 Problem FindPartitionIdentityProblem(Relation root, const AttrNumber *key, int key_count, Relation partition,
                                      Oid ignored_index = InvalidOid);
 
+/// Why an item's owner could not be told from this column: its type, its name, or a replica identity that does not put
+/// it into the WAL of updates and deletes.
+Problem FindOwnerProblem(Relation table, AttrNumber owner);
+/// The last of these; of a partitioned table, of each partition.
+Problem FindOwnerIdentityProblem(Relation table, AttrNumber owner);
+
 /// A unique index says that no two rows share a key.
 Problem FindUniquenessProblem(Relation table, const AttrNumber *key, int key_count, Oid ignored_index = InvalidOid);
 

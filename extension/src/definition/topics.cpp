@@ -82,7 +82,7 @@ void DefineTopic(FunctionCallInfo fcinfo) {
                      "a letter or an underscore.",
                      static_cast<int>(kMaxTopicNameBytes))));
   }
-  CheckRead(read);
+  CheckRead(read, ReadOf::kTopic);
   if (GetDatabaseEncoding() != PG_UTF8) {
     ereport(ERROR,
             (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),

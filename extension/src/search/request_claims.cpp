@@ -33,22 +33,28 @@ bool HasRole(const JsonValue &claim, std::string_view name) {
   return std::any_of(claim.items.begin(), claim.items.end(), [&](const JsonValue &one) { return IsText(one, name); });
 }
 
+JsonValue ReadClaims(std::string_view claims) { return ReadJson(claims, "request.jwt.claims", kTooManyClaimsHint); }
+
+/// Empty when there is none.
+std::string SubjectOf(const JsonValue &claims) {
+  const JsonValue *const subject = FindClaim(claims, "sub");
+  return subject != nullptr && subject->kind == Kind::kString ? subject->text : std::string();
+}
+
 } // namespace
+
+std::string ClaimedSubject(std::string_view claims) { return SubjectOf(ReadClaims(claims)); }
 
 bool ClaimsMayRead(std::string_view rule, std::string_view claims) {
   std::optional<JsonValue> object;
-  const auto claim = [&](std::string_view name) {
-    if (!object) object = ReadJson(claims, "request.jwt.claims", kTooManyClaimsHint);
-    return FindClaim(*object, name);
+  const auto claims_object = [&]() -> const JsonValue & {
+    if (!object) object = ReadClaims(claims);
+    return *object;
   };
   return RuleAdmits(
-      rule,
-      [&] {
-        const JsonValue *const subject = claim("sub");
-        return subject != nullptr && subject->kind == Kind::kString && !subject->text.empty();
-      },
+      rule, [&] { return !SubjectOf(claims_object()).empty(); },
       [&](std::string_view name) {
-        const JsonValue *const role = claim("role");
+        const JsonValue *const role = FindClaim(claims_object(), "role");
         return role != nullptr && HasRole(*role, name);
       });
 }

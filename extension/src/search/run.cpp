@@ -129,7 +129,8 @@ ReadAs DecideReadAs(const SearchDefinition &definition) {
   if (std::strcmp(rule, "everyone") == 0) return ReadAs::kOwner;
   const char *const claims = CallPg([] { return RequestClaims(); });
   if (*claims == '\0') return ReadAs::kCaller;
-  const bool allowed = ClaimsMayRead(rule, claims);
+  const bool owned = IsForOwners(definition.item.read);
+  const bool allowed = ClaimsMayRead(rule, claims) && (!owned || definition.item.owner != nullptr);
   const bool believed = allowed && CallPg([] { return MaySpeakForOthers(); });
   if (believed) return ReadAs::kOwner;
   throw Error(ERRCODE_INSUFFICIENT_PRIVILEGE,
@@ -165,8 +166,13 @@ void ExplainQuestion(const SearchDefinition &definition, const Statement &statem
   Run(definition, statement, Purpose::kPlan, room, visit, state);
 }
 
+std::optional<std::string> FindOwnedBy(const SearchDefinition &definition) {
+  if (!IsForOwners(definition.item.read) || DecideReadAs(definition) != ReadAs::kOwner) return std::nullopt;
+  return ClaimedSubject(CallPg([] { return RequestClaims(); }));
+}
+
 bool SeesAllRows(const SearchDefinition &definition) {
-  if (DecideReadAs(definition) == ReadAs::kOwner) return true;
+  if (DecideReadAs(definition) == ReadAs::kOwner) return !IsForOwners(definition.item.read);
   const Oid table = definition.item.source;
   return CallPg([&] {
     return pg_class_aclcheck(table, GetUserId(), ACL_SELECT) == ACLCHECK_OK &&

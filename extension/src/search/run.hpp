@@ -1,6 +1,9 @@
 // Running a question's statement: as whom, planned how, and with what said about missing indexes.
 #pragma once
 
+#include <optional>
+#include <string>
+
 #include "boundary/owner_identity.hpp"
 #include "search/order.hpp"
 #include "search/question.hpp"
@@ -63,6 +66,9 @@ void ExplainQuestion(const SearchDefinition &definition, const Statement &statem
       definition, statement, CurrentMemoryContext,
       [](void *state, const Rows &rows) { (*static_cast<Visit *>(state))(rows); }, &visit);
 }
+
+/// With read => 'owner', and for a request: whose rows alone these are to be.
+std::optional<std::string> FindOwnedBy(const SearchDefinition &definition);
 
 /// Whether the rows are those of the whole table, for whoever is the current user.
 bool SeesAllRows(const SearchDefinition &definition);

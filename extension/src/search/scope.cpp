@@ -1,6 +1,8 @@
 #include "search/scope.hpp"
 
+#include <algorithm>
 #include <cstring>
+#include <string_view>
 
 #include "boundary/entry.hpp"
 #include "search/engine.hpp"
@@ -13,6 +15,7 @@
 
 extern "C" {
 #include "catalog/pg_class.h"
+#include "catalog/pg_type.h"
 }
 
 namespace itemize {
@@ -48,6 +51,65 @@ void AppendReference(Statement &statement, const SearchDefinition &definition, c
   }
   conditions.push_back(ColumnText(name) + " " + OperatorText(DefaultOrder(type.base, name).equal) + " " +
                        statement.Bind(type.base, value));
+}
+
+bool IsIntegerText(std::string_view text, int64 least, int64 most) {
+  constexpr std::size_t kMostDigits = 18;
+  std::string_view digits = text;
+  if (!digits.empty() && digits[0] == '-') digits.remove_prefix(1);
+  if (digits.empty() || digits.size() > kMostDigits || (digits[0] == '0' && text.size() > 1)) return false;
+  int64 value = 0;
+  for (const char c : digits) {
+    if (c < '0' || c > '9') return false;
+    value = value * 10 + (c - '0');
+  }
+  if (text[0] == '-') value = -value;
+  return value >= least && value <= most;
+}
+
+bool IsUuidText(std::string_view text) {
+  constexpr std::string_view kForm = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
+  return text.size() == kForm.size() && std::equal(text.begin(), text.end(), kForm.begin(), [](char c, char form) {
+           return form == '-' ? c == '-' : (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+         });
+}
+
+/// Whether a subject is what the server would write for a value of the type: then its input function raises nothing,
+/// and the value is owned in the sidecar, which compares texts, if and only if it is equal here.
+bool IsTextOf(Oid type, std::string_view subject) {
+  if (subject.find('\0') != std::string_view::npos) return false;
+  switch (type) {
+  case INT2OID: return IsIntegerText(subject, PG_INT16_MIN, PG_INT16_MAX);
+  case INT4OID: return IsIntegerText(subject, PG_INT32_MIN, PG_INT32_MAX);
+  case INT8OID: return IsIntegerText(subject, PG_INT64_MIN, PG_INT64_MAX);
+  case UUIDOID: return IsUuidText(subject);
+  case NAMEOID: return subject.size() < NAMEDATALEN;
+  case TEXTOID:
+  case VARCHAROID: return true;
+  default: return false;
+  }
+}
+
+/// The rows of who asks, where an item is for its owner alone.
+void AppendOwned(Statement &statement, const SearchDefinition &definition, std::vector<std::string> &conditions) {
+  const auto subject = FindOwnedBy(definition);
+  if (!subject) return;
+  const DefinitionColumn &column = *definition.item.owner;
+  const char *const name = NameStr(column.name);
+  const char *const text = subject->c_str();
+  const Oid base = CallPg([&] { return getBaseType(get_atttype(definition.item.source, column.attnum)); });
+  if (!IsTextOf(base, *subject)) {
+    conditions.emplace_back("false");
+    return;
+  }
+  const Datum value = CallPg([&] {
+    Oid function = InvalidOid;
+    Oid parameter = InvalidOid;
+    getTypeInputInfo(base, &function, &parameter);
+    return OidInputFunctionCall(function, const_cast<char *>(text), parameter, -1);
+  });
+  conditions.push_back(ColumnText(name) + " " + OperatorText(DefaultOrder(base, name).equal) + " " +
+                       statement.Bind(base, value));
 }
 
 void AppendTimes(Statement &statement, const Question &question, const SearchDefinition &definition,
@@ -95,6 +157,7 @@ void AppendScope(Statement &statement, const Question &question, const SearchDef
                  const std::vector<std::string> &further) {
   std::vector<std::string> joins;
   std::vector<std::string> conditions;
+  AppendOwned(statement, definition, conditions);
   if (question.compiled) {
     conditions.push_back(EngineOf(definition).MatchCondition(statement, definition, *question.compiled, matching));
   }

@@ -2,6 +2,7 @@
 // the database has the same semantics for its searches (extension/src/search/request_claims.cpp).
 #pragma once
 
+#include "authorization/owner.hpp"
 #include "identity/identity.hpp"
 
 #include <chrono>
@@ -33,7 +34,12 @@ public:
   }
 
   /// Whether the rule lets this viewer read. Nobody may by a rule that is not known here.
+  /// By `owner:FIELD` it may read what is its own: see MaySee.
   [[nodiscard]] bool MayRead(std::string_view rule) const;
+  /// Whether it may see this item, of a type with this rule.
+  [[nodiscard]] bool MaySee(std::string_view rule, std::string_view row) const;
+  /// Whether it may see what is, or was, this owner's; empty: nobody's. By a rule for owners.
+  [[nodiscard]] bool MaySeeOf(std::string_view owner) const;
 
   /// From when on it may do no more than nobody in particular.
   [[nodiscard]] std::optional<std::chrono::system_clock::time_point> expires() const;

@@ -3,6 +3,7 @@
 #include "base/backoff.hpp"
 #include "global/refusals.hpp"
 #include "postgres/refusals.hpp"
+#include "postgres/rule_query.hpp"
 
 namespace itemize::sidecar {
 namespace {
@@ -163,8 +164,8 @@ std::optional<Epoch> ReadReportedEpoch(PostgresConnection &database) {
 std::vector<TypeState> ReadDefinitions(PostgresConnection &database) {
   std::vector<TypeState> types;
   try {
-    const PostgresResult result = database.Query("SELECT type, generation, read FROM itemize.definitions "
-                                                 "UNION ALL SELECT '@' || topic, generation, read FROM itemize.topics");
+    const PostgresResult result = database.Query(
+        std::string(kRuleQuery) + " UNION ALL SELECT '@' || topic, generation, read FROM itemize.topics");
     for (int row = 0; row < result.rows(); ++row) {
       types.push_back({std::string(result.Text(row, 0)),
                        std::string(result.Text(row, 1)) + ' ' + std::string(result.Text(row, 2))});

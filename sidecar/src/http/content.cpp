@@ -24,6 +24,10 @@ Problem ProblemOf(Status status) {
             "the database has an item that it cannot give: it is too large, or a value cannot be turned into text; the "
             "log of this sidecar names it",
             {}};
+  case Status::kNotListed:
+    return {ProblemKind::kBadRequest,
+            "items of this type are for their owners: they are asked for by key, or found by /v1/search, not listed",
+            {}};
   case Status::kMalformed: return {ProblemKind::kMalformedKey, "after is no key of this type", {}};
   case Status::kOtherEpoch:
     return {ProblemKind::kPositionOfAnotherEpoch,

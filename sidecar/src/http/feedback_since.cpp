@@ -4,6 +4,7 @@
 #include "http/content.hpp"
 #include "http/entity_tag.hpp"
 #include "http/min_position.hpp"
+#include "itemize/read_rule.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -188,7 +189,10 @@ Reply FeedbackSince::Answer(const FramedRequest &request, const authorization::V
       return WithPreferenceApplied(request.head, demand, WithoutRows(Status::kNotReached, std::nullopt));
     }
   }
-  live::ChangesSince changes(question.interests, question.since.version);
+  std::unordered_map<std::string, std::string> rules;
+  for (const auto &[type, access] : window.state.types)
+    rules.emplace(type, access.rule);
+  live::ChangesSince changes(question.interests, question.since.version, live::OwnedChanges(viewer, std::move(rules)));
   std::map<std::string, std::vector<std::string>> asked;
   for (const live::Interest &interest : question.interests)
     asked[interest.type].push_back(interest.key.value_or("*"));
@@ -199,7 +203,11 @@ Reply FeedbackSince::Answer(const FramedRequest &request, const authorization::V
   Told told;
   for (const auto &[type, keys] : asked) {
     // A rule may have become another one meanwhile; and what was told under the first one is not for the second.
-    if (MayRead(window.state.types, type, viewer) && MayRead(window.types_now, type, viewer)) continue;
+    if (MayRead(window.state.types, type, viewer) && MayRead(window.types_now, type, viewer)) {
+      const std::string &now = window.types_now.at(type).rule;
+      if (IsRuleOfOwners(now) && now != window.state.types.at(type).rule) changes.Resync(type, "definition");
+      continue;
+    }
     for (const std::string &key : keys)
       told.hidden.Add(type, InQuotes(key));
     metrics_.hidden.Increment(static_cast<double>(keys.size()));

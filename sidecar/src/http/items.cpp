@@ -90,7 +90,8 @@ Reply Items::One(const FramedRequest &request, const authorization::Viewer &view
     if (read.status == Status::kUnreadable && read.without_redis)
       Describe(reply, demand.at_least, read.without_redis, false);
   } else {
-    reply = ContentOf(request.head, name, *key, std::move(*read.rows.front()), read.restricted);
+    reply =
+        ContentOf(request.head, name, *key, std::move(*read.rows.front()), !authorization::IsForEveryone(read.rule));
     reply.headers.emplace_back("Cache-Status", CacheStatus(read));
     Describe(reply, read.position, read.without_redis, read.stale);
   }
@@ -170,7 +171,7 @@ Reply Items::Many(const RequestHead &head, const read::ReadDemand &demand, const
     rest += (rest.empty() ? R"(,"rest":[")" : R"(",")") + keys[i];
   if (!rest.empty()) rest += R"("])";
   Reply reply = Content(head, R"({"items":{)" + items + R"(},"missing":[)" + missing + ']' + problems + rest + '}',
-                        read.restricted);
+                        !authorization::IsForEveryone(read.rule));
   reply.headers.emplace_back("Cache-Status", CacheStatus(read));
   Describe(reply, read.position, read.without_redis, read.stale);
   return reply;
@@ -202,7 +203,7 @@ Reply Items::Page(const RequestHead &head, const read::ReadDemand &demand, const
     body += R"({"key":")" + item.key + R"(","item":)" + item.row + '}';
   }
   body += R"(],"next":)" + (page.next ? '"' + *page.next + '"' : std::string("null")) + '}';
-  Reply reply = Content(head, std::move(body), page.restricted);
+  Reply reply = Content(head, std::move(body), !authorization::IsForEveryone(page.rule));
   reply.headers.emplace_back("Cache-Status", kNotFromCache);
   Describe(reply, page.position, page.without_redis, false);
   return reply;

@@ -43,7 +43,7 @@ Problem ProblemOf(const search::Found &found, bool position_wanted) {
 Reply Finish(const RequestHead &head, const search::Job &job) {
   if (job.found.outcome != Outcome::kOk) return ProblemReply(ProblemOf(job.found, job.demand.at_least.has_value()));
   if (job.reading.status != Status::kOk) return WithoutRows(job.reading.status, job.reading.position);
-  Reply reply = Content(head, SearchBody(job.ask, job.found), job.reading.restricted);
+  Reply reply = Content(head, SearchBody(job.ask, job.found), !authorization::IsForEveryone(job.reading.rule));
   reply.headers.emplace_back("Cache-Status", kNotFromCache);
   Describe(reply, job.reading.position, job.reading.without_redis, job.reading.stale);
   return reply;
@@ -65,24 +65,24 @@ Reply Searches::Answer(const FramedRequest &request, const authorization::Viewer
 
 Reply Searches::Begin(const FramedRequest &request, read::ReadDemand demand, search::Ask ask) {
   demand.may_await_position = !request.parked;
-  read::ReadResult access = reader_.Read(ask.type, {}, demand);
+  read::ReadResult allowed = reader_.Read(ask.type, {}, demand);
   Reply reply;
-  if (access.status == Status::kAwaitPosition) {
+  if (allowed.status == Status::kAwaitPosition) {
     const auto deadline = read::PositionWatch::Clock::now() + demand.wait;
     reply.park = [this, wanted = *demand.at_least, deadline](read::Wake wake) {
       rooms_.positions.Await(wanted, deadline, std::move(wake));
     };
     return reply;
   }
-  if (access.status != Status::kOk) return WithoutRows(access.status, access.position);
+  if (allowed.status != Status::kOk) return WithoutRows(allowed.status, allowed.position);
   auto job = std::make_shared<search::Job>();
   job->ask = std::move(ask);
   // Not older than what this cluster shows: then neither is the answer.
-  if (!access.without_redis) job->floor = access.position;
+  if (!allowed.without_redis) job->floor = allowed.position;
   job->demand.at_least = demand.at_least;
   job->demand.viewer = demand.viewer;
-  if (access.restricted) job->ask.claims = demand.viewer.claims();
-  job->reading = std::move(access);
+  if (!authorization::IsForEveryone(allowed.rule)) job->ask.claims = demand.viewer.claims();
+  job->reading = std::move(allowed);
   reply.park = [this, job](read::Wake wake) { rooms_.searches.Add(job, std::move(wake)); };
   reply.search = std::move(job);
   return reply;

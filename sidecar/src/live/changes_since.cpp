@@ -6,7 +6,8 @@
 
 namespace itemize::sidecar::live {
 
-ChangesSince::ChangesSince(const std::vector<Interest> &interests, const Version &since) : since_(since) {
+ChangesSince::ChangesSince(const std::vector<Interest> &interests, const Version &since, OwnedChanges owned)
+    : since_(since), owned_(std::move(owned)) {
   for (const Interest &interest : interests) {
     if (interest.type.front() == kTopicMark) continue;
     Wanted &wanted = wanted_[interest.type];
@@ -27,15 +28,21 @@ void ChangesSince::Add(const StreamEntry &entry) {
     switch (change.kind) {
     case LineKind::kInsert:
     case LineKind::kUpdate:
-    case LineKind::kDelete:
-      if (ItemSince *const item = Find(change.type, change.key, change.kind != LineKind::kInsert))
-        AddRow(change, *item);
-      break;
+    case LineKind::kDelete: AddChange(change); break;
     case LineKind::kTruncate: Resync(change.type, "truncate"); break;
     case LineKind::kDefinition: Resync(change.type, "definition"); break;
     default: break; // what a change set aside means for its item is told by the change behind it
     }
   }
+}
+
+void ChangesSince::AddChange(const Change &change) {
+  switch (owned_.Of(change)) {
+  case OwnedChanges::For::kViewer: break;
+  case OwnedChanges::For::kAnother: return;
+  case OwnedChanges::For::kUnknown: return Resync(change.type, "owner");
+  }
+  if (ItemSince *const item = Find(change.type, change.key, change.kind != LineKind::kInsert)) AddRow(change, *item);
 }
 
 ItemSince *ChangesSince::Find(std::string_view type, std::string_view key, bool existed) {
@@ -73,6 +80,11 @@ void ChangesSince::AddHealed(const std::vector<HealedItem> &items) {
     // At the same position it may have been told before or after.
     if (healed.applied < since_) continue;
     if (healed.type.empty()) return ResyncAll("healed");
+    // Whose it seemed to be is not known, nor that it is another's.
+    if (owned_.Has(healed.type)) {
+      Resync(healed.type, "healed");
+      continue;
+    }
     ItemSince *const item = Find(healed.type, healed.key, true);
     if (item == nullptr) continue;
     bytes_ -= item->row.size();

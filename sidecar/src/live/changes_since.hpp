@@ -4,6 +4,7 @@
 
 #include "itemize/change_event.hpp"
 #include "live/local_stream.hpp"
+#include "live/owned_changes.hpp"
 #include "live/subscription_index.hpp"
 
 #include <map>
@@ -29,7 +30,7 @@ struct ItemSince {
 class ChangesSince {
 public:
   /// Interests in topics are left alone.
-  ChangesSince(const std::vector<Interest> &interests, const Version &since);
+  ChangesSince(const std::vector<Interest> &interests, const Version &since, OwnedChanges owned = {});
 
   /// Entries in the order of the stream; what of them is not after the position does not count.
   void Add(const StreamEntry &entry);
@@ -57,9 +58,11 @@ private:
 
   /// Null when nobody asks for the item, or nothing more is told of its type.
   [[nodiscard]] ItemSince *Find(std::string_view type, std::string_view key, bool existed);
+  void AddChange(const Change &change);
   void AddRow(const Change &change, ItemSince &item);
 
   Version since_;
+  OwnedChanges owned_;
   std::unordered_map<std::string, Wanted> wanted_;
   std::map<std::string, Items> items_;
   std::map<std::string, std::string> resyncs_;

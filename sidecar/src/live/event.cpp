@@ -1,6 +1,8 @@
 #include "live/event.hpp"
 
 #include "itemize/change_event.hpp"
+#include "itemize/key_text.hpp"
+#include "itemize/read_rule.hpp"
 
 namespace itemize::sidecar::live {
 
@@ -67,6 +69,13 @@ std::string Subject(std::string_view type, std::string_view key) {
 }
 
 std::string WholeTypeSubject(std::string_view type) { return Subject(type, "*"); }
+
+std::optional<std::string> OwnerOfChange(std::string_view rule, const Change &change) {
+  if (!IsRuleOfOwners(rule)) return std::nullopt;
+  if (OwnerFieldOf(rule).empty()) return std::string();
+  if (change.kind != LineKind::kDelete) return authorization::OwnerOf(rule, change.row);
+  return change.owner ? PercentDecode(*change.owner) : std::nullopt;
+}
 
 std::string_view OperationName(LineKind kind) {
   switch (kind) {

@@ -1,6 +1,7 @@
 // Server-Sent Events (WHATWG HTML, section 9.2): one change becomes text once, whoever receives it.
 #pragma once
 
+#include "authorization/owner.hpp"
 #include "itemize/change_event.hpp"
 #include "itemize/lsn.hpp"
 
@@ -38,6 +39,10 @@ inline constexpr std::chrono::milliseconds kReconnectDelay{2000};
 
 [[nodiscard]] std::string Subject(std::string_view type, std::string_view key);
 [[nodiscard]] std::string WholeTypeSubject(std::string_view type);
+
+/// Whose an item is, or of a deleted one was, by a rule for owners; empty: nobody's. Nothing when the change does not
+/// tell.
+[[nodiscard]] std::optional<std::string> OwnerOfChange(std::string_view rule, const Change &change);
 
 /// `insert`, `update` or `delete`, the last for every other kind.
 [[nodiscard]] std::string_view OperationName(LineKind kind);

@@ -1,5 +1,6 @@
 #include "live/hub.hpp"
 
+#include "itemize/read_rule.hpp"
 #include "itemize/row_members.hpp"
 
 #include <boost/asio/post.hpp>
@@ -15,6 +16,7 @@ namespace asio = boost::asio;
 namespace {
 
 constexpr std::string_view kHealedReason = "healed";
+constexpr std::string_view kOwnerReason = "owner";
 /// How late the end of a token may be noticed.
 constexpr std::chrono::milliseconds kExpiryInterval{500};
 
@@ -31,7 +33,8 @@ LiveMetrics::LiveMetrics(Metrics &metrics)
                             "Commit to the client's socket, of events as they happen",
                             {0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0})) {
   // So that the first one is a rise.
-  for (const std::string_view reason : {"definition", "epoch", "reset", "window", "healed", "malformed", "slow"})
+  for (const std::string_view reason :
+       {"definition", "epoch", "reset", "window", "healed", "owner", "malformed", "slow"})
     CountResyncs(reason, 0);
 }
 
@@ -100,6 +103,11 @@ void Hub::TellHealed(const HealedItem &item, const RowUnderRule &row_source) {
   if (access == types_.end()) return;
   auto receivers = Admitted(index_.Find(item.type, item.key), access->second.rule);
   if (receivers.empty()) return;
+  if (IsRuleOfOwners(access->second.rule)) {
+    // Whose it was when it was shown otherwise is not known.
+    metrics_.CountResyncs(kHealedReason, receivers.size());
+    return Send(std::move(receivers), ResyncEvent(position, kHealedReason, item.type), position);
+  }
   Send(std::move(receivers), HealedEvent(position, item.type, item.key, healed.missing, healed.row), position);
 }
 
@@ -155,8 +163,6 @@ void Hub::PublishChange(const Change &change, const PieceHeader &header,
       Send(std::move(receivers), TruncateEvent(position, change.type, header.commit_time), position);
     return;
   }
-  auto receivers = Admitted(index_.Find(change.type, change.key), rule);
-  if (receivers.empty()) return;
   std::optional<std::string_view> row;
   if (change.kind != LineKind::kDelete) {
     if (!HasAbsentMembers(change.member_lengths)) {
@@ -165,8 +171,24 @@ void Hub::PublishChange(const Change &change, const PieceHeader &header,
       row = at->second;
     }
   }
+  std::optional<std::string> owner;
+  if (IsRuleOfOwners(rule)) {
+    owner = OwnerOfChange(rule, change);
+    if (!owner) return TellUnknownOwner(change, rule, position);
+    // It is of now, and may be another's.
+    if (row && authorization::OwnerOf(rule, *row) != owner) row.reset();
+  }
+  auto receivers = Admitted(index_.Find(change.type, change.key), rule, owner);
+  if (receivers.empty()) return;
   Send(std::move(receivers),
        ItemEvent(position, OperationName(change.kind), change.type, change.key, row, header.commit_time), position);
+}
+
+void Hub::TellUnknownOwner(const Change &change, const std::string &rule, const Position &position) {
+  auto receivers = Admitted(index_.Find(change.type, change.key), rule);
+  if (receivers.empty()) return;
+  metrics_.CountResyncs(kOwnerReason, receivers.size());
+  Send(std::move(receivers), ResyncEvent(position, kOwnerReason, change.type), position);
 }
 
 void Hub::PublishMessage(const Change &change, const Position &position, std::int64_t commit_time) {
@@ -210,6 +232,12 @@ void Hub::PublishDefinition(const Change &change, const Position &position) {
 std::optional<Hub::Standing> Hub::standing() const {
   const std::lock_guard<std::mutex> lock(mutex_);
   return standing_;
+}
+
+std::string Hub::RuleOf(const std::string &type) const {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  const auto known = types_.find(type);
+  return known != types_.end() ? known->second.rule : std::string();
 }
 
 bool Hub::MayRead(const std::vector<Interest> &interests, const authorization::Viewer &viewer) const {
@@ -265,13 +293,15 @@ Hub::Receivers Hub::Everyone() const {
 }
 
 /// The mutex is held. Those that are being destroyed wait for it in Unregister and are left out.
-Hub::Receivers Hub::Admitted(const std::vector<Subscriber *> &subscribers, std::string_view rule) {
+Hub::Receivers Hub::Admitted(const std::vector<Subscriber *> &subscribers, std::string_view rule,
+                             const std::optional<std::string> &owner) {
   Receivers admitted;
   admitted.reserve(subscribers.size());
   for (Subscriber *subscriber : subscribers) {
     // What is in the index is whole until it has left it. A reference that is let go of here could be the last one, and
     // wait for the mutex.
-    if (!subscriber->viewer().MayRead(rule)) continue;
+    const authorization::Viewer &viewer = subscriber->viewer();
+    if (owner ? !viewer.MaySeeOf(*owner) : !viewer.MayRead(rule)) continue;
     if (auto shared = subscriber->weak_from_this().lock()) admitted.push_back(std::move(shared));
   }
   return admitted;

@@ -90,6 +90,8 @@ public:
     std::string healed;
   };
   [[nodiscard]] std::optional<Standing> standing() const;
+  /// Who may read a type or a topic, in the words of its definition; empty: nobody.
+  [[nodiscard]] std::string RuleOf(const std::string &type) const;
   /// Whether the viewer may read all types and topics.
   [[nodiscard]] bool MayRead(const std::vector<Interest> &interests, const authorization::Viewer &viewer) const;
   /// Makes `subscriber` known if the hub still stands at `expected`, and sends it `first`. Everything
@@ -122,8 +124,11 @@ private:
 
   [[nodiscard]] Receivers Everyone() const;
   [[nodiscard]] bool IsReadable(const std::string &type) const;
-  /// Those who may read what has this rule.
-  [[nodiscard]] static Receivers Admitted(const std::vector<Subscriber *> &subscribers, std::string_view rule);
+  /// Those who may read what has this rule; of items for owners, with `owner`, only he.
+  [[nodiscard]] static Receivers Admitted(const std::vector<Subscriber *> &subscribers, std::string_view rule,
+                                          const std::optional<std::string> &owner = std::nullopt);
+  /// Of an item that may not be told to everybody it cannot be told whose it is: all who follow it have to ask again.
+  void TellUnknownOwner(const Change &change, const std::string &rule, const Position &position);
   [[nodiscard]] bool MayReadAll(const std::vector<Interest> &interests, const authorization::Viewer &viewer) const;
   [[nodiscard]] std::unordered_map<std::string, std::string> CompleteRows(const StreamEntry &entry,
                                                                           const RowUnderRule &row_source);

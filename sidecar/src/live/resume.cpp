@@ -4,6 +4,7 @@
 #include "live/current_rows.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace itemize::sidecar::live {
 
@@ -14,8 +15,9 @@ constexpr int kMaxRounds = 200;
 
 } // namespace
 
-Replay::Replay(const std::vector<Interest> &interests, const Position &last, std::size_t limit_bytes)
-    : interests_(interests), last_(last), bytes_left_(limit_bytes) {}
+Replay::Replay(const std::vector<Interest> &interests, const Position &last, std::size_t limit_bytes,
+               OwnedChanges owned)
+    : interests_(interests), last_(last), bytes_left_(limit_bytes), owned_(std::move(owned)) {}
 
 bool Replay::Wants(std::string_view type, std::string_view key) const {
   return std::any_of(interests_.begin(), interests_.end(), [&](const Interest &interest) {
@@ -49,10 +51,17 @@ bool Replay::Add(const StreamEntry &entry, const RowSource &row_source) {
     } else if (change.kind == LineKind::kTruncate) {
       event = TruncateEvent(position, change.type);
     } else if (Wants(change.type, change.key)) {
+      const OwnedChanges::For whose = owned_.Of(change);
+      if (whose == OwnedChanges::For::kUnknown) {
+        failure_ = "owner";
+        return false;
+      }
+      if (whose == OwnedChanges::For::kAnother) continue;
       std::optional<std::string> completed;
       std::optional<std::string_view> row;
       if (change.kind != LineKind::kDelete) row = change.row;
       if (HasAbsentMembers(change.member_lengths)) {
+        // Of now: when it is another's by then, there is none for him.
         completed = row_source(std::string(change.type), std::string(change.key)).row;
         row = completed ? std::optional<std::string_view>(*completed) : std::nullopt;
       }
@@ -84,6 +93,10 @@ bool Replay::AddHealed(const std::vector<HealedItem> &items, const Position &sta
       return false;
     }
     if (!Wants(item.type, item.key)) continue;
+    if (owned_.Has(item.type)) {
+      failure_ = "healed";
+      return false;
+    }
     const RowNow healed = row_source(item.type, item.key);
     if (!Take(HealedEvent(standing, item.type, item.key, healed.missing, healed.row))) return false;
   }
@@ -120,7 +133,12 @@ Subscription Subscribe::Enter(const std::shared_ptr<Subscriber> &subscriber,
 std::optional<std::string_view> Subscribe::Resume(const std::shared_ptr<Subscriber> &subscriber, const Position &last,
                                                   bool &not_ready) {
   const RowSource row_source = CurrentRows(reader_, subscriber->viewer());
-  Replay replay(subscriber->interests(), last, hub_.options().buffer_bytes);
+  // A definition that changes from here on stands in the stream, where it ends the replay.
+  std::unordered_map<std::string, std::string> rules;
+  for (const Interest &interest : subscriber->interests())
+    rules.emplace(interest.type, hub_.RuleOf(interest.type));
+  Replay replay(subscriber->interests(), last, hub_.options().buffer_bytes,
+                OwnedChanges(subscriber->viewer(), std::move(rules)));
   Version reached = last.version;
   std::string name_space;
   // Of what was healed: up to where it has been read, and how much of it the hub had told by then.

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "live/hub.hpp"
+#include "live/owned_changes.hpp"
 #include "read/item_reader.hpp"
 
 #include <memory>
@@ -42,7 +43,8 @@ private:
 /// Collects what one client missed.
 class Replay {
 public:
-  Replay(const std::vector<Interest> &interests, const Position &last, std::size_t limit_bytes);
+  Replay(const std::vector<Interest> &interests, const Position &last, std::size_t limit_bytes,
+         OwnedChanges owned = {});
 
   /// False when the client has to resync: too much, or a definition has changed on the way.
   bool Add(const StreamEntry &entry, const RowSource &row_source);
@@ -62,6 +64,7 @@ private:
   const std::vector<Interest> &interests_;
   Position last_;
   std::size_t bytes_left_;
+  OwnedChanges owned_;
   std::vector<SharedEvent> events_;
   std::string_view failure_;
 };

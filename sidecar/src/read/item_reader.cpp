@@ -1,5 +1,6 @@
 #include "read/item_reader.hpp"
 
+#include "itemize/read_rule.hpp"
 #include "read/unknown_keys.hpp"
 
 #include <algorithm>
@@ -22,9 +23,18 @@ constexpr std::chrono::milliseconds kReplicaTimeout{1000};
 /// Short: without Redis there is the database, and a stop waits for whoever waits here.
 const RedisTimeouts kRedisTimeouts{std::chrono::milliseconds(1000), std::chrono::milliseconds(1500)};
 
-void PutRows(std::vector<HeldItem> items, ReadResult &result) {
+/// Where items leave, wherever they come from. Who may read the type may not see each of them; what he may not see is
+/// not there for him, nor is what is wrong with it.
+void PutRows(std::vector<HeldItem> items, const authorization::Viewer &viewer, ReadResult &result) {
+  const bool by_item = IsRuleOfOwners(result.rule);
   result.rows.reserve(items.size());
   for (HeldItem &item : items) {
+    const std::string_view row =
+        item.state == HeldItem::State::kFound ? std::string_view(item.row) : std::string_view();
+    // Of what could not be read in time nobody knows whose it is, nor whether it is there.
+    if (by_item && item.state != HeldItem::State::kContended && !viewer.MaySee(result.rule, row)) {
+      item = {HeldItem::State::kMissing, {}, {}};
+    }
     if (item.state == HeldItem::State::kUnencodable) result.unencodable.push_back(result.rows.size());
     if (item.state == HeldItem::State::kContended) result.contended.push_back(result.rows.size());
     result.rows.push_back(item.state == HeldItem::State::kFound ? std::optional(std::move(item.row)) : std::nullopt);
@@ -144,7 +154,7 @@ ReadResult ItemReader::ReadSome(const std::string &type, const std::vector<std::
     for (const std::size_t place : some.contended)
       result.contended.push_back(from + place);
     if (from == 0 || !some.position) result.position = some.position;
-    result.restricted = result.restricted || some.restricted;
+    result.rule = some.rule;
     result.without_redis = result.without_redis || some.without_redis;
     result.stale = result.stale || some.stale;
     result.held += some.held;
@@ -172,7 +182,7 @@ ReadResult ItemReader::ReadThrough(const std::string &type, const std::vector<st
   ReadResult result;
   result.status = StatusOf(local.access);
   result.position = local.position;
-  result.restricted = local.restricted;
+  result.rule = local.rule;
   if (result.status != Status::kOk) return result;
   Question question{type, demand.viewer, std::nullopt, demand.may_leave_out};
   if (demand.at_least) {
@@ -205,7 +215,7 @@ ReadResult ItemReader::ReadThrough(const std::string &type, const std::vector<st
     result.status = Status::kUnreadable; // dropped, and the copy has not heard of it yet
   }
   result.stale = backends_.database_outage.ongoing();
-  if (result.status == Status::kOk) PutRows(std::move(local.items), result);
+  if (result.status == Status::kOk) PutRows(std::move(local.items), demand.viewer, result);
   return result;
 }
 
@@ -261,7 +271,7 @@ void ItemReader::CompleteFromDatabase(const Question &question, const std::vecto
       return CompleteWithoutStoring(question, keys, items, result, false);
     }
     result.status = StatusOf(again.access);
-    result.restricted = again.restricted;
+    result.rule = again.rule;
     if (result.status != Status::kOk) return;
     if (question.ahead_of_copy &&
         ReachedBy(*question.ahead_of_copy, *again.position, again.complete) != PositionReached::kYes) {
@@ -286,11 +296,11 @@ void ItemReader::CompleteWithoutStoring(const Question &question, const std::vec
 }
 
 bool ItemReader::AskRule(const std::string &type, const authorization::Viewer &viewer, bool &readable,
-                         bool &restricted) {
-  std::optional<std::string> rule;
-  if (!WithDatabase([&](PostgresConnection &database) { rule = ItemSource::ReadRule(database, type); })) return false;
-  readable = rule && viewer.MayRead(*rule);
-  restricted = rule && !authorization::IsForEveryone(*rule);
+                         std::string &rule) {
+  std::optional<std::string> found;
+  if (!WithDatabase([&](PostgresConnection &database) { found = ItemSource::ReadRule(database, type); })) return false;
+  rule = found.value_or("");
+  readable = found && viewer.MayRead(rule);
   return true;
 }
 
@@ -307,7 +317,7 @@ ReadResult ItemReader::ReadWithoutCopy(const std::string &type, const std::vecto
   bool readable = false;
   std::vector<HeldItem> items(keys.size());
   try {
-    const bool answered = AskRule(type, demand.viewer, readable, result.restricted);
+    const bool answered = AskRule(type, demand.viewer, readable, result.rule);
     if (!answered || (readable && !FetchUncached(type, keys, items))) {
       result.status = Status::kUnavailable;
       return result;
@@ -320,7 +330,7 @@ ReadResult ItemReader::ReadWithoutCopy(const std::string &type, const std::vecto
     return result;
   }
   backends_.shown_uncached.Add(type, keys);
-  PutRows(std::move(items), result);
+  PutRows(std::move(items), demand.viewer, result);
   return result;
 }
 
@@ -332,7 +342,7 @@ PageResult ItemReader::Page(const std::string &type, std::size_t limit, const st
   try {
     if (ReadLocal(type, {}, demand.viewer, local)) {
       result.status = StatusOf(local.access);
-      result.restricted = local.restricted;
+      result.rule = local.rule;
       result.position = local.position;
       if (result.status == Status::kOk && demand.at_least) result.status = CheckDemand(demand, local);
       readable = result.status == Status::kOk;
@@ -340,13 +350,18 @@ PageResult ItemReader::Page(const std::string &type, std::size_t limit, const st
       result.without_redis = true;
       if (demand.at_least) result.status = CheckPrimary(*demand.at_least);
       if (result.status != Status::kOk) return result;
-      if (!AskRule(type, demand.viewer, readable, result.restricted)) {
+      if (!AskRule(type, demand.viewer, readable, result.rule)) {
         result.status = Status::kUnavailable;
         return result;
       }
       if (!readable) result.status = Status::kUnreadable;
     }
     if (!readable) return result;
+    // A page of what is left, and the key of what comes next, would tell of what others have.
+    if (IsRuleOfOwners(result.rule)) {
+      result.status = Status::kNotListed;
+      return result;
+    }
     if (!List(type, limit, after, result)) {
       result.status = demand.at_least ? Status::kNotReached : Status::kUnavailable;
       return result;
@@ -405,7 +420,7 @@ void ItemReader::TakeRowsFromCopy(const std::string &type, PageResult &page, con
   ReadResult read = ReadSome(type, keys, of_rows);
   page.status = read.status == Status::kOk && !read.unencodable.empty() ? Status::kUnencodable : read.status;
   if (page.status != Status::kOk) return;
-  page.restricted = page.restricted || read.restricted;
+  page.rule = std::move(read.rule);
   if (read.position) page.position = read.position;
   if (read.rows.size() < keys.size()) page.next = keys[read.rows.size() - 1];
   std::vector<PageItem> items;

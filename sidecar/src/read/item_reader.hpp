@@ -28,6 +28,7 @@ struct ReadResult {
     kRefused,       ///< the database does not let this process's role have items
     kUnencodable,   ///< a page: the database has an item and cannot give it, see ReadResult::unencodable
     kMalformed,     ///< the question cannot have an answer
+    kNotListed,     ///< a page: each sees some items of the type only
     kAwaitPosition, ///< to be asked again when the copy has reached ReadDemand::at_least, or ReadDemand::wait later
     kAwaitFill,     ///< to be asked again when the item has been filled
     kOtherEpoch,    ///< ReadDemand::at_least is of an epoch that is over
@@ -42,8 +43,8 @@ struct ReadResult {
   std::vector<std::size_t> contended;
   /// What the rows are at least as new as; nothing when no local copy could tell. With kOtherEpoch: the running one.
   std::optional<Position> position;
-  /// Not everybody may read the type.
-  bool restricted = false;
+  /// Who may read the type, in the words of its definition.
+  std::string rule;
   /// Redis is gone: this comes from the database.
   bool without_redis = false;
   /// The database is gone: this may have stopped being kept current.
@@ -63,7 +64,7 @@ struct PageResult {
   /// Key to ask `after` for what follows; nothing on the last page.
   std::optional<std::string> next;
   std::optional<Position> position;
-  bool restricted = false;
+  std::string rule;
   bool without_redis = false;
 };
 
@@ -155,7 +156,7 @@ private:
                  LocalRead &local);
   ReadResult ReadThrough(const std::string &type, const std::vector<std::string> &keys, const ReadDemand &demand);
   /// Whether the viewer may read the type by what the database says; false when that is gone.
-  bool AskRule(const std::string &type, const authorization::Viewer &viewer, bool &readable, bool &restricted);
+  bool AskRule(const std::string &type, const authorization::Viewer &viewer, bool &readable, std::string &rule);
   ReadResult ReadWithoutCopy(const std::string &type, const std::vector<std::string> &keys, const ReadDemand &demand);
   /// Whether the copy is as far as `demand` wants it; else what to do about it.
   Status CheckDemand(const ReadDemand &demand, const LocalRead &local);

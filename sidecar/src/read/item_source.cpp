@@ -1,5 +1,7 @@
 #include "read/item_source.hpp"
 
+#include "postgres/rule_query.hpp"
+
 #include <unordered_map>
 
 namespace itemize::sidecar::read {
@@ -17,7 +19,6 @@ constexpr const char *kFetchReplayed =
 constexpr int kAsOfColumn = 4;
 constexpr const char *kList = "SELECT key, item FROM itemize.list($1, $2::integer, $3)";
 constexpr const char *kListKeys = "SELECT key, '' FROM itemize.list($1, $2::integer, $3)";
-constexpr const char *kReadRule = "SELECT read FROM itemize.definitions WHERE type = $1";
 
 constexpr std::string_view kUndefinedObject = "42704";
 constexpr std::string_view kObjectNotInPrerequisiteState = "55000";
@@ -111,9 +112,9 @@ std::vector<PageItem> ItemSource::List(PostgresConnection &database, const std::
 }
 
 std::optional<std::string> ItemSource::ReadRule(PostgresConnection &database, const std::string &type) {
-  const PostgresResult result = database.Query(kReadRule, {type});
+  const PostgresResult result = database.Query(kRuleQuery + std::string(" WHERE type = $1"), {type});
   if (result.rows() == 0) return std::nullopt;
-  return std::string(result.Text(0, 0));
+  return std::string(result.Text(0, 2));
 }
 
 std::string ArrayText(const std::vector<std::string> &keys) {

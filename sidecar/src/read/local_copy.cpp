@@ -123,7 +123,7 @@ LocalRead LocalCopy::Read(RedisConnection &redis, const std::string &type, const
     return read;
   }
   read.access = LocalRead::Access::kReadable;
-  read.restricted = !authorization::IsForEveryone(rule);
+  read.rule = rule;
   read.items.reserve(keys.size());
   for (std::size_t i = 0; i < keys.size(); ++i) {
     const ReplyView answer = reply[kReadHead + i];

@@ -35,8 +35,8 @@ struct LocalRead {
     kReadable,
   };
   Access access = Access::kNoCopy;
-  /// Not everybody may read the type.
-  bool restricted = false;
+  /// Who may read the type, in the words of its definition.
+  std::string rule;
   /// The applier has not caught up since this Redis was started (LocalField::kServer): not to be shown.
   bool behind = false;
   /// Position that `items` is as of; set unless kNoCopy.

@@ -52,7 +52,7 @@ void SearchQueue::Do(SearchSource &source, read::ItemReader &reader, Job &job) {
       for (const std::size_t place : read.contended)
         found.hits[place].contended = true;
       job.reading.status = read.status;
-      job.reading.restricted = job.reading.restricted || read.restricted;
+      job.reading.rule = std::move(read.rule);
       job.reading.without_redis = job.reading.without_redis || read.without_redis;
       job.reading.stale = job.reading.stale || read.stale;
     }
