@@ -6,6 +6,7 @@
 #include "http/target.hpp"
 #include "identity/strict_json.hpp"
 #include "itemize/key_text.hpp"
+#include "itemize/read_rule.hpp"
 
 #include <algorithm>
 #include <array>
@@ -117,10 +118,15 @@ Problem ProblemOf(const write::Job &job) {
   return {ProblemKind::kInternal, {}, {}};
 }
 
+/// Whether nothing that the request names is there for who asks: not the type, or not the item.
+bool IsHidden(const read::ReadResult &reading) {
+  return reading.status == Status::kUnreadable || (!reading.rows.empty() && !reading.rows.front());
+}
+
 Reply Refusal(const write::Job &job) {
   const Outcome outcome = job.done.outcome;
-  // Who may neither see a type nor write it is not told that it is there.
-  const bool hidden = job.reading.status == Status::kUnreadable && outcome == Outcome::kForbidden;
+  // Who may neither see a type, or an item, nor write it is not told that it is there.
+  const bool hidden = IsHidden(job.reading) && outcome == Outcome::kForbidden;
   if (outcome == Outcome::kMissing || outcome == Outcome::kNotDefined || hidden)
     return WithoutRows(Status::kUnreadable, std::nullopt);
   Reply reply = ProblemReply(ProblemOf(job));
@@ -177,6 +183,12 @@ Reply Writes::Begin(const FramedRequest &request, Operation operation, const ide
   read::ReadDemand demand;
   demand.viewer = authorization::Viewer(caller);
   job->reading = reader_.Read(job->ask.type, {}, demand);
+  if (job->reading.status == Status::kOk && IsRuleOfOwners(job->reading.rule)) {
+    job->ask.is_seen = [viewer = demand.viewer, rule = job->reading.rule](std::string_view item) {
+      return viewer.MaySee(rule, item);
+    };
+    if (operation != Operation::kCreate) job->reading = reader_.Read(job->ask.type, {job->ask.key}, demand);
+  }
   Reply reply;
   reply.park = [this, job](read::Wake wake) { queue_.Add(job, std::move(wake)); };
   reply.write = std::move(job);
@@ -189,7 +201,7 @@ Reply Writes::Finish(const FramedRequest &request) {
   if (done.outcome != Outcome::kOk) return Refusal(job);
   const Operation operation = job.ask.operation;
   const bool minimal = FindPreference(request.head, "return").value_or("") == "minimal";
-  const bool shown = job.reading.status == Status::kOk && operation != Operation::kDelete;
+  const bool shown = job.reading.status == Status::kOk && operation != Operation::kDelete && job.ask.Sees(done.item);
   const std::string path = "/v1/items/" + job.ask.type + '/' + done.key;
   Reply reply;
   reply.status = done.created ? 201 : (shown && !minimal) ? 200 : 204;

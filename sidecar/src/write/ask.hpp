@@ -24,8 +24,13 @@ struct Ask {
   std::string claims;
   /// If-Match: whether the item, as it is, is the one that the client means. Empty: whichever.
   std::function<bool(std::string_view)> is_meant;
+  /// Whether who asks may see an item of this type, by its bytes: one that he may not is not the one he means. Empty:
+  /// any.
+  std::function<bool(std::string_view)> is_seen;
   /// If-None-Match: *. There must be no item yet.
   bool only_create = false;
+
+  [[nodiscard]] bool Sees(std::string_view item) const { return !is_seen || is_seen(item); }
 };
 
 enum class Outcome : std::uint8_t {

@@ -14,7 +14,8 @@ namespace itemize::sidecar::write {
 struct Job {
   Ask ask;
   Done done;
-  /// Whether the type may be read by who asks.
+  /// Whether the type may be read by who asks; of a type whose items are for their owners with the item, if there is
+  /// one of this key that he may see.
   read::ReadResult reading;
 };
 

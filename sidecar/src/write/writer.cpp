@@ -159,7 +159,7 @@ Done Writer::RunBegun(PostgresConnection &database, const Ask &ask) {
   // What is deleted comes back: no need to look before.
   if (ask.is_meant && ask.operation != Operation::kDelete) {
     const PostgresResult locked = database.Query("SELECT itemize.lock_item($1, $2)", {ask.type, ask.key});
-    if (locked.IsNull(0, 0))
+    if (locked.IsNull(0, 0) || !ask.Sees(locked.Text(0, 0)))
       return Without(ask.operation == Operation::kReplace ? Outcome::kNotMeant : Outcome::kMissing);
     if (!ask.is_meant(locked.Text(0, 0))) return Without(Outcome::kNotMeant);
   }
@@ -195,8 +195,10 @@ Done Writer::Change(PostgresConnection &database, const Ask &ask) {
             : database.Query("SELECT itemize.delete_item($1, $2)", {ask.type, ask.key});
     if (changed.IsNull(0, 0)) return Without(Outcome::kMissing);
     done.item = changed.Text(0, 0);
-    if (ask.operation == Operation::kDelete && ask.is_meant && !ask.is_meant(done.item))
-      return Without(Outcome::kNotMeant);
+    if (ask.operation == Operation::kDelete && ask.is_meant) {
+      if (!ask.Sees(done.item)) return Without(Outcome::kMissing);
+      if (!ask.is_meant(done.item)) return Without(Outcome::kNotMeant);
+    }
     break;
   }
   }
