@@ -15,6 +15,7 @@
 
 extern "C" {
 #include "catalog/pg_attribute.h"
+#include "utils/acl.h"
 #include "utils/jsonb.h"
 }
 
@@ -393,8 +394,18 @@ Datum RowOfTwo(FunctionCallInfo fcinfo, Datum first, Datum second) {
   return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(row), values, nulls));
 }
 
+/// What a body says of an item is looked at with the type's columns in hand: who may do nothing of `any_of` with the
+/// table is refused before it, as by the table itself.
+void RequirePrivilege(const Write &write, AclMode any_of) {
+  const Oid source = write.definition->source;
+  if (pg_class_aclmask(source, GetUserId(), any_of, ACLMASK_ANY) != ACL_NO_RIGHTS) return;
+  if (pg_attribute_aclcheck_all(source, GetUserId(), any_of, ACLMASK_ANY) == ACLCHECK_OK) return;
+  aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_TABLE, get_rel_name(source));
+}
+
 Datum CreateItem(FunctionCallInfo fcinfo) {
   Write write = BeginWrite(fcinfo, "itemize.create_item()");
+  RequirePrivilege(write, ACL_INSERT);
   TakeMembers(write, fcinfo, 1, "fields", nullptr);
   const EncodedItem *const item = Insert(write);
   if (item == nullptr) {
@@ -444,6 +455,7 @@ Datum DeleteItem(FunctionCallInfo fcinfo) {
 Datum ReplaceItem(FunctionCallInfo fcinfo) {
   constexpr int kMaxTries = 5;
   Write write = BeginWrite(fcinfo, "itemize.replace_item()");
+  RequirePrivilege(write, ACL_INSERT | ACL_UPDATE);
   if (!TakeKey(write, fcinfo, 1)) RefuseKey(write);
   TakeMembers(write, fcinfo, 2, "fields", nullptr);
   // Somebody may create or delete it between two of the statements.

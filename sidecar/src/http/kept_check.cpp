@@ -4,6 +4,7 @@
 
 #include <unistd.h>
 
+#include <exception>
 #include <iterator>
 #include <unordered_map>
 #include <utility>
@@ -94,7 +95,10 @@ void KeptCheck::AskForAll() {
     waiting_.erase(waiting_.begin(), end);
   }
   const auto questions = Questions();
-  if (questions.empty()) return Give({});
+  if (questions.empty()) {
+    Give({});
+    return AskForAll();
+  }
   questions_ = questions.size();
   floor_ = backends_.floor.Get();
   asked_at_ = Clock::now();
@@ -168,13 +172,28 @@ void KeptCheck::OnReadable() {
   AskForAll();
 }
 
+template <typename Tell>
+void KeptCheck::TellEach(const std::vector<Asked> &all, Tell tell) {
+  // That one cannot be answered (out of memory, say) is no reason for the others not to be.
+  std::exception_ptr failure;
+  for (const Asked &asked : all) {
+    try {
+      tell(asked);
+    } catch (...) {
+      failure = std::current_exception();
+    }
+  }
+  if (failure) std::rethrow_exception(failure);
+}
+
 void KeptCheck::Give(const read::Checked &checked) {
   const bool usable = checked.position && !(floor_ && read::PositionFloor::IsBelow(*checked.position, *floor_));
   if (usable) backends_.floor.Raise(*checked.position);
-  for (const Asked &asked : std::exchange(asked_, {})) {
+  const auto answered = std::exchange(asked_, {});
+  TellEach(answered, [&checked, usable](const Asked &asked) {
     const bool same = usable && asked.place && checked.same[*asked.place] == '1';
     asked.said(same ? checked.position : std::nullopt);
-  }
+  });
 }
 
 void KeptCheck::GiveUp() {
@@ -183,8 +202,7 @@ void KeptCheck::GiveUp() {
   auto given_up = std::exchange(asked_, {});
   std::move(waiting_.begin(), waiting_.end(), std::back_inserter(given_up));
   waiting_.clear();
-  for (const Asked &asked : given_up)
-    asked.said(std::nullopt);
+  TellEach(given_up, [](const Asked &asked) { asked.said(std::nullopt); });
 }
 
 void KeptCheck::Close() {

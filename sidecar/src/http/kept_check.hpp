@@ -61,6 +61,8 @@ private:
   void AwaitAnswer();
   void OnReadable();
   void Give(const read::Checked &checked);
+  template <typename Tell>
+  static void TellEach(const std::vector<Asked> &all, Tell tell);
   /// Gives up a question that is not answered by then.
   void Watch(Clock::time_point until);
   /// Without an answer each makes its own way.

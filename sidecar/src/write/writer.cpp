@@ -116,7 +116,8 @@ Done Writer::Run(const Ask &ask) {
           error.sqlstate().compare(0, kTransactionRollback.size(), kTransactionRollback) == 0 && tries < kMostTries;
       if (!again || backends_.stop.WaitFor(tries * kRetryPause)) return DoneFor(error, ask);
       metrics_.retries.Increment();
-    } catch (const Stopped &) {
+    } catch (...) {
+      // Whatever it was: another client's write must not come into a transaction of this one.
       connection_.Drop();
       throw;
     }
