@@ -20,8 +20,7 @@ CREATE UNIQUE INDEX report_single_row ON @extschema@.report ((true));
 COMMENT ON TABLE @extschema@.report IS 'what the global sidecar saw last: stream, clusters, consumer groups';
 REVOKE ALL ON @extschema@.report FROM PUBLIC;
 
--- Writes nothing when the epoch is already known: it is called at every connect. A publisher that was frozen before its
--- report, and wakes when another one has begun an epoch, changes nothing: of one history generations only rise.
+-- Writes nothing when the epoch is already known: it is called at every connect.
 CREATE FUNCTION @extschema@.report_stream(epoch text) RETURNS boolean
 LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -34,11 +33,8 @@ BEGIN
   END IF;
   IF EXISTS (SELECT FROM @extschema@.stream s WHERE s.epoch = $1) THEN RETURN false; END IF;
   INSERT INTO @extschema@.stream AS s (epoch, begun) VALUES ($1, pg_catalog.clock_timestamp())
-    ON CONFLICT ((true)) DO UPDATE SET epoch = EXCLUDED.epoch, begun = EXCLUDED.begun
-    WHERE s.epoch <> EXCLUDED.epoch
-      AND (substring(s.epoch from '^(.*)\.') = substring(EXCLUDED.epoch from '^(.*)\.')
-           AND substring(s.epoch from '[0-9]+$')::numeric > substring(EXCLUDED.epoch from '[0-9]+$')::numeric) IS NOT TRUE;
-  RETURN FOUND;
+    ON CONFLICT ((true)) DO UPDATE SET epoch = EXCLUDED.epoch, begun = EXCLUDED.begun;
+  RETURN true;
 END
 $$;
 COMMENT ON FUNCTION @extschema@.report_stream(text) IS 'for the global sidecar: the epoch that it publishes; true when that is news';
@@ -48,11 +44,8 @@ CREATE FUNCTION @extschema@.report_clusters(content json) RETURNS void
 LANGUAGE sql VOLATILE STRICT PARALLEL UNSAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
-  INSERT INTO @extschema@.report AS r (at, content) VALUES (pg_catalog.clock_timestamp(), $1::jsonb)
+  INSERT INTO @extschema@.report (at, content) VALUES (pg_catalog.clock_timestamp(), $1::jsonb)
     ON CONFLICT ((true)) DO UPDATE SET at = EXCLUDED.at, content = EXCLUDED.content
-    -- As above. A report of the running epoch that comes late is soon followed by the next.
-    WHERE (substring(r.content->>'epoch' from '^(.*)\.') = substring(EXCLUDED.content->>'epoch' from '^(.*)\.')
-           AND substring(r.content->>'epoch' from '[0-9]+$')::numeric > substring(EXCLUDED.content->>'epoch' from '[0-9]+$')::numeric) IS NOT TRUE
 $$;
 COMMENT ON FUNCTION @extschema@.report_clusters(json) IS 'for the global sidecar: what itemize.status shows of the stream and its clusters';
 REVOKE ALL ON FUNCTION @extschema@.report_clusters(json) FROM PUBLIC;

@@ -142,9 +142,6 @@ TEST(EpochRules, ABrokenOneDoesNot) {
   EXPECT_EQ(reason([](StreamStart &start) { start.slot_is_new = true; }), "new_slot");
   EXPECT_EQ(reason([](StreamStart &start) { start.last.reset(); }), "stream_missing");
   EXPECT_EQ(reason([](StreamStart &start) { start.confirmed = 51; }), "stream_lost_entries");
-  EXPECT_EQ(reason([](StreamStart &start) { start.reported = Epoch{7, 1, 101}; }), "stream_lost_entries") << "an epoch";
-  EXPECT_EQ(reason([](StreamStart &start) { start.reported = Epoch{7, 2, 101}; }), "none") << "of another history";
-  EXPECT_EQ(reason([](StreamStart &start) { start.reported = Epoch{7, 1, 100}; }), "none");
   EXPECT_EQ(reason([](StreamStart &start) { start.flushed = 49; }), "database_went_back");
   EXPECT_EQ(reason([](StreamStart &start) { start.passed = 61; }), "database_went_back") << "clusters were told of it";
   EXPECT_EQ(reason([](StreamStart &start) { start.passed = 60; }), "none");

@@ -35,10 +35,6 @@ inline std::optional<std::string_view> ReasonForNewEpoch(const StreamStart &star
   if (start.epoch->timeline != start.timeline) return "other_timeline";
   if (start.slot_is_new) return "new_slot";
   if (!start.last) return "stream_missing";
-  // Redis is of an earlier time: in it, clusters may have followed what it has forgotten.
-  if (start.reported && start.reported->system_identifier == start.system_identifier &&
-      start.reported->timeline == start.timeline && start.reported->slot_generation > start.epoch->slot_generation)
-    return "stream_lost_entries";
   if (start.last->commit_lsn < start.confirmed) return "stream_lost_entries";
   if (std::max(start.last->commit_lsn, start.passed) > start.flushed) return "database_went_back";
   return std::nullopt;
