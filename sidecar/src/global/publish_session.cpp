@@ -295,11 +295,13 @@ void PublishSession::BridgeGap() {
   BeginEpoch(start, "malformed_piece");
   gap_ = false;
   // Where the transaction ends was in what was left out, perhaps; not behind this.
-  const auto reached = ParsePgLsn(database_.Query("SELECT pg_catalog.pg_current_wal_insert_lsn()").Text(0, 0));
+  const auto reached = ParsePgLsn(database_.Query("SELECT pg_catalog.pg_current_wal_flush_lsn()").Text(0, 0));
   if (!reached) throw Error("the server does not tell how far its write-ahead log goes");
   gap_end_ = *reached;
   // A plugin of which nothing can be read must not become a storm of epochs.
+  writer_.CheckOwnership();
   stop_.WaitFor(kGapPause);
+  writer_.CheckOwnership();
 }
 
 /// The epoch that was begun at once is not ahead of the transaction that was left out: a standby that has not replayed

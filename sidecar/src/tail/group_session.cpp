@@ -27,8 +27,8 @@ constexpr std::size_t kMaxOutstanding = 10000;
 
 GroupSession::GroupSession(const Options &options, Services &services, StopToken stop)
     : options_(options), services_(services), stop_(std::move(stop)), interest_(options.tail),
-      writer_(STDOUT_FILENO, stop_, [this] { RenewIfDue(); }), input_(STDIN_FILENO), member_(options.tail.consumer),
-      token_(RandomName()) {
+      writer_(STDOUT_FILENO, stop_, [this](auto) { RenewIfDue(); }), input_(STDIN_FILENO),
+      member_(options.tail.consumer), token_(RandomName()) {
   if (member_.empty()) member_ = RandomName();
 }
 

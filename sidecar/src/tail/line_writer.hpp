@@ -4,6 +4,7 @@
 #include "base/errors.hpp"
 #include "base/stop_token.hpp"
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -19,8 +20,11 @@ public:
 
 class LineWriter {
 public:
+  /// Told how long the reader has taken nothing.
+  using WhileWaiting = std::function<void(std::chrono::steady_clock::duration)>;
+
   /// `while_waiting`: called now and then while the reader is slow.
-  LineWriter(int fd, StopToken stop, std::function<void()> while_waiting);
+  LineWriter(int fd, StopToken stop, WhileWaiting while_waiting);
 
   /// Whole lines; kept until Flush, or until there are many.
   void Write(std::string_view lines);
@@ -31,7 +35,7 @@ private:
   int fd_;
   std::size_t step_;
   StopToken stop_;
-  std::function<void()> while_waiting_;
+  WhileWaiting while_waiting_;
   std::string buffer_;
 };
 

@@ -1,6 +1,7 @@
 #include "tail/plain_session.hpp"
 
 #include "base/backoff.hpp"
+#include "redis/consumer_report.hpp"
 #include "redis/endpoint.hpp"
 #include "tail/record.hpp"
 #include "tail/resync.hpp"
@@ -22,7 +23,7 @@ constexpr std::chrono::seconds kProgressInterval{10};
 
 PlainSession::PlainSession(const Options &options, Services &services, StopToken stop)
     : options_(options), services_(services), stop_(std::move(stop)), interest_(options.tail),
-      writer_(STDOUT_FILENO, stop_, [this] { RenewHold(); }) {}
+      writer_(STDOUT_FILENO, stop_, [this](auto taken_nothing) { RenewHold(taken_nothing); }) {}
 
 void PlainSession::Run() {
   Backoff backoff;
@@ -152,8 +153,9 @@ void PlainSession::GoLive() {
 }
 
 /// What is being printed must not be broken off by a Redis that is away: who reads the stream next will see it.
-void PlainSession::RenewHold() {
-  if (!hold_) return;
+/// A reader that takes nothing any more holds the stream no longer than one that is gone.
+void PlainSession::RenewHold(Clock::duration taken_nothing) {
+  if (!hold_ || taken_nothing >= kReaderSilence) return;
   try {
     hold_->RenewIfDue();
   } catch (const RedisError &error) {

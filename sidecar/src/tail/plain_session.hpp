@@ -36,7 +36,7 @@ private:
   void CloseOpenRecord(bool last);
   void GoLive();
   /// While the output waits for its reader.
-  void RenewHold();
+  void RenewHold(Clock::duration taken_nothing);
   void PrintProgressIfDue();
   [[nodiscard]] bool Done() const;
 

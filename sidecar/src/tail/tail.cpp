@@ -20,7 +20,7 @@ int RunTail(const Options &options, Services &services, const StopToken &stop) {
   } catch (const ResyncNeeded &error) {
     services.log.Error("tail_resync", {{"reason", error.what()}, {"hint", "load anew: tail --from snapshot"}});
     try {
-      LineWriter writer(STDOUT_FILENO, stop, [] {});
+      LineWriter writer(STDOUT_FILENO, stop, [](auto) {});
       writer.Write(ResyncRecord(error.what()));
       writer.Flush();
     } catch (const Error &) { // NOLINT(bugprone-empty-catch): the status says it as well
