@@ -41,6 +41,18 @@ SELECT item->'id' AS id, created FROM itemize.replace_item('thing', '7', '{"name
 SELECT itemize.lock_item('thing', '7')->'name', itemize.lock_item('thing', '8');
 SELECT itemize.delete_item('thing', '7')->'name', itemize.delete_item('thing', '7'), itemize.delete_item('thing', '07');
 
+-- What a domain's CHECK names is found where a statement of the caller finds it.
+CREATE FUNCTION writing.is_short(t text) RETURNS boolean LANGUAGE sql IMMUTABLE AS 'SELECT length(t) < 4';
+CREATE FUNCTION writing.is_word(t text) RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN is_short(t); END';
+CREATE DOMAIN word AS text CHECK (is_word(VALUE));
+CREATE TABLE term (id word PRIMARY KEY, t word, at timestamptz);
+SELECT itemize.define('term', 'writing.term', fields => '{id,t,at}');
+SET TimeZone = 'Asia/Tokyo';
+SELECT key, item FROM itemize.create_item('term', '{"id": "a", "t": "abc", "at": "2026-07-01 10:00"}');
+RESET TimeZone;
+SELECT itemize.update_item('term', 'a', '{"t": "xyz"}');
+SELECT itemize.update_item('term', 'a', '{"t": "toolong"}');
+
 -- Errors name the field.
 \set SHOW_CONTEXT errors
 SELECT * FROM itemize.create_item('nowhere', '{}');

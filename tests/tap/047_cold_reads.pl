@@ -141,6 +141,13 @@ is($local->cli('HGET', 'itemize:local', 'ahead'), '', 'how far rows were shown i
 $node->safe_psql('postgres', q{UPDATE item SET n = 'new' WHERE id IN (18001, 18003)});
 is(get(18003)->{body}, '{"n":"new"}', 'a row that is newer than the copy');
 is(get(18003)->{body}, '{"n":"new"}', 'is not followed by an older one');
+# The copy cannot hear of another rule either; what the database gives is shown by the rule that the database has.
+$node->safe_psql('postgres', q{SELECT itemize.define('item', 'item', fields => '{n}', read => 'authenticated', replace => true)});
+is(get(18004)->{status}, 404, 'rows of a definition that the copy has not heard of are not shown by the rule it knows');
+my $many = http_get($sidecar->url('/v1/items/item?key=in.(18004,18001)'));
+is($many->{status}, 404, 'nor are those that it holds, beside them');
+$node->safe_psql('postgres', q{SELECT itemize.define('item', 'item', fields => '{n}', read => 'everyone', replace => true)});
+is(get(18004)->{body}, row(18004), 'with the rule of before they are');
 poll_until(sub { applier_count('itemize_reconnects_total') > $waits + 1 || applier_count('itemize_resyncs_total') > $resyncs }, 'the applier has tried, and again');
 $local->cli('CONFIG', 'SET', 'maxmemory', 0);
 poll_until(sub { get(18001)->{body} eq '{"n":"new"}' }, 'with room again changes are applied');

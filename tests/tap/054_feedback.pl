@@ -17,6 +17,9 @@ INSERT INTO item SELECT i, repeat('x', 2000) FROM generate_series(1, 300) i;
 CREATE TABLE secret (id int PRIMARY KEY, t text);
 SELECT itemize.define('secret', 'secret', fields => '{t}', read => 'everyone');
 INSERT INTO secret VALUES (1, 'one'), (2, 'two');
+CREATE TABLE cold (id int PRIMARY KEY);
+SELECT itemize.define('cold', 'cold', fields => '{id}', read => 'everyone');
+INSERT INTO cold SELECT generate_series(1, 9999);
 CREATE TABLE mark (id serial PRIMARY KEY);
 SELECT itemize.define('mark', 'mark', fields => '{id}', read => 'nobody');
 });
@@ -93,7 +96,27 @@ SELECT itemize.define('secret', 'secret', fields => '{t}', read => 'nobody', rep
 		},
 		'what is new, what is gone, what may not be seen') or diag(explain($answer));
 
+	# What could not be had in time is asked about again.
+	my $whole = sub {
+		my ($type, $held) = @_;
+		my ($asked, @answers) = ({%$held});
+		while (%$asked)
+		{
+			push @answers, my $some = feedback({ $type => $asked });
+			my @rest = @{ $some->{json}{rest}{$type} // [] };
+			my %told = map { $_ => 1 } keys %{ $some->{json}{changed}{$type} }, @{ $some->{json}{gone}{$type} };
+			is_deeply([ grep { $told{$_} } @rest ], [], 'what is told is told once');
+			die "answers tell of nothing\n" if @answers > 1000;
+			$asked = { map { $_ => $held->{$_} } @rest };
+		}
+		return { map { %{ $_->{json}{changed}{$type} } } @answers }, [ map { @{ $_->{json}{gone}{$type} } } @answers ];
+	};
+	my ($cold, $missing) = $whole->('cold', { map { $_ => undef } 1 .. 10000 });
+	is(scalar keys %$cold, 9999, 'ten thousand that are not held');
+	is_deeply($missing, ['10000'], 'of which one is none');
+
 	my %none = map { $_ => undef } 1 .. 300;
+	$whole->('item', \%none);
 	$answer = feedback({ item => \%none });
 	is(keys %{ $answer->{json}{changed}{item} }, 299, 'who has nothing gets all there is');
 	my %all = map { $_ => $answer->{json}{changed}{item}{$_}{etag} // 'none' } 1 .. 300;

@@ -224,14 +224,23 @@ void RefuseSecondTypeOfTable(const StoredDefinitions &definitions, const ItemDef
   }
 }
 
+/// Writers in progress end under the old definition, and later ones begin under the new one. Where the items stay as
+/// they are, they are none of its business.
+void HoldBackWriters(const DefinitionCatalog &catalog, const ItemDefinition &definition) {
+  const StoredDefinition *const old = FindStored(ReadStoredDefinitions(catalog), NameStr(definition.type));
+  if (old == nullptr || ItemDifferences(*old, definition)[0] != '\0') LockWriters(definition.source);
+}
+
 void Write(const ItemDefinition &definition, const SearchColumns &search, bool replace) {
   DefinitionCatalog catalog;
   if (!LookUpDefinitionCatalog(catalog)) elog(ERROR, "the tables of the extension itemize are missing");
+  HoldBackWriters(catalog, definition);
   LockDefinitions(catalog);
   StoredDefinitions const definitions = ReadStoredDefinitions(catalog);
   RefuseSecondTypeOfTable(definitions, definition);
   const StoredDefinition *const old = FindStored(definitions, NameStr(definition.type));
   if (old == nullptr) {
+    LockWriters(definition.source); // it was there a moment ago, and has been removed
     InsertDefinition(catalog, definition, search);
     return;
   }
@@ -249,11 +258,12 @@ void Write(const ItemDefinition &definition, const SearchColumns &search, bool r
   }
   if (old->source != definition.source) {
     CheckOwner(*old, catalog);
-    LockTableTree(old->source, ShareRowExclusiveLock); // its writers in progress end under the old definition
+    LockWriters(old->source);
   }
   if (same_items) {
     ReplaceSearch(catalog, *old, search);
   } else {
+    LockWriters(definition.source); // as above
     ReplaceDefinition(catalog, *old, definition, search);
   }
 }

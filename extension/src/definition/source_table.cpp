@@ -117,10 +117,12 @@ Oid FindTable(const char *name, LOCKMODE lock, bool owned) {
 }
 
 Oid LockSourceTable(const char *name) {
-  Oid const table = FindTable(name, ShareRowExclusiveLock, true);
-  LockTableTree(table, ShareRowExclusiveLock);
+  Oid const table = FindTable(name, ShareUpdateExclusiveLock, true);
+  LockTableTree(table, ShareUpdateExclusiveLock);
   return table;
 }
+
+void LockWriters(Oid table) { LockTableTree(table, ShareRowExclusiveLock); }
 
 Problem FindTableProblem(Relation table) {
   const char *const label = TableLabel(table);

@@ -12,9 +12,13 @@ const char *TableLabel(Relation table);
 /// no such relation, or, with `owned`, when it is no table of the caller's; nothing is locked then.
 Oid FindTable(const char *name, LOCKMODE lock, bool owned);
 
-/// Finds a table of the caller's and locks it, and its partitions, against writers: SHARE ROW EXCLUSIVE waits until
-/// every transaction that wrote to it has ended.
+/// Finds a table of the caller's and locks it, and its partitions, against changes of the tables themselves and against
+/// other definitions of them (SHARE UPDATE EXCLUSIVE). Writers go on.
 Oid LockSourceTable(const char *name);
+
+/// Locks such a table, and its partitions, against writers: SHARE ROW EXCLUSIVE waits until every transaction that
+/// wrote to it has ended. Before LockDefinitions: who waits for that may be such a writer.
+void LockWriters(Oid table);
 
 /// A table, partitioned or not, whose changes are in the WAL, and whose rows are all its own or its partitions'.
 Problem FindTableProblem(Relation table);

@@ -40,7 +40,7 @@ void WithItemQuery(const ItemDefinition &definition, Body body) {
   SPI_connect();
   body();
   SPI_finish();
-  UnpinOutputSettings(settings);
+  UnpinSettings(settings);
   BecomeCaller(caller);
 }
 

@@ -110,7 +110,7 @@ void Run(const SearchDefinition &definition, const Statement &statement, Purpose
     visit(state, rows);
     CallPg([&] {
       SPI_finish();
-      UnpinOutputSettings(session.settings);
+      UnpinSettings(session.settings);
       if (read_as == ReadAs::kOwner) BecomeCaller(session.caller);
       MemoryContextSwitchTo(room);
     });

@@ -26,6 +26,8 @@ struct Setting {
 
 bool IsText(const char *current, const char *value) { return current != nullptr && std::strcmp(current, value) == 0; }
 
+constexpr char kSearchPath[] = "search_path";
+
 constexpr Setting kSettings[] = {
     {"TimeZone", "UTC",
      [](const char *value) {
@@ -36,13 +38,13 @@ constexpr Setting kSettings[] = {
     {"IntervalStyle", "postgres", [](const char * /*value*/) { return IntervalStyle == INTSTYLE_POSTGRES; }},
     {"extra_float_digits", "1", [](const char * /*value*/) { return extra_float_digits == 1; }},
     {"lc_monetary", "C", [](const char *value) { return IsText(locale_monetary, value); }},
-    {"search_path", "pg_catalog, pg_temp", [](const char *value) { return IsText(namespace_search_path, value); }},
+    {kSearchPath, "pg_catalog, pg_temp", [](const char *value) { return IsText(namespace_search_path, value); }},
     {"quote_all_identifiers", "off", [](const char * /*value*/) { return !quote_all_identifiers; }},
 };
 
-void SetWhereDifferent(GucAction action) {
+void SetWhereDifferent(GucAction action, bool search_path) {
   for (const Setting &setting : kSettings) {
-    if (setting.is_set(setting.value)) continue;
+    if (setting.is_set(setting.value) || (!search_path && setting.name == kSearchPath)) continue;
     (void)set_config_option(setting.name, setting.value, PGC_USERSET, PGC_S_SESSION, action, true, 0, false);
   }
 }
@@ -51,13 +53,19 @@ void SetWhereDifferent(GucAction action) {
 
 int PinOutputSettings() {
   const int level = NewGUCNestLevel();
-  SetWhereDifferent(GUC_ACTION_SAVE);
+  SetWhereDifferent(GUC_ACTION_SAVE, true);
   return level;
 }
 
-void PinOutputSettingsInTransaction() { SetWhereDifferent(GUC_ACTION_LOCAL); }
+int PinInputSettings() {
+  const int level = NewGUCNestLevel();
+  SetWhereDifferent(GUC_ACTION_SAVE, false);
+  return level;
+}
 
-void UnpinOutputSettings(int level) { AtEOXact_GUC(true, level); }
+void PinOutputSettingsInTransaction() { SetWhereDifferent(GUC_ACTION_LOCAL, true); }
+
+void UnpinSettings(int level) { AtEOXact_GUC(true, level); }
 
 void SetOutputSettingsForSession() {
   for (const Setting &setting : kSettings)

@@ -3,9 +3,12 @@
 
 namespace itemize {
 
-/// Pins them until UnpinOutputSettings or the end of the transaction. Returns what that takes.
+/// Pins them until UnpinSettings or the end of the transaction. Returns what that takes.
 int PinOutputSettings();
-void UnpinOutputSettings(int level);
+/// The same for reading values from their text, all but search_path: the CHECK of a domain finds what it names where a
+/// statement of the caller does.
+int PinInputSettings();
+void UnpinSettings(int level);
 
 /// Pins them until the (sub)transaction at hand ends. Costs the end of each transaction a walk through all
 /// settings of the server: only for rows that depend on them (DependsOnSettings).

@@ -124,10 +124,10 @@ bool TakeKey(Write &write, FunctionCallInfo fcinfo, int argument) {
   RequireArgument(fcinfo, argument, "key");
   write.key_text = PG_GETARG_TEXT_PP(argument);
   GetKeyTypes(*write.definition, write.key_types);
-  const int settings = PinOutputSettings();
+  const int settings = PinInputSettings();
   const bool is_key = ParseKey(*write.definition, write.key_types, write.key_text, write.key_values) &&
                       IsKeyText(write, CanonicalKey(write));
-  UnpinOutputSettings(settings);
+  UnpinSettings(settings);
   return is_key;
 }
 
@@ -205,7 +205,7 @@ void TakeMembers(Write &write, FunctionCallInfo fcinfo, int argument, const char
                     errmsg("\"%s\" of item type \"%s\" must be a JSON object", argument_name, TypeName(write)),
                     errhint("Write {\"field\": value, …}.")));
   }
-  const int settings = PinOutputSettings();
+  const int settings = PinInputSettings();
   JsonbIterator *iterator = JsonbIteratorInit(&object->root);
   JsonbValue name;
   (void)JsonbIteratorNext(&iterator, &name, false);
@@ -214,7 +214,7 @@ void TakeMembers(Write &write, FunctionCallInfo fcinfo, int argument, const char
     (void)JsonbIteratorNext(&iterator, &value, true);
     TakeMember(write, name, value, current);
   }
-  UnpinOutputSettings(settings);
+  UnpinSettings(settings);
 }
 
 Statement BeginStatement(const Write &write) {
@@ -266,7 +266,7 @@ EncodedItem *Execute(const Write &write, const Statement &statement) {
   const RowEncoder *const encoder = MakePackedRowEncoder(*write.definition, SPI_tuptable->tupdesc, 0);
   auto *const item = static_cast<EncodedItem *>(palloc(sizeof(EncodedItem)));
   EncodeTuple(*encoder, SPI_tuptable->vals[0], SPI_tuptable->tupdesc, *item);
-  UnpinOutputSettings(settings);
+  UnpinSettings(settings);
   return item;
 }
 

@@ -26,14 +26,6 @@ std::optional<int> ParseWeight(std::string_view text) {
   return weight <= kFullWeight ? std::optional(weight) : std::nullopt;
 }
 
-/// The text before the separator, which is taken away with it.
-std::string_view TakeUpTo(char separator, std::string_view &text) {
-  const std::size_t at = std::min(text.find(separator), text.size());
-  const std::string_view taken = text.substr(0, at);
-  text.remove_prefix(std::min(at + 1, text.size()));
-  return TrimBlanks(taken);
-}
-
 } // namespace
 
 AcceptedCodings::AcceptedCodings(const RequestHead &head) {

@@ -10,6 +10,7 @@
 #include "itemize/key_text.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <unordered_set>
 
 namespace itemize::sidecar::http {
@@ -20,6 +21,9 @@ using Status = read::ReadResult::Status;
 
 /// Asked of the copy at once, as of many items: rows may be large.
 constexpr std::size_t kAtOnce = 64;
+
+/// How long one request may keep a worker that fills what is not held; what is left is asked about again.
+constexpr std::chrono::milliseconds kLongestWork{1000};
 
 using Question = std::variant<std::map<std::string, HeldByClient>, SinceQuestion, Problem>;
 
@@ -72,6 +76,7 @@ struct Feedback::Told {
   ByType problems{"{}"};
   ByType rest{"[]"};
   std::size_t bytes = 0;
+  std::chrono::steady_clock::time_point until = std::chrono::steady_clock::now() + kLongestWork;
   std::optional<Position> position;
   bool asked = false;
   bool without_redis = false;
@@ -107,7 +112,8 @@ Feedback::Feedback(read::ReadBackends &backends, read::ItemReader &reader, Waiti
 Status Feedback::Tell(const std::string &type, const HeldByClient &held, const read::ReadDemand &demand, Told &told) {
   for (std::size_t from = 0; from < held.size(); from += kAtOnce) {
     const std::size_t to = std::min(held.size(), from + kAtOnce);
-    if (told.bytes > read::kMaxAnswerBytes) {
+    const bool late = told.asked && std::chrono::steady_clock::now() >= told.until;
+    if (late || told.bytes > read::kMaxAnswerBytes) {
       for (std::size_t i = from; i < held.size(); ++i)
         told.rest.Add(type, InQuotes(held[i].first));
       return Status::kOk;
@@ -130,6 +136,10 @@ Status Feedback::Tell(const std::string &type, const HeldByClient &held, const r
     for (std::size_t i = 0; i < keys.size(); ++i) {
       if (std::binary_search(read.unencodable.begin(), read.unencodable.end(), i)) {
         told.problems.Add(type, InQuotes(keys[i]) + ':' + ItemProblem(Status::kUnencodable));
+        continue;
+      }
+      if (std::binary_search(read.contended.begin(), read.contended.end(), i)) {
+        told.rest.Add(type, InQuotes(keys[i]));
         continue;
       }
       if (!read.rows[i]) {
@@ -163,6 +173,7 @@ Reply Feedback::AnswerHeld(const FramedRequest &request, const authorization::Vi
   if (auto *problem = std::get_if<Problem>(&parsed)) return ProblemReply(*problem);
   auto &demand = std::get<read::ReadDemand>(parsed);
   demand.may_await_position = !request.parked;
+  demand.may_leave_out = true;
   Told told;
   for (const auto &[type, held] : asked) {
     const Status status = Tell(type, held, demand, told);

@@ -5,6 +5,7 @@
 #include "http/key_list.hpp"
 #include "http/min_position.hpp"
 #include "itemize/key_text.hpp"
+#include "itemize/read_rule.hpp"
 
 #include <algorithm>
 #include <variant>
@@ -172,7 +173,8 @@ Reply Items::Many(const RequestHead &head, const read::ReadDemand &demand, const
   if (!rest.empty()) rest += R"("])";
   Reply reply = Content(head, R"({"items":{)" + items + R"(},"missing":[)" + missing + ']' + problems + rest + '}',
                         !authorization::IsForEveryone(read.rule));
-  reply.headers.emplace_back("Cache-Status", CacheStatus(read));
+  // Whether the copy holds what the caller may not see is not for him either.
+  if (missing.empty() || !IsRuleOfOwners(read.rule)) reply.headers.emplace_back("Cache-Status", CacheStatus(read));
   Describe(reply, read.position, read.without_redis, read.stale);
   return reply;
 }

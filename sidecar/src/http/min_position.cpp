@@ -10,23 +10,6 @@ namespace {
 
 constexpr std::string_view kField = "Itemize-Min-Position";
 
-/// The text up to the separator, which is taken away with it. Separators inside of quotes do not count.
-std::string_view TakeUpTo(char separator, std::string_view &text) {
-  bool quoted = false;
-  std::size_t at = 0;
-  while (at < text.size() && (quoted || text[at] != separator)) {
-    if (quoted && text[at] == '\\')
-      ++at;
-    else if (text[at] == '"')
-      quoted = !quoted;
-    ++at;
-  }
-  at = std::min(at, text.size());
-  const std::string_view taken = text.substr(0, at);
-  text.remove_prefix(std::min(at + 1, text.size()));
-  return TrimBlanks(taken);
-}
-
 } // namespace
 
 std::optional<std::string_view> FindPreference(const RequestHead &head, std::string_view name) {

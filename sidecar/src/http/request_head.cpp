@@ -176,6 +176,22 @@ std::string_view TrimBlanks(std::string_view text) {
   return text.substr(first, text.find_last_not_of(" \t") - first + 1);
 }
 
+std::string_view TakeUpTo(char separator, std::string_view &text) {
+  bool quoted = false;
+  std::size_t at = 0;
+  while (at < text.size() && (quoted || text[at] != separator)) {
+    if (quoted && text[at] == '\\')
+      ++at;
+    else if (text[at] == '"')
+      quoted = !quoted;
+    ++at;
+  }
+  at = std::min(at, text.size());
+  const std::string_view taken = text.substr(0, at);
+  text.remove_prefix(std::min(at + 1, text.size()));
+  return TrimBlanks(taken);
+}
+
 std::optional<std::string_view> RequestHead::Find(std::string_view name) const {
   for (const HeaderField &field : fields) {
     if (EqualsIgnoringCase(field.name, name)) return field.value;

@@ -52,4 +52,8 @@ inline constexpr std::size_t kMaxFieldLineBytes = 8000;
 /// `text` without spaces and tabs at both ends.
 [[nodiscard]] std::string_view TrimBlanks(std::string_view text);
 
+/// What stands before the first separator, trimmed; it and the separator are taken away from `text`. Separators inside
+/// of quotes do not count.
+std::string_view TakeUpTo(char separator, std::string_view &text);
+
 } // namespace itemize::sidecar::http

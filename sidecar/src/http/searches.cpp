@@ -66,14 +66,7 @@ Reply Searches::Answer(const FramedRequest &request, const authorization::Viewer
 Reply Searches::Begin(const FramedRequest &request, read::ReadDemand demand, search::Ask ask) {
   demand.may_await_position = !request.parked;
   read::ReadResult allowed = reader_.Read(ask.type, {}, demand);
-  Reply reply;
-  if (allowed.status == Status::kAwaitPosition) {
-    const auto deadline = read::PositionWatch::Clock::now() + demand.wait;
-    reply.park = [this, wanted = *demand.at_least, deadline](read::Wake wake) {
-      rooms_.positions.Await(wanted, deadline, std::move(wake));
-    };
-    return reply;
-  }
+  if (allowed.status == Status::kAwaitPosition) return AwaitPosition(rooms_, demand);
   if (allowed.status != Status::kOk) return WithoutRows(allowed.status, allowed.position);
   auto job = std::make_shared<search::Job>();
   job->ask = std::move(ask);
@@ -83,6 +76,7 @@ Reply Searches::Begin(const FramedRequest &request, read::ReadDemand demand, sea
   job->demand.viewer = demand.viewer;
   if (!authorization::IsForEveryone(allowed.rule)) job->ask.claims = demand.viewer.claims();
   job->reading = std::move(allowed);
+  Reply reply;
   reply.park = [this, job](read::Wake wake) { rooms_.searches.Add(job, std::move(wake)); };
   reply.search = std::move(job);
   return reply;

@@ -1,8 +1,6 @@
 // How an item gets into the copy: marker, question, store; see docs/explanations/freshness.md.
 #include "read/item_reader.hpp"
 
-#include "read/unknown_keys.hpp"
-
 namespace itemize::sidecar::read {
 
 namespace {
@@ -164,29 +162,52 @@ std::optional<Fetched> ItemReader::FetchFromReplica(std::size_t index, const std
   return std::nullopt;
 }
 
-bool ItemReader::FetchUncached(const std::string &type, const std::vector<std::string> &keys,
-                               std::vector<HeldItem> &items) {
+ReadResult::Status ItemReader::FetchUncached(const Question &question, const std::vector<std::string> &keys,
+                                             std::vector<HeldItem> &items, ReadResult &result) {
+  std::optional<DefinedRule> defined;
+  if (!AskRule(question.type, defined)) return Status::kUnavailable;
+  if (!defined || !question.viewer.MayRead(defined->rule)) return Status::kUnreadable;
+  if (defined->rule != result.rule) {
+    items.assign(items.size(), {});
+    result.rule = defined->rule;
+  }
   const UnknownKeys unknown = FindUnknown(keys, items);
-  Fetched fetched;
+  std::vector<FetchedItem> fetched(unknown.keys.size());
+  if (!FetchEach(question.type, unknown, fetched, items)) return Status::kUnavailable;
+  bool contended = false;
+  for (std::size_t i = 0; i < unknown.places.size(); ++i) {
+    HeldItem &item = items[unknown.places[i]];
+    if (item.state == HeldItem::State::kUnencodable) continue;
+    // Of a definition that came meanwhile, perhaps with another rule.
+    const bool other = fetched[i].found && fetched[i].generation != defined->generation;
+    item = HeldFrom(std::move(fetched[i]));
+    if (other) item = {HeldItem::State::kContended, {}, {}};
+    contended = contended || other;
+  }
+  backends_.uncached.Increment(static_cast<double>(unknown.keys.size()));
+  return contended && !question.may_leave_out ? Status::kContended : Status::kOk;
+}
+
+bool ItemReader::FetchEach(const std::string &type, const UnknownKeys &unknown, std::vector<FetchedItem> &fetched,
+                           std::vector<HeldItem> &items) {
+  Fetched answer;
   try {
-    if (!FetchRows(type, unknown.keys, fetched)) return false;
-    for (std::size_t i = 0; i < unknown.places.size(); ++i)
-      items[unknown.places[i]] = HeldFrom(std::move(fetched.items[i]));
+    if (!FetchRows(type, unknown.keys, answer)) return false;
+    fetched = std::move(answer.items);
+    return true;
   } catch (const PostgresError &) {
     // Which one is it?
     for (std::size_t i = 0; i < unknown.places.size(); ++i) {
-      HeldItem &item = items[unknown.places[i]];
       try {
-        if (!FetchRows(type, {unknown.keys[i]}, fetched)) return false;
-        item = HeldFrom(std::move(fetched.items.front()));
+        if (!FetchRows(type, {unknown.keys[i]}, answer)) return false;
+        fetched[i] = std::move(answer.items.front());
       } catch (const PostgresError &error) {
         LogUnencodable(type, unknown.keys[i], error);
-        item.state = HeldItem::State::kUnencodable;
+        items[unknown.places[i]].state = HeldItem::State::kUnencodable;
       }
     }
+    return true;
   }
-  backends_.uncached.Increment(static_cast<double>(unknown.keys.size()));
-  return true;
 }
 
 void ItemReader::LogUnencodable(const std::string &type, const std::string &key, const PostgresError &error) {

@@ -1,7 +1,6 @@
 #include "read/item_reader.hpp"
 
 #include "itemize/read_rule.hpp"
-#include "read/unknown_keys.hpp"
 
 #include <algorithm>
 
@@ -285,23 +284,19 @@ void ItemReader::CompleteFromDatabase(const Question &question, const std::vecto
 void ItemReader::CompleteWithoutStoring(const Question &question, const std::vector<std::string> &keys,
                                         std::vector<HeldItem> &items, ReadResult &result, bool forget) {
   result.stored = false;
+  const std::string rule_of_copy = result.rule;
   const std::vector<std::string> unknown = FindUnknown(keys, items).keys;
-  if (!FetchUncached(question.type, keys, items)) {
-    result.status = question.ahead_of_copy ? Status::kNotReached : Status::kUnavailable;
-    return;
-  }
+  result.status = FetchUncached(question, keys, items, result);
+  if (result.status == Status::kUnavailable && question.ahead_of_copy) result.status = Status::kNotReached;
+  if (result.status != Status::kOk) return;
+  const std::vector<std::string> &shown = result.rule == rule_of_copy ? unknown : keys;
   result.without_redis =
-      !forget || !WithRedis([&](RedisConnection &redis) { backends_.local.Forget(redis, question.type, unknown); });
-  if (result.without_redis) backends_.shown_uncached.Add(question.type, unknown);
+      !forget || !WithRedis([&](RedisConnection &redis) { backends_.local.Forget(redis, question.type, shown); });
+  if (result.without_redis) backends_.shown_uncached.Add(question.type, shown);
 }
 
-bool ItemReader::AskRule(const std::string &type, const authorization::Viewer &viewer, bool &readable,
-                         std::string &rule) {
-  std::optional<std::string> found;
-  if (!WithDatabase([&](PostgresConnection &database) { found = ItemSource::ReadRule(database, type); })) return false;
-  rule = found.value_or("");
-  readable = found && viewer.MayRead(rule);
-  return true;
+bool ItemReader::AskRule(const std::string &type, std::optional<DefinedRule> &rule) {
+  return WithDatabase([&](PostgresConnection &database) { rule = ItemSource::ReadRule(database, type); });
 }
 
 ReadResult ItemReader::ReadWithoutCopy(const std::string &type, const std::vector<std::string> &keys,
@@ -314,21 +309,13 @@ ReadResult ItemReader::ReadWithoutCopy(const std::string &type, const std::vecto
     if (result.status != Status::kOk) return result;
     result.position = demand.at_least;
   }
-  bool readable = false;
   std::vector<HeldItem> items(keys.size());
   try {
-    const bool answered = AskRule(type, demand.viewer, readable, result.rule);
-    if (!answered || (readable && !FetchUncached(type, keys, items))) {
-      result.status = Status::kUnavailable;
-      return result;
-    }
+    result.status = FetchUncached({type, demand.viewer, std::nullopt, demand.may_leave_out}, keys, items, result);
   } catch (const UnknownType &) {
-    readable = false;
-  }
-  if (!readable) {
     result.status = Status::kUnreadable;
-    return result;
   }
+  if (result.status != Status::kOk) return result;
   backends_.shown_uncached.Add(type, keys);
   PutRows(std::move(items), demand.viewer, result);
   return result;
@@ -338,25 +325,25 @@ PageResult ItemReader::Page(const std::string &type, std::size_t limit, const st
                             const ReadDemand &demand) {
   PageResult result;
   LocalRead local;
-  bool readable = false;
+  std::optional<DefinedRule> defined;
   try {
     if (ReadLocal(type, {}, demand.viewer, local)) {
       result.status = StatusOf(local.access);
       result.rule = local.rule;
       result.position = local.position;
       if (result.status == Status::kOk && demand.at_least) result.status = CheckDemand(demand, local);
-      readable = result.status == Status::kOk;
     } else {
       result.without_redis = true;
       if (demand.at_least) result.status = CheckPrimary(*demand.at_least);
       if (result.status != Status::kOk) return result;
-      if (!AskRule(type, demand.viewer, readable, result.rule)) {
+      if (!AskRule(type, defined)) {
         result.status = Status::kUnavailable;
         return result;
       }
-      if (!readable) result.status = Status::kUnreadable;
+      result.rule = defined ? defined->rule : "";
+      if (!defined || !demand.viewer.MayRead(result.rule)) result.status = Status::kUnreadable;
     }
-    if (!readable) return result;
+    if (result.status != Status::kOk) return result;
     // A page of what is left, and the key of what comes next, would tell of what others have.
     if (IsRuleOfOwners(result.rule)) {
       result.status = Status::kNotListed;
@@ -369,6 +356,12 @@ PageResult ItemReader::Page(const std::string &type, std::size_t limit, const st
     // A full page may be the last one; the client then finds the next one empty.
     if (result.items.size() == limit) result.next = result.items.back().key;
     if (result.without_redis) {
+      // Rows of a definition that came meanwhile may be under another rule.
+      std::optional<DefinedRule> now;
+      if (!AskRule(type, now) || !now || now->generation != defined->generation) {
+        result.status = now ? Status::kContended : Status::kUnavailable;
+        return result;
+      }
       CutToFit(result);
       backends_.shown_uncached.Add(type, KeysOf(result.items));
     } else {

@@ -6,6 +6,7 @@
 #include "read/database_access.hpp"
 #include "read/item_source.hpp"
 #include "read/min_position.hpp"
+#include "read/unknown_keys.hpp"
 
 #include <optional>
 #include <string>
@@ -155,8 +156,8 @@ private:
   bool ReadLocal(const std::string &type, const std::vector<std::string> &keys, const authorization::Viewer &viewer,
                  LocalRead &local);
   ReadResult ReadThrough(const std::string &type, const std::vector<std::string> &keys, const ReadDemand &demand);
-  /// Whether the viewer may read the type by what the database says; false when that is gone.
-  bool AskRule(const std::string &type, const authorization::Viewer &viewer, bool &readable, std::string &rule);
+  /// What the database says of the type, nothing when it has none; false when the database is gone.
+  bool AskRule(const std::string &type, std::optional<DefinedRule> &rule);
   ReadResult ReadWithoutCopy(const std::string &type, const std::vector<std::string> &keys, const ReadDemand &demand);
   /// Whether the copy is as far as `demand` wants it; else what to do about it.
   Status CheckDemand(const ReadDemand &demand, const LocalRead &local);
@@ -204,8 +205,15 @@ private:
   /// A page's keys come from the database, its rows as every item does: the database may be ahead of the copy, and
   /// who then asks for one of them would see it go back (invariant I2). A row that is gone by then is left out.
   void TakeRowsFromCopy(const std::string &type, PageResult &page, const ReadDemand &demand);
-  /// For when no copy can take an item back: its row may be ahead of the stream.
-  bool FetchUncached(const std::string &type, const std::vector<std::string> &keys, std::vector<HeldItem> &items);
+  /// For when no copy can take an item back: its row may be ahead of the stream, and of the rule that the copy knows.
+  /// kOk: what was kUnknown is of the definition with the rule in `result`, which lets the viewer read; when the copy
+  /// has another, all of `items` is asked for anew.
+  Status FetchUncached(const Question &question, const std::vector<std::string> &keys, std::vector<HeldItem> &items,
+                       ReadResult &result);
+  /// Puts what the database gives of the unknown into `fetched`, and what it cannot give into `items` as kUnencodable.
+  /// False when the database is gone.
+  bool FetchEach(const std::string &type, const UnknownKeys &unknown, std::vector<FetchedItem> &fetched,
+                 std::vector<HeldItem> &items);
 
   ReadBackends &backends_;
   LazyConnection<RedisConnection> redis_;

@@ -111,10 +111,10 @@ std::vector<PageItem> ItemSource::List(PostgresConnection &database, const std::
   });
 }
 
-std::optional<std::string> ItemSource::ReadRule(PostgresConnection &database, const std::string &type) {
+std::optional<DefinedRule> ItemSource::ReadRule(PostgresConnection &database, const std::string &type) {
   const PostgresResult result = database.Query(kRuleQuery + std::string(" WHERE type = $1"), {type});
   if (result.rows() == 0) return std::nullopt;
-  return std::string(result.Text(0, 2));
+  return DefinedRule{std::string(result.Text(0, 2)), std::string(result.Text(0, 1))};
 }
 
 std::string ArrayText(const std::vector<std::string> &keys) {

@@ -23,6 +23,13 @@ struct PageItem {
   std::string row;
 };
 
+/// What the database says of an item type.
+struct DefinedRule {
+  /// Who may read it, in the words of its definition.
+  std::string rule;
+  std::string generation;
+};
+
 /// The database does not know the type.
 class UnknownType : public Error {
 public:
@@ -46,8 +53,8 @@ public:
   static std::vector<PageItem> List(PostgresConnection &database, const std::string &type, std::size_t count,
                                     const std::optional<std::string> &after, bool with_rows);
 
-  /// Who may read the type, in the words of its definition, when no local copy can tell. Nothing: there is none.
-  static std::optional<std::string> ReadRule(PostgresConnection &database, const std::string &type);
+  /// Who may read the type when no local copy can tell. Nothing: there is none.
+  static std::optional<DefinedRule> ReadRule(PostgresConnection &database, const std::string &type);
 };
 
 /// `keys` as the text of a PostgreSQL array.
