@@ -306,6 +306,7 @@ is(http_get($sidecar->url('/v1/items/thing/1'))->{status}, 200, 'what is held is
 $node->start;
 poll_until(sub { ask('ann', 'PATCH', 'thing/1', '{"name":"back"}')->{status} == 200 }, 'writes when the database is back');
 unlike($sidecar->log_text, qr/eyJ|not this one|too late|"name":/, 'no token and no content is in the log');
+unlike($sidecar->log_text, qr/transaction in progress/, 'nor words of libpq');
 
 # ---- Without the option
 

@@ -27,12 +27,12 @@ FramedRequest RequestWith(std::vector<http::HeaderField> fields, std::string bod
   return request;
 }
 
-std::variant<write::Ask, Problem> Parse(Operation operation, std::vector<http::HeaderField> fields) {
+std::variant<write::Change, Problem> Parse(Operation operation, std::vector<http::HeaderField> fields) {
   fields.push_back({"Content-Type", "application/json"});
   return http::ParseWrite(RequestWith(std::move(fields)), operation);
 }
 
-bool IsProblem(const std::variant<write::Ask, Problem> &parsed, ProblemKind kind) {
+bool IsProblem(const std::variant<write::Change, Problem> &parsed, ProblemKind kind) {
   const auto *problem = std::get_if<Problem>(&parsed);
   return problem != nullptr && problem->kind == kind;
 }
@@ -57,14 +57,14 @@ TEST(Writes, IfMatchTakesTheTagOfACompressedItem) {
 
 TEST(Writes, AConditionIsHeldAgainstTheBytesOfTheItem) {
   const auto parsed = Parse(Operation::kPatch, {{"If-Match", EntityTag("{}")}, {"if-match", R"("other")"}});
-  const auto &ask = std::get<write::Ask>(parsed);
-  EXPECT_TRUE(ask.is_meant("{}"));
-  EXPECT_FALSE(ask.is_meant("{ }"));
-  EXPECT_FALSE(std::get<write::Ask>(Parse(Operation::kPatch, {})).is_meant);
+  const auto &change = std::get<write::Change>(parsed);
+  EXPECT_TRUE(change.is_meant("{}"));
+  EXPECT_FALSE(change.is_meant("{ }"));
+  EXPECT_FALSE(std::get<write::Change>(Parse(Operation::kPatch, {})).is_meant);
 }
 
 TEST(Writes, ConditionsThatWouldNotBeLookedAtAreRefused) {
-  EXPECT_TRUE(std::get<write::Ask>(Parse(Operation::kReplace, {{"If-None-Match", "*"}})).only_create);
+  EXPECT_TRUE(std::get<write::Change>(Parse(Operation::kReplace, {{"If-None-Match", "*"}})).only_create);
   EXPECT_TRUE(IsProblem(Parse(Operation::kReplace, {{"If-None-Match", R"("a")"}}), ProblemKind::kBadRequest));
   EXPECT_TRUE(
       IsProblem(Parse(Operation::kReplace, {{"If-None-Match", "*"}, {"If-Match", "*"}}), ProblemKind::kBadRequest));
@@ -84,7 +84,7 @@ TEST(Writes, TheBodyMustBeSaidToBeJson) {
       IsProblem(parse(Operation::kReplace, "application/merge-patch+json"), ProblemKind::kUnsupportedMediaType));
   EXPECT_TRUE(IsProblem(parse(Operation::kCreate, "application/jsonp"), ProblemKind::kUnsupportedMediaType));
   EXPECT_TRUE(IsProblem(http::ParseWrite(RequestWith({}), Operation::kCreate), ProblemKind::kUnsupportedMediaType));
-  EXPECT_TRUE(std::holds_alternative<write::Ask>(http::ParseWrite(RequestWith({}, ""), Operation::kDelete)));
+  EXPECT_TRUE(std::holds_alternative<write::Change>(http::ParseWrite(RequestWith({}, ""), Operation::kDelete)));
 }
 
 TEST(Writes, SqlstatesHaveOutcomes) {

@@ -282,19 +282,33 @@ EncodedItem *Lock(const Write &write) {
   return Execute(write, statement);
 }
 
-/// Where nothing was found to be changed: raises when the caller can see it all the same. Row-level security may show
-/// a row that it lets nobody change.
-void RefuseIfVisible(const Write &write) {
+bool IsVisible(const Write &write) {
   Statement statement = BeginStatement(write);
   appendStringInfoString(&statement.text, "SELECT 1 FROM");
   AppendTable(&statement.text, *write.definition);
   AppendItsKey(statement, write);
   Run(write, statement, 1);
-  if (SPI_processed == 0) return;
+  return SPI_processed > 0;
+}
+
+/// What `attempt()` gives, which is null where it finds nothing to be changed; raises when the caller can see the item
+/// all the same: row-level security may show a row that it lets nobody change. Each statement sees what others have
+/// committed before it, so one that is made between the two is tried for once more.
+template <typename Attempt>
+EncodedItem *UnlessRefused(const Write &write, Attempt attempt) {
+  for (int tries = 0; tries < 2; ++tries) {
+    EncodedItem *const item = attempt();
+    if (item != nullptr || !IsVisible(write)) return item;
+  }
   ereport(ERROR,
           (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
            errmsg("item \"%s\" of item type \"%s\" may be seen and not changed", KeyText(write), TypeName(write)),
            errhint("Its policies of row-level security say who may.")));
+  pg_unreachable();
+}
+
+EncodedItem *LockUnlessRefused(const Write &write) {
+  return UnlessRefused(write, [&] { return Lock(write); });
 }
 
 void AppendAssignment(Statement &statement, bool &is_first, const char *column) {
@@ -423,11 +437,8 @@ Datum LockItem(FunctionCallInfo fcinfo) {
 Datum UpdateItem(FunctionCallInfo fcinfo) {
   Write write = BeginWrite(fcinfo, "itemize.update_item()");
   if (!TakeKey(write, fcinfo, 1)) return ItemOrNull(fcinfo, nullptr);
-  EncodedItem *const item = Lock(write);
-  if (item == nullptr) {
-    RefuseIfVisible(write);
-    return ItemOrNull(fcinfo, nullptr);
-  }
+  EncodedItem *const item = LockUnlessRefused(write);
+  if (item == nullptr) return ItemOrNull(fcinfo, nullptr);
   TakeMembers(write, fcinfo, 2, "patch", item->row.data);
   return ItemOrNull(fcinfo, Update(write, false, item));
 }
@@ -440,9 +451,7 @@ Datum DeleteItem(FunctionCallInfo fcinfo) {
   AppendTable(&statement.text, *write.definition);
   AppendItsKey(statement, write);
   AppendReturning(statement, write);
-  const EncodedItem *const item = Execute(write, statement);
-  if (item == nullptr) RefuseIfVisible(write);
-  return ItemOrNull(fcinfo, item);
+  return ItemOrNull(fcinfo, UnlessRefused(write, [&] { return Execute(write, statement); }));
 }
 
 [[noreturn]] void RefuseKey(const Write &write) {
@@ -460,9 +469,8 @@ Datum ReplaceItem(FunctionCallInfo fcinfo) {
   TakeMembers(write, fcinfo, 2, "fields", nullptr);
   // Somebody may create or delete it between two of the statements.
   for (int i = 0; i < kMaxTries; ++i) {
-    EncodedItem *item = Lock(write);
+    EncodedItem *item = LockUnlessRefused(write);
     const bool created = item == nullptr;
-    if (created) RefuseIfVisible(write);
     item = created ? Insert(write) : Update(write, true, item);
     if (item == nullptr) continue;
     // Of a key that the column rounds, say, another item would come.

@@ -1,11 +1,7 @@
 #include "base/entity_tag.hpp"
 
+#include "base/sha256.hpp"
 #include "itemize/base64url.hpp"
-
-#include <openssl/evp.h>
-
-#include <array>
-#include <stdexcept>
 
 namespace itemize::sidecar {
 
@@ -16,13 +12,7 @@ constexpr std::size_t kTagBytes = 16;
 } // namespace
 
 std::string EntityTag(std::string_view bytes) {
-  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
-  unsigned length = 0;
-  if (EVP_Digest(bytes.data(), bytes.size(), digest.data(), &length, EVP_sha256(), nullptr) != 1 ||
-      length < kTagBytes) {
-    throw std::runtime_error("SHA-256 is not available from libcrypto");
-  }
-  return '"' + EncodeBase64Url({reinterpret_cast<const char *>(digest.data()), kTagBytes}) + '"';
+  return '"' + EncodeBase64Url(std::string_view(Sha256(bytes)).substr(0, kTagBytes)) + '"';
 }
 
 } // namespace itemize::sidecar

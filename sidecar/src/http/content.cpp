@@ -9,6 +9,8 @@ namespace {
 
 using Status = read::ReadResult::Status;
 
+constexpr std::string_view kIfNoneMatch = "If-None-Match";
+
 Problem ProblemOf(Status status) {
   switch (status) {
   case Status::kNotReady: return {ProblemKind::kNotReady, "the local copy has not been made yet", {}};
@@ -44,17 +46,6 @@ Problem ProblemOf(Status status) {
   case Status::kOk: break;
   }
   return {ProblemKind::kNotFound, {}, {}};
-}
-
-/// All If-None-Match fields as one list.
-std::string IfNoneMatchOf(const RequestHead &head) {
-  std::string joined;
-  for (const HeaderField &field : head.fields) {
-    if (!EqualsIgnoringCase(field.name, "If-None-Match")) continue;
-    if (!joined.empty()) joined += ", ";
-    joined += field.value;
-  }
-  return joined;
 }
 
 /// Kept by whoever likes, or by this client alone, and shown only after asking here: then a 304 costs no row.
@@ -117,7 +108,7 @@ Reply Content(const RequestHead &head, std::string body, bool restricted) {
   reply.headers.emplace_back("ETag", tag);
   reply.headers.emplace_back("Cache-Control", CacheControlOf(restricted));
   if (restricted) reply.headers.emplace_back("Vary", "Authorization");
-  if (IfNoneMatchHits(IfNoneMatchOf(head), tag)) {
+  if (IfNoneMatchHits(head.FindAll(kIfNoneMatch).value_or(""), tag)) {
     reply.status = 304;
     return reply;
   }
@@ -128,7 +119,7 @@ Reply Content(const RequestHead &head, std::string body, bool restricted) {
 
 CodedContent::CodedContent(const RequestHead &head, std::string_view tag, bool restricted)
     : accepted_(head), tag_(tag), restricted_(restricted) {
-  const std::string field = IfNoneMatchOf(head);
+  const std::string field = head.FindAll(kIfNoneMatch).value_or("");
   if (field.empty()) return;
   any_ = IsAnyTag(field);
   if (any_) return;

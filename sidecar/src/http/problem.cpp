@@ -10,7 +10,7 @@ namespace itemize::sidecar::http {
 
 namespace {
 
-constexpr std::array<ProblemText, 32> kProblems{{
+constexpr std::array<ProblemText, 34> kProblems{{
     {ProblemKind::kBadRequest, "bad-request", 400, "Bad Request", 0},
     {ProblemKind::kMalformedKey, "malformed-key", 400, "Malformed Key", 0},
     {ProblemKind::kUnknownParameter, "unknown-parameter", 400, "Unknown Parameter", 0},
@@ -22,6 +22,7 @@ constexpr std::array<ProblemText, 32> kProblems{{
     {ProblemKind::kMethodNotAllowed, "method-not-allowed", 405, "Method Not Allowed", 0},
     {ProblemKind::kRequestTimeout, "request-timeout", 408, "Request Timeout", 0},
     {ProblemKind::kConflict, "conflict", 409, "Conflict", 0},
+    {ProblemKind::kRequestInFlight, "request-in-flight", 409, "Request in Flight", 1},
     {ProblemKind::kPreconditionFailed, "precondition-failed", 412, "Precondition Failed", 0},
     {ProblemKind::kPositionOfAnotherEpoch, "position-of-another-epoch", 412, "Position of Another Epoch", 0},
     {ProblemKind::kContentTooLarge, "content-too-large", 413, "Content Too Large", 0},
@@ -29,6 +30,7 @@ constexpr std::array<ProblemText, 32> kProblems{{
     {ProblemKind::kUnsupportedMediaType, "unsupported-media-type", 415, "Unsupported Media Type", 0},
     {ProblemKind::kExpectationFailed, "expectation-failed", 417, "Expectation Failed", 0},
     {ProblemKind::kInvalidItem, "invalid-item", 422, "Invalid Item", 0},
+    {ProblemKind::kIdempotencyKeyReused, "idempotency-key-reused", 422, "Idempotency-Key Reused", 0},
     {ProblemKind::kHeadTooLarge, "head-too-large", 431, "Request Header Fields Too Large", 0},
     {ProblemKind::kInternal, "internal", 500, "Internal Server Error", 0},
     {ProblemKind::kItemUnencodable, "item-unencodable", 500, "Item Unencodable", 0},

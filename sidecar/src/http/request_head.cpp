@@ -199,6 +199,15 @@ std::optional<std::string_view> RequestHead::Find(std::string_view name) const {
   return std::nullopt;
 }
 
+std::optional<std::string> RequestHead::FindAll(std::string_view name) const {
+  std::optional<std::string> joined;
+  for (const HeaderField &field : fields) {
+    if (!EqualsIgnoringCase(field.name, name)) continue;
+    joined = joined ? *joined + ", " + field.value : field.value;
+  }
+  return joined;
+}
+
 std::variant<RequestHead, Problem> ParseRequestHead(std::string_view text) {
   RequestHead head;
   bool first = true;

@@ -32,6 +32,8 @@ struct RequestHead {
 
   /// The value of the first field of that name, compared without case.
   [[nodiscard]] std::optional<std::string_view> Find(std::string_view name) const;
+  /// All fields of that name as one list (RFC 9110 section 5.3); nothing without one.
+  [[nodiscard]] std::optional<std::string> FindAll(std::string_view name) const;
 };
 
 /// Longest request target in bytes; the HTTP library behind us refuses a request line over 8192.

@@ -2,6 +2,7 @@
 
 #include "http/content.hpp"
 #include "http/entity_tag.hpp"
+#include "http/idempotency.hpp"
 #include "http/min_position.hpp"
 #include "http/target.hpp"
 #include "identity/strict_json.hpp"
@@ -22,16 +23,6 @@ using write::Outcome;
 
 constexpr std::string_view kJson = "application/json";
 constexpr std::string_view kMergePatch = "application/merge-patch+json";
-
-/// All fields of that name as one list; nothing without one.
-std::optional<std::string> ListOf(const RequestHead &head, std::string_view name) {
-  std::optional<std::string> joined;
-  for (const HeaderField &field : head.fields) {
-    if (!EqualsIgnoringCase(field.name, name)) continue;
-    joined = joined ? *joined + ", " + field.value : field.value;
-  }
-  return joined;
-}
 
 /// RFC 9110 section 8.3: `type/subtype; parameters`, of which none changes what JSON is.
 bool IsMediaType(std::string_view field, std::string_view type) {
@@ -55,17 +46,17 @@ std::optional<Problem> CheckBody(const FramedRequest &request, Operation operati
 }
 
 /// If-Match and If-None-Match. A condition that is not looked at would be a write that the client did not want.
-std::optional<Problem> TakeConditions(const RequestHead &head, write::Ask &ask) {
-  const auto match = ListOf(head, "If-Match");
-  const auto none_match = ListOf(head, "If-None-Match");
-  if (ask.operation == Operation::kCreate && (match || none_match))
+std::optional<Problem> TakeConditions(const RequestHead &head, write::Change &change) {
+  const auto match = head.FindAll("If-Match");
+  const auto none_match = head.FindAll("If-None-Match");
+  if (change.operation == Operation::kCreate && (match || none_match))
     return BadRequest("POST makes a new item whatever there is: for a condition PUT it under its key");
   if (none_match) {
-    if (ask.operation != Operation::kReplace || match || !IsAnyTag(*none_match))
+    if (change.operation != Operation::kReplace || match || !IsAnyTag(*none_match))
       return BadRequest("If-None-Match is for PUT, with the value * and without If-Match");
-    ask.only_create = true;
+    change.only_create = true;
   }
-  if (match) ask.is_meant = [field = *match](std::string_view item) { return IfMatchHits(field, EntityTag(item)); };
+  if (match) change.is_meant = [field = *match](std::string_view item) { return IfMatchHits(field, EntityTag(item)); };
   return std::nullopt;
 }
 
@@ -75,8 +66,9 @@ Problem ProblemOf(const write::Job &job) {
   switch (done.outcome) {
   case Outcome::kNotMeant:
     return {ProblemKind::kPreconditionFailed,
-            job.ask.only_create ? "there is an item of this key already"
-                                : "the item is not the one that If-Match names: read it, and decide anew",
+            job.ask.changes[done.failed].only_create
+                ? "there is an item of this key already"
+                : "the item is not the one that If-Match names: read it, and decide anew",
             {}};
   case Outcome::kInvalid:
   case Outcome::kConflict:
@@ -96,6 +88,14 @@ Problem ProblemOf(const write::Job &job) {
   case Outcome::kForbidden:
     if (anonymous) return {ProblemKind::kTokenNeeded, "nobody in particular may not do this", {}};
     return {ProblemKind::kForbidden, "the role, or a policy of the table, does not allow it", {}};
+  case Outcome::kInFlight:
+    return {ProblemKind::kRequestInFlight,
+            "a request with this Idempotency-Key is being made: send it again for its answer",
+            {}};
+  case Outcome::kKeyReused:
+    return {ProblemKind::kIdempotencyKeyReused,
+            "this Idempotency-Key was that of another request: each request has a key of its own",
+            {}};
   case Outcome::kContended: return {ProblemKind::kWriteContended, "others write the same now; nothing was written", {}};
   case Outcome::kTimeout:
     return {ProblemKind::kWriteTimeout, "it took longer than a write may; nothing was written", {}};
@@ -108,7 +108,7 @@ Problem ProblemOf(const write::Job &job) {
   case Outcome::kUnknown:
     return {ProblemKind::kOutcomeUnknown,
             "the connection to the database was lost while the write was being committed: it may be written, or not. "
-            "Read the item to find out",
+            "Read the item to find out, or send the request again if it had an Idempotency-Key",
             {}};
   case Outcome::kFailed:
   case Outcome::kMissing:
@@ -116,23 +116,6 @@ Problem ProblemOf(const write::Job &job) {
   case Outcome::kOk: break;
   }
   return {ProblemKind::kInternal, {}, {}};
-}
-
-/// Whether nothing that the request names is there for who asks: not the type, or not the item.
-bool IsHidden(const read::ReadResult &reading) {
-  return reading.status == Status::kUnreadable || (!reading.rows.empty() && !reading.rows.front());
-}
-
-Reply Refusal(const write::Job &job) {
-  const Outcome outcome = job.done.outcome;
-  // Who may neither see a type, or an item, nor write it is not told that it is there.
-  const bool hidden = IsHidden(job.reading) && outcome == Outcome::kForbidden;
-  if (outcome == Outcome::kMissing || outcome == Outcome::kNotDefined || hidden)
-    return WithoutRows(Status::kUnreadable, std::nullopt);
-  Reply reply = ProblemReply(ProblemOf(job));
-  if (reply.status == 401) reply.headers.emplace_back("WWW-Authenticate", "Bearer");
-  reply.headers.emplace_back("Cache-Control", "no-store");
-  return reply;
 }
 
 } // namespace
@@ -145,15 +128,15 @@ std::optional<Operation> Writes::OperationOf(std::string_view method, bool one) 
   return std::nullopt;
 }
 
-std::variant<write::Ask, Problem> ParseWrite(const FramedRequest &request, Operation operation) {
-  write::Ask ask;
-  ask.operation = operation;
+std::variant<write::Change, Problem> ParseWrite(const FramedRequest &request, Operation operation) {
+  write::Change change;
+  change.operation = operation;
   if (operation != Operation::kDelete) {
     if (auto problem = CheckBody(request, operation)) return *std::move(problem);
-    ask.body = request.body;
+    change.body = request.body;
   }
-  if (auto problem = TakeConditions(request.head, ask)) return *std::move(problem);
-  return ask;
+  if (auto problem = TakeConditions(request.head, change)) return *std::move(problem);
+  return change;
 }
 
 Reply Writes::Begin(const FramedRequest &request, Operation operation, const identity::Caller &caller,
@@ -168,30 +151,58 @@ Reply Writes::Begin(const FramedRequest &request, Operation operation, const ide
                                  operation == Operation::kPatch ? kMergePatch : kJson);
     return reply;
   }
-  auto job = std::make_shared<write::Job>();
-  job->ask = std::get<write::Ask>(std::move(parsed));
-  job->ask.type = type;
+  auto &change = std::get<write::Change>(parsed);
+  change.type = type;
   if (operation != Operation::kCreate) {
     auto key = CanonicalClientKey(raw_key);
     if (!key) return ProblemReply({ProblemKind::kMalformedKey, Quoted(raw_key) + " is no key text", {}});
-    job->ask.key = *std::move(key);
+    change.key = *std::move(key);
   }
+  write::Ask ask;
+  ask.changes.push_back(std::move(change));
+  return Queue(request, std::move(ask), caller);
+}
+
+Reply Writes::Queue(const FramedRequest &request, write::Ask ask, const identity::Caller &caller) {
+  auto once = ParseOnce(request, caller);
+  if (auto *problem = std::get_if<Problem>(&once)) return ProblemReply(*problem);
+  ask.once = std::get<std::optional<write::Once>>(std::move(once));
+  ask.viewer = authorization::Viewer(caller);
   if (caller) {
-    job->ask.roles = caller->roles;
-    job->ask.claims = caller->claims;
+    ask.roles = caller->roles;
+    ask.claims = caller->claims;
   }
-  read::ReadDemand demand;
-  demand.viewer = authorization::Viewer(caller);
-  job->reading = reader_.Read(job->ask.type, {}, demand);
-  if (job->reading.status == Status::kOk && IsRuleOfOwners(job->reading.rule)) {
-    job->ask.is_seen = [viewer = demand.viewer, rule = job->reading.rule](std::string_view item) {
-      return viewer.MaySee(rule, item);
-    };
-    if (operation != Operation::kCreate) job->reading = reader_.Read(job->ask.type, {job->ask.key}, demand);
-  }
+  auto job = std::make_shared<write::Job>();
+  job->ask = std::move(ask);
   Reply reply;
   reply.park = [this, job](read::Wake wake) { queue_.Add(job, std::move(wake)); };
   reply.write = std::move(job);
+  return reply;
+}
+
+bool Writes::IsHidden(const write::Job &job) {
+  // What is refused at the commit is none of the changes by itself.
+  const std::size_t failed = std::min(job.done.failed, job.ask.changes.size() - 1);
+  const std::string_view rule = job.done.RuleOf(failed);
+  const authorization::Viewer &viewer = job.ask.viewer;
+  if (!viewer.MayRead(rule)) return true;
+  const write::Change &change = job.ask.changes[failed];
+  if (!IsRuleOfOwners(rule) || change.operation == Operation::kCreate) return false;
+  read::ReadDemand demand;
+  demand.viewer = viewer;
+  const read::ReadResult found = reader_.Read(change.type, {change.key}, demand);
+  return found.status != Status::kOk || found.rows.empty() || !found.rows.front();
+}
+
+Reply Writes::Refusal(const write::Job &job) {
+  const Outcome outcome = job.done.outcome;
+  // Who may neither see a type, or an item, nor write it is not told that it is there.
+  if (outcome == Outcome::kMissing || outcome == Outcome::kNotDefined ||
+      (outcome == Outcome::kForbidden && IsHidden(job)))
+    return WithoutRows(Status::kUnreadable, std::nullopt);
+  Reply reply = ProblemReply(ProblemOf(job));
+  if (reply.status == 401) reply.headers.emplace_back("WWW-Authenticate", "Bearer");
+  reply.headers.emplace_back("Cache-Control", "no-store");
   return reply;
 }
 
@@ -199,21 +210,25 @@ Reply Writes::Finish(const FramedRequest &request) {
   const write::Job &job = *request.write;
   const write::Done &done = job.done;
   if (done.outcome != Outcome::kOk) return Refusal(job);
-  const Operation operation = job.ask.operation;
+  const write::Change &change = job.ask.changes.front();
+  const write::Written &written = done.written.front();
   const bool minimal = FindPreference(request.head, "return").value_or("") == "minimal";
-  const bool shown = job.reading.status == Status::kOk && operation != Operation::kDelete && job.ask.Sees(done.item);
-  const std::string path = "/v1/items/" + job.ask.type + '/' + done.key;
+  const bool shown = change.operation != Operation::kDelete && !written.item.empty() &&
+                     job.ask.viewer.MaySee(done.RuleOf(0), written.item);
+  const std::string path = "/v1/items/" + change.type + '/' + written.key;
   Reply reply;
-  reply.status = done.created ? 201 : (shown && !minimal) ? 200 : 204;
-  if (done.created) reply.headers.emplace_back("Location", path);
+  reply.status = written.created ? 201 : (shown && !minimal) ? 200 : 204;
+  if (written.created) reply.headers.emplace_back("Location", path);
   if (!done.position.empty()) reply.headers.emplace_back("Itemize-Position", done.position);
   reply.headers.emplace_back("Cache-Control", "no-store");
+  if (done.repeated) reply.headers.emplace_back("Idempotent-Replayed", "true");
   if (minimal && shown) reply.headers.emplace_back("Preference-Applied", "return=minimal");
   // What a client sent by PUT is not what is kept: no tag of it without the item (RFC 9110 section 9.3.4).
-  if (shown && (!minimal || operation != Operation::kReplace)) reply.headers.emplace_back("ETag", EntityTag(done.item));
+  if (shown && (!minimal || change.operation != Operation::kReplace))
+    reply.headers.emplace_back("ETag", EntityTag(written.item));
   if (shown && !minimal) {
     reply.content_type = kJson;
-    reply.body = done.item;
+    reply.body = written.item;
     reply.headers.emplace_back("Content-Location", path);
   }
   return reply;

@@ -24,14 +24,20 @@ public:
   /// kCreate.
   Reply Begin(const FramedRequest &request, write::Operation operation, const identity::Caller &caller,
               std::string_view type, std::string_view raw_key);
-  [[nodiscard]] static Reply Finish(const FramedRequest &request);
+  [[nodiscard]] Reply Finish(const FramedRequest &request);
 
 private:
+  /// A place to wait for what `caller` asks for.
+  Reply Queue(const FramedRequest &request, write::Ask ask, const identity::Caller &caller);
+  /// Whether nothing that the change that failed names is there for who asks: not the type, or not the item.
+  bool IsHidden(const write::Job &job);
+  Reply Refusal(const write::Job &job);
+
   read::ItemReader &reader_;
   write::WriteQueue &queue_;
 };
 
 /// What the fields and the body of a request ask for: its operation, conditions and body, or what is wrong with them.
-[[nodiscard]] std::variant<write::Ask, Problem> ParseWrite(const FramedRequest &request, write::Operation operation);
+[[nodiscard]] std::variant<write::Change, Problem> ParseWrite(const FramedRequest &request, write::Operation operation);
 
 } // namespace itemize::sidecar::http

@@ -1,6 +1,8 @@
 // A write on its way: what a client asks for, and what came of it.
 #pragma once
 
+#include "authorization/rule.hpp"
+
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -12,25 +14,37 @@ namespace itemize::sidecar::write {
 
 enum class Operation : std::uint8_t { kCreate, kPatch, kReplace, kDelete };
 
-struct Ask {
+/// Of one item.
+struct Change {
   Operation operation = Operation::kCreate;
   std::string type;
   /// Canonical key text; of none that is created without one.
   std::string key;
   /// A JSON object in which nothing can be read in two ways; not of kDelete.
   std::string body;
+  /// If-Match: whether the item, as it is, is the one that the client means. Empty: whichever.
+  std::function<bool(std::string_view)> is_meant;
+  /// If-None-Match: *. There must be no item yet.
+  bool only_create = false;
+};
+
+/// By what a request with an Idempotency-Key is known again: digests, at most as long as those of SHA-256 in base64url.
+struct Once {
+  /// Of the caller and his key.
+  std::string scope;
+  /// Of the request.
+  std::string request;
+};
+
+/// What a client asks for, in one transaction: all of it or nothing.
+struct Ask {
+  std::vector<Change> changes;
+  authorization::Viewer viewer;
   /// The roles that the client's token has, in its order, and its claims as JSON; empty: nobody in particular.
   std::vector<std::string> roles;
   std::string claims;
-  /// If-Match: whether the item, as it is, is the one that the client means. Empty: whichever.
-  std::function<bool(std::string_view)> is_meant;
-  /// Whether who asks may see an item of this type, by its bytes: one that he may not is not the one he means. Empty:
-  /// any.
-  std::function<bool(std::string_view)> is_seen;
-  /// If-None-Match: *. There must be no item yet.
-  bool only_create = false;
-
-  [[nodiscard]] bool Sees(std::string_view item) const { return !is_seen || is_seen(item); }
+  /// It is made once, and its answer kept for whoever asks for it again.
+  std::optional<Once> once;
 };
 
 enum class Outcome : std::uint8_t {
@@ -43,6 +57,8 @@ enum class Outcome : std::uint8_t {
   kForbidden,   ///< the caller may not
   kNoRole,      ///< there is no role of the database for this caller
   kRaised,      ///< the application's own refusal, from a function or trigger
+  kInFlight,    ///< the same is being made now, by an earlier request
+  kKeyReused,   ///< the Idempotency-Key is that of another request
   kContended,   ///< others write the same, each time it was tried
   kTimeout,     ///< it took longer than it may
   kBusy,        ///< too many wait, or the server has no room
@@ -52,14 +68,31 @@ enum class Outcome : std::uint8_t {
   kFailed,      ///< a fault, told in the log
 };
 
-struct Done {
-  Outcome outcome = Outcome::kFailed;
+/// What became of a change.
+struct Written {
   /// Of the item; it and its bytes as they were committed, of kDelete as they were before.
   std::string key;
   std::string item;
   bool created = false;
+};
+
+struct Done {
+  Outcome outcome = Outcome::kFailed;
+  /// One for each change, where all were made.
+  std::vector<Written> written;
+  /// They were made before, and this is what was kept of that: items may be missing.
+  bool repeated = false;
+  /// Who may read the type of each change, in the words of the change stream, as the database had it in the
+  /// transaction; shorter where it did not come to that. Empty: nobody.
+  std::vector<std::string> rules;
+  /// Which of the changes it is that was not made; behind the last: none of them by itself.
+  std::size_t failed = 0;
   /// Of the commit; empty where the stream has not begun.
   std::string position;
+
+  [[nodiscard]] std::string_view RuleOf(std::size_t change) const {
+    return change < rules.size() ? std::string_view(rules[change]) : std::string_view();
+  }
 
   // What the database said, where a client may know.
   std::string detail;

@@ -29,7 +29,7 @@ void WriteQueue::Run(const StopToken &stop) {
     } catch (const Stopped &) {
       job.done.outcome = Outcome::kBusy; // before its commit
     } catch (const std::exception &error) {
-      backends_.services.log.Error("write_failed", {{"type", job.ask.type}, {"error", error.what()}});
+      backends_.services.log.Error("write_failed", {{"type", job.ask.changes.front().type}, {"error", error.what()}});
     }
   }
 }

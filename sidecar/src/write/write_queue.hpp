@@ -2,7 +2,6 @@
 // thread.
 #pragma once
 
-#include "read/item_reader.hpp"
 #include "read/waiting_jobs.hpp"
 #include "write/ask.hpp"
 #include "write/writer.hpp"
@@ -14,9 +13,6 @@ namespace itemize::sidecar::write {
 struct Job {
   Ask ask;
   Done done;
-  /// Whether the type may be read by who asks; of a type whose items are for their owners with the item, if there is
-  /// one of this key that he may see.
-  read::ReadResult reading;
 };
 
 /// Thread-safe.

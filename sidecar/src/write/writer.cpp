@@ -1,6 +1,8 @@
 #include "write/writer.hpp"
 
+#include "itemize/read_rule.hpp"
 #include "read/database_access.hpp"
+#include "write/kept_answer.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -37,7 +39,15 @@ WITH caller AS (
   WHERE NOT r.rolsuper AND NOT r.rolbypassrls AND r.rolname <> session_user
     AND pg_catalog.pg_has_role(session_user, r.oid, 'MEMBER')
   ORDER BY wanted.place LIMIT 1)
-SELECT pg_catalog.set_config('request.jwt.claims', $1, true), pg_catalog.set_config('role', rolname, true) FROM caller)";
+SELECT pg_catalog.set_config('request.jwt.claims', $1, true), pg_catalog.set_config('role', rolname, true),
+  (SELECT pg_catalog.json_agg(itemize.read_rule(wanted.type) ORDER BY wanted.place)
+   FROM pg_catalog.json_array_elements_text($3::pg_catalog.json) WITH ORDINALITY AS wanted(type, place))
+FROM caller)";
+
+// What a function or trigger may have left of itself on the connection. DISCARD ALL without its PLANS, which the next
+// write needs as well, and in a form that goes along with COMMIT and ROLLBACK.
+constexpr const char *kForget = "; RESET ROLE; RESET ALL; CLOSE ALL; DEALLOCATE ALL; UNLISTEN *; "
+                                "SELECT pg_catalog.pg_advisory_unlock_all(); DISCARD TEMP; DISCARD SEQUENCES";
 
 std::string BeginStatement(std::chrono::milliseconds timeout) {
   const auto set = [](const char *name, std::chrono::milliseconds value) {
@@ -69,11 +79,21 @@ const char *NameOf(Operation operation) {
   return "create";
 }
 
-Done Without(Outcome outcome) {
-  Done done;
-  done.outcome = outcome;
-  return done;
+/// Runs what the login role itself must be allowed: without that right no write of anybody works.
+template <typename Run>
+PostgresResult AsLoginRole(Run run) {
+  try {
+    return run();
+  } catch (const PostgresError &error) {
+    if (OutcomeOf(error.sqlstate()) != Outcome::kForbidden) throw;
+    throw PostgresError(
+        std::string(error.message()), kInvalidAuthorization,
+        "GRANT EXECUTE ON FUNCTION itemize.begin_once(text, text), itemize.keep_answer(text, text, text) "
+        "TO the role of --write-database;");
+  }
 }
+
+const char *NameOf(const Ask &ask) { return NameOf(ask.changes.front().operation); }
 
 /// Whether an error at COMMIT leaves open what has become of it: the server's own refusals do not, its end does.
 bool LeavesOpen(const PostgresError &error) { return OutcomeOf(error.sqlstate()) == Outcome::kUnavailable; }
@@ -90,13 +110,14 @@ WriteMetrics::WriteMetrics(Metrics &metrics)
       retries(metrics.Counter("itemize_write_retries_total", "Writes tried again after others had been in their way")),
       unknown(metrics.Counter("itemize_write_unknown_total",
                               "Writes whose connection was lost while they were being committed")),
+      repeated(metrics.Counter("itemize_write_repeated_total",
+                               "Writes made before, answered with what was kept under their Idempotency-Key")),
       waiting(metrics.Gauge("itemize_write_waiting", "Writes that wait for a connection")), metrics_(metrics) {}
 
-void WriteMetrics::Observe(Operation operation, double seconds) {
+void WriteMetrics::Observe(const char *operation, double seconds) {
   metrics_
       .Histogram("itemize_write_seconds", "Time that a write took in the database, its commit included",
-                 {0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0},
-                 {{"operation", NameOf(operation)}})
+                 {0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0}, {{"operation", operation}})
       .Observe(seconds);
 }
 
@@ -106,6 +127,9 @@ Writer::Writer(read::ReadBackends &backends, WriteMetrics &metrics)
 
 Done Writer::Run(const Ask &ask) {
   for (int tries = 1;; ++tries) {
+    progress_ = {};
+    ask_ = &ask;
+    committing_ = false;
     if (!metrics_.outage.MayTry()) return Without(Outcome::kUnavailable);
     try {
       return Try(ask);
@@ -114,7 +138,7 @@ Done Writer::Run(const Ask &ask) {
       // Not one that has waited for a lock already.
       const bool again =
           error.sqlstate().compare(0, kTransactionRollback.size(), kTransactionRollback) == 0 && tries < kMostTries;
-      if (!again || backends_.stop.WaitFor(tries * kRetryPause)) return DoneFor(error, ask);
+      if (!again || backends_.stop.WaitFor(tries * kRetryPause)) return DoneFor(error);
       metrics_.retries.Increment();
     } catch (...) {
       // Whatever it was: another client's write must not come into a transaction of this one.
@@ -128,16 +152,26 @@ Done Writer::Try(const Ask &ask) {
   const auto start = Clock::now();
   read::UseDatabase(connection_, [&](PostgresConnection &database) { database.Execute(begin_); });
   NoteOutage(nullptr);
-  Done done = RunBegun(connection_.Get(), ask);
-  if (done.outcome != Outcome::kOk) {
+  const Outcome outcome = RunBegun(connection_.Get(), ask);
+  if (outcome != Outcome::kOk) {
     RollBack(nullptr);
-    return done;
+    return Without(outcome);
   }
   if (!Commit()) return Without(Outcome::kUnknown);
-  metrics_.Observe(ask.operation, std::chrono::duration<double>(Clock::now() - start).count());
+  if (progress_.repeated) {
+    metrics_.repeated.Increment();
+  } else {
+    metrics_.Observe(NameOf(ask), std::chrono::duration<double>(Clock::now() - start).count());
+  }
   metrics_.refusal.Works();
-  done.position = Position();
+  Done done = Without(Outcome::kOk);
+  done.position = Position(done.repeated);
   return done;
+}
+
+Done Writer::Without(Outcome outcome) {
+  progress_.outcome = outcome;
+  return std::move(progress_);
 }
 
 bool Writer::BecomeCaller(PostgresConnection &database, const Ask &ask) {
@@ -146,8 +180,16 @@ bool Writer::BecomeCaller(PostgresConnection &database, const Ask &ask) {
   const std::string &anonymous = backends_.options.write_anonymous_role;
   if (ask.roles.empty() && !anonymous.empty()) roles = {anonymous};
   if (claims.empty()) claims = nlohmann::json{{"role", anonymous}}.dump();
+  nlohmann::json types = nlohmann::json::array();
+  for (const Change &change : ask.changes)
+    types.push_back(change.type);
   try {
-    return database.Query(kBecomeCaller, {claims, roles.dump()}).rows() > 0;
+    const PostgresResult become = database.Query(kBecomeCaller, {claims, roles.dump(), types.dump()});
+    if (become.rows() == 0) return false;
+    role_ = become.Text(0, 1);
+    for (const nlohmann::json &rule : nlohmann::json::parse(become.Text(0, 2)))
+      progress_.rules.push_back(rule.is_string() ? rule.get<std::string>() : std::string());
+    return true;
   } catch (const PostgresError &error) {
     // A member without the right to become it (PostgreSQL 16: GRANT … WITH SET FALSE).
     if (OutcomeOf(error.sqlstate()) == Outcome::kForbidden) return false;
@@ -155,55 +197,104 @@ bool Writer::BecomeCaller(PostgresConnection &database, const Ask &ask) {
   }
 }
 
-Done Writer::RunBegun(PostgresConnection &database, const Ask &ask) {
-  if (!BecomeCaller(database, ask)) return Without(Outcome::kNoRole);
-  // What is deleted comes back: no need to look before.
-  if (ask.is_meant && ask.operation != Operation::kDelete) {
-    const PostgresResult locked = database.Query("SELECT itemize.lock_item($1, $2)", {ask.type, ask.key});
-    if (locked.IsNull(0, 0) || !ask.Sees(locked.Text(0, 0)))
-      return Without(ask.operation == Operation::kReplace ? Outcome::kNotMeant : Outcome::kMissing);
-    if (!ask.is_meant(locked.Text(0, 0))) return Without(Outcome::kNotMeant);
-  }
-  return Change(database, ask);
+bool Writer::Sees(std::string_view item) const {
+  const std::string_view rule = progress_.RuleOf(progress_.failed);
+  return !IsRuleOfOwners(rule) || ask_->viewer.MaySee(rule, item);
 }
 
-Done Writer::Change(PostgresConnection &database, const Ask &ask) {
-  Done done;
-  done.outcome = Outcome::kOk;
-  done.key = ask.key;
-  switch (ask.operation) {
+Outcome Writer::RunBegun(PostgresConnection &database, const Ask &ask) {
+  if (ask.once) {
+    const Outcome outcome = LookUp(database, *ask.once);
+    if (outcome != Outcome::kOk) return outcome;
+  }
+  if (!BecomeCaller(database, ask)) return Outcome::kNoRole;
+  if (progress_.repeated) return Outcome::kOk;
+  for (const Change &change : ask.changes) {
+    Outcome outcome = CheckCondition(database, change);
+    if (outcome == Outcome::kOk) outcome = Make(database, change);
+    if (outcome != Outcome::kOk) return outcome;
+    ++progress_.failed;
+  }
+  if (ask.once) Keep(database, *ask.once);
+  return Outcome::kOk;
+}
+
+Outcome Writer::LookUp(PostgresConnection &database, const Once &once) {
+  const PostgresResult found = AsLoginRole([&] {
+    return database.Query("SELECT state, answer FROM itemize.begin_once($1, $2)", {once.scope, once.request});
+  });
+  const std::string_view state = found.Text(0, 0);
+  if (state == "in flight") return Outcome::kInFlight;
+  if (state == "another") return Outcome::kKeyReused;
+  if (state == "kept") {
+    progress_.repeated = true;
+    progress_.written = ParseKept(found.Text(0, 1));
+  }
+  return Outcome::kOk;
+}
+
+void Writer::Keep(PostgresConnection &database, const Once &once) {
+  std::vector<Written> kept = progress_.written;
+  // What was deleted is not shown.
+  for (std::size_t i = 0; i < kept.size(); ++i) {
+    if (ask_->changes[i].operation == Operation::kDelete) kept[i].item.clear();
+  }
+  database.Execute("SET LOCAL ROLE NONE");
+  AsLoginRole([&] {
+    return database.Query("SELECT itemize.keep_answer($1, $2, $3)", {once.scope, once.request, FormatKept(kept)});
+  });
+  // Deferred triggers run at the commit, and as the caller.
+  database.Query("SELECT pg_catalog.set_config('role', $1, true)", {role_});
+}
+
+Outcome Writer::CheckCondition(PostgresConnection &database, const Change &change) {
+  // What is deleted comes back: no need to look before.
+  if (!change.is_meant || change.operation == Operation::kDelete) return Outcome::kOk;
+  const PostgresResult locked = database.Query("SELECT itemize.lock_item($1, $2)", {change.type, change.key});
+  if (locked.IsNull(0, 0) || !Sees(locked.Text(0, 0)))
+    return change.operation == Operation::kReplace ? Outcome::kNotMeant : Outcome::kMissing;
+  return change.is_meant(locked.Text(0, 0)) ? Outcome::kOk : Outcome::kNotMeant;
+}
+
+Outcome Writer::Make(PostgresConnection &database, const Change &change) {
+  Written written;
+  written.key = change.key;
+  switch (change.operation) {
   case Operation::kCreate: {
-    const PostgresResult created =
-        database.Query("SELECT key, item FROM itemize.create_item($1, $2::pg_catalog.jsonb)", {ask.type, ask.body});
-    done.key = created.Text(0, 0);
-    done.item = created.Text(0, 1);
-    done.created = true;
+    const PostgresResult created = database.Query("SELECT key, item FROM itemize.create_item($1, $2::pg_catalog.jsonb)",
+                                                  {change.type, change.body});
+    written.key = created.Text(0, 0);
+    written.item = created.Text(0, 1);
+    written.created = true;
     break;
   }
   case Operation::kReplace: {
-    const PostgresResult replaced = database.Query(
-        "SELECT item, created FROM itemize.replace_item($1, $2, $3::pg_catalog.jsonb)", {ask.type, ask.key, ask.body});
-    done.item = replaced.Text(0, 0);
-    done.created = replaced.Text(0, 1) == "t";
-    if (ask.only_create && !done.created) return Without(Outcome::kNotMeant);
+    const PostgresResult replaced =
+        database.Query("SELECT item, created FROM itemize.replace_item($1, $2, $3::pg_catalog.jsonb)",
+                       {change.type, change.key, change.body});
+    written.item = replaced.Text(0, 0);
+    written.created = replaced.Text(0, 1) == "t";
+    if (change.only_create && !written.created) return Outcome::kNotMeant;
     break;
   }
   case Operation::kPatch:
   case Operation::kDelete: {
     const PostgresResult changed =
-        ask.operation == Operation::kPatch
-            ? database.Query("SELECT itemize.update_item($1, $2, $3::pg_catalog.jsonb)", {ask.type, ask.key, ask.body})
-            : database.Query("SELECT itemize.delete_item($1, $2)", {ask.type, ask.key});
-    if (changed.IsNull(0, 0)) return Without(Outcome::kMissing);
-    done.item = changed.Text(0, 0);
-    if (ask.operation == Operation::kDelete && ask.is_meant) {
-      if (!ask.Sees(done.item)) return Without(Outcome::kMissing);
-      if (!ask.is_meant(done.item)) return Without(Outcome::kNotMeant);
+        change.operation == Operation::kPatch
+            ? database.Query("SELECT itemize.update_item($1, $2, $3::pg_catalog.jsonb)",
+                             {change.type, change.key, change.body})
+            : database.Query("SELECT itemize.delete_item($1, $2)", {change.type, change.key});
+    if (changed.IsNull(0, 0)) return Outcome::kMissing;
+    written.item = changed.Text(0, 0);
+    if (change.operation == Operation::kDelete && change.is_meant) {
+      if (!Sees(written.item)) return Outcome::kMissing;
+      if (!change.is_meant(written.item)) return Outcome::kNotMeant;
     }
     break;
   }
   }
-  return done;
+  progress_.written.push_back(std::move(written));
+  return Outcome::kOk;
 }
 
 bool Writer::Commit() {
@@ -212,8 +303,9 @@ bool Writer::Commit() {
     metrics_.unknown.Increment();
     backends_.services.log.Warning("write_outcome_unknown", {{"error", error}});
   };
+  committing_ = true;
   try {
-    connection_.Get().Execute("COMMIT");
+    connection_.Get().Execute(std::string("COMMIT") + kForget);
     return true;
   } catch (const PostgresError &error) {
     if (!LeavesOpen(error)) throw;
@@ -224,9 +316,10 @@ bool Writer::Commit() {
   return false;
 }
 
-std::string Writer::Position() {
+std::string Writer::Position(bool of_all) {
   try {
-    std::string position(connection_.Get().Query("SELECT itemize.token()").Text(0, 0));
+    std::string position(
+        connection_.Get().Query(of_all ? "SELECT itemize.position()" : "SELECT itemize.token()").Text(0, 0));
     metrics_.positions.Works();
     return position;
   } catch (const PostgresError &error) {
@@ -244,8 +337,11 @@ std::string Writer::Position() {
 void Writer::RollBack(const PostgresError *error) {
   if (!connection_.connected()) return;
   try {
-    if ((error == nullptr || !error->sqlstate().empty()) && connection_.Get().ok()) {
-      connection_.Get().Execute("ROLLBACK");
+    PostgresConnection &database = connection_.Get();
+    if ((error == nullptr || !error->sqlstate().empty()) && database.ok()) {
+      // A COMMIT that failed has ended the transaction: there is nothing left to roll back, and the server would say
+      // so.
+      database.Execute(std::string(committing_ ? "" : "ROLLBACK") + kForget);
       return;
     }
   } catch (const PostgresError &) {
@@ -262,9 +358,9 @@ void Writer::NoteOutage(const char *error) {
   }
 }
 
-Done Writer::DoneFor(const PostgresError &error, const Ask &ask) {
-  Done done;
-  done.outcome = OutcomeOf(error.sqlstate());
+Done Writer::DoneFor(const PostgresError &error) {
+  Done done = Without(OutcomeOf(error.sqlstate()));
+  const std::string_view type = ask_->changes[std::min(done.failed, ask_->changes.size() - 1)].type;
   if (done.outcome != Outcome::kUnavailable) NoteOutage(nullptr);
   switch (done.outcome) {
   case Outcome::kInvalid:
@@ -281,7 +377,7 @@ Done Writer::DoneFor(const PostgresError &error, const Ask &ask) {
   case Outcome::kForbidden:
   case Outcome::kNotDefined:
     backends_.services.log.Debug("write_refused",
-                                 {{"type", ask.type}, {"sqlstate", error.sqlstate()}, {"error", error.message()}});
+                                 {{"type", type}, {"sqlstate", error.sqlstate()}, {"error", error.message()}});
     break;
   case Outcome::kUnavailable: NoteOutage(error.what()); break;
   case Outcome::kRefused:
@@ -291,10 +387,9 @@ Done Writer::DoneFor(const PostgresError &error, const Ask &ask) {
           {{"part", kPart}, {"error", error.message()}, {"sqlstate", error.sqlstate()}, {"hint", error.hint()}});
     break;
   case Outcome::kFailed:
-    backends_.services.log.Error("write_failed", {{"type", ask.type},
-                                                  {"operation", NameOf(ask.operation)},
-                                                  {"sqlstate", error.sqlstate()},
-                                                  {"error", error.message()}});
+    backends_.services.log.Error(
+        "write_failed",
+        {{"type", type}, {"operation", NameOf(*ask_)}, {"sqlstate", error.sqlstate()}, {"error", error.message()}});
     break;
   default: break;
   }

@@ -15,11 +15,13 @@ namespace itemize::sidecar::write {
 struct WriteMetrics {
   explicit WriteMetrics(Metrics &metrics);
 
-  void Observe(Operation operation, double seconds);
+  /// `operation`: a literal.
+  void Observe(const char *operation, double seconds);
 
   prometheus::Counter &refused;
   prometheus::Counter &retries;
   prometheus::Counter &unknown;
+  prometheus::Counter &repeated;
   prometheus::Gauge &waiting;
   /// The database for writing is away; that for reading may be another server.
   read::Outage outage;
@@ -44,23 +46,39 @@ private:
 
   /// Once; throws PostgresError for what was not committed.
   Done Try(const Ask &ask);
-  /// Within the transaction. Whatever is not kOk is to be rolled back.
-  Done RunBegun(PostgresConnection &database, const Ask &ask);
-  Done Change(PostgresConnection &database, const Ask &ask);
+  /// Within the transaction; what it finds goes to progress_.
+  Outcome RunBegun(PostgresConnection &database, const Ask &ask);
+  Outcome Make(PostgresConnection &database, const Change &change);
+  /// Of a request that is made once: whether it was made before, or is being made.
+  Outcome LookUp(PostgresConnection &database, const Once &once);
+  void Keep(PostgresConnection &database, const Once &once);
+  /// Of an item that is there already: whether it is the one that the client means.
+  Outcome CheckCondition(PostgresConnection &database, const Change &change);
+  /// A condition finds no item that the caller may not see.
+  [[nodiscard]] bool Sees(std::string_view item) const;
   /// False when the login role may become none of the caller's roles.
   bool BecomeCaller(PostgresConnection &database, const Ask &ask);
   /// False when the connection was lost: then nobody knows.
   bool Commit();
-  std::string Position();
+  /// Of this connection's commit, or of all so far.
+  std::string Position(bool of_all);
   /// After an error, or null: the connection is ready for another transaction, or gone.
   void RollBack(const PostgresError *error);
-  Done DoneFor(const PostgresError &error, const Ask &ask);
+  Done DoneFor(const PostgresError &error);
+  Done Without(Outcome outcome);
   void NoteOutage(const char *error);
 
   read::ReadBackends &backends_;
   WriteMetrics &metrics_;
   std::string begin_;
   Connection connection_;
+  const Ask *ask_ = nullptr;
+  /// COMMIT has been sent: whatever it says, no transaction is open.
+  bool committing_ = false;
+  /// The role of the database that the caller is.
+  std::string role_;
+  /// How far the transaction is: `failed` is the change that is being made.
+  Done progress_;
 };
 
 inline constexpr std::string_view kPrivilegedRole =
