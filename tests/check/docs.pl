@@ -337,6 +337,8 @@ my @limits = (
 	[ 'sidecar/src/http/filter_parameters.hpp', 'kMaxFilterElements', 'docs/reference/http-api.md', 'elements of one list in a filter | #' ],
 	[ 'sidecar/src/search/search_queue.hpp', 'kMostWaiting', 'docs/reference/http-api.md', 'searches that wait for a connection | #' ],
 	[ 'sidecar/src/write/write_queue.hpp', 'kMostWaiting', 'docs/reference/http-api.md', 'writes that wait for a connection | #' ],
+	[ 'sidecar/src/http/batch.hpp', 'kMostOperations', 'docs/reference/http-api.md', 'operations in one batch | #' ],
+	[ 'sidecar/src/http/idempotency.hpp', 'kMostIdempotencyKeyBytes', 'docs/reference/http-api.md', '`Idempotency-Key` | # characters' ],
 	[ 'sidecar/src/identity/strict_json.cpp', 'kMostDepth', 'docs/reference/http-api.md', 'depth of JSON in a write | #' ],
 	[ 'sidecar/src/http/request_head.hpp', 'kMaxTargetBytes', 'docs/reference/http-api.md', 'request target | # bytes' ],
 	[ 'sidecar/src/http/server.hpp', 'max_connections', 'docs/reference/http-api.md', 'live streams included | #' ]);

@@ -84,6 +84,7 @@ std::string ProblemBody(const Problem &problem) {
   for (const auto &[name, value] : problem.members) {
     if (!value.empty()) body += ',' + JsonString(name) + ':' + JsonString(value);
   }
+  if (problem.operation) body += R"(,"operation":)" + std::to_string(*problem.operation);
   body += "}\n";
   return body;
 }

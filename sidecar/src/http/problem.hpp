@@ -1,6 +1,8 @@
 // Errors as RFC 9457 problem details: the one table of what can go wrong over HTTP.
 #pragma once
 
+#include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -69,6 +71,8 @@ struct Problem {
   std::vector<std::pair<std::string, std::string>> members = {};
   /// Instead of the kind's own; 0: that. Only with kRefusedByApplication.
   int status = 0;
+  /// Of a batch: which of its operations it is about.
+  std::optional<std::size_t> operation = std::nullopt;
 };
 
 /// The request is wrong: `detail` says in what.

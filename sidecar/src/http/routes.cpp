@@ -81,25 +81,31 @@ std::optional<Reply> Routes::Dispatch(const FramedRequest &request) {
   if (!ours) return std::nullopt;
   const bool one = path.size() == 4 && path[1] == "items";
   const bool collection = path.size() == 3 && path[1] == "items";
+  const bool batch = path.size() == 2 && path[0] == "v1" && path[1] == "batch" && context_.rooms.writes.on();
   const bool live = path.size() == 2 && path[1] == "live";
   const bool who = path.size() == 2 && path[1] == "caller";
   const bool feedback = path.size() == 2 && path[0] == "v1" && path[1] == "feedback";
   const SearchRoute *const search = path.size() == 3 && path[0] == "v1" ? FindSearchRoute(path[1]) : nullptr;
-  if (path[0] == "v1" && !one && !collection && !live && !who && !feedback && search == nullptr) return NotFound();
+  if (path[0] == "v1" && !one && !collection && !live && !who && !feedback && !batch && search == nullptr)
+    return NotFound();
   const std::string_view route = search != nullptr     ? search->name
                                  : one                 ? "item"
                                  : collection          ? "items"
                                  : live                ? "live"
                                  : who                 ? "caller"
                                  : feedback            ? "feedback"
+                                 : batch               ? "batch"
                                  : path[0] == "livez"  ? "livez"
                                  : path[0] == "readyz" ? "readyz"
                                                        : "metrics";
   if ((one || collection) && !IsRead(head.method))
     return Named(route, Write(request, target, path[2], one ? path[3] : std::string_view()));
-  if (feedback ? head.method != kPost : !IsRead(head.method)) {
-    return Named(route, ProblemReply({ProblemKind::kMethodNotAllowed, {}, std::string(feedback ? kPost : kAllowed)}));
+  const bool posted = feedback || batch;
+  if (posted ? head.method != kPost : !IsRead(head.method)) {
+    return Named(route, ProblemReply({ProblemKind::kMethodNotAllowed, {}, std::string(posted ? kPost : kAllowed)}));
   }
+  // It is done: nothing that has changed since makes it undone.
+  if (request.write) return Named(route, writes_.Finish(request));
   identity::Caller caller;
   if (path[0] == "v1") {
     if (auto reply = context_.authentication.Check(request, caller)) return Named(route, std::move(*reply));
@@ -116,6 +122,7 @@ std::optional<Reply> Routes::Dispatch(const FramedRequest &request) {
   if (collection) return Named(route, items_.Collection(request, viewer, path[2], *parameters));
   if (auto problem = CheckParameters(*parameters, {})) return Named(route, ProblemReply(*problem));
   if (who) return Named(route, MomentReply("application/json", CallerBody(caller)));
+  if (batch) return Named(route, writes_.BeginBatch(request, caller));
   if (feedback) return Named(route, feedback_.Answer(request, viewer));
   if (one) return Named(route, items_.One(request, viewer, path[2], path[3]));
   if (route == "livez") return Named(route, MomentReply("text/plain; charset=utf-8", "ok\n"));

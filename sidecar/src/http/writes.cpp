@@ -1,5 +1,6 @@
 #include "http/writes.hpp"
 
+#include "http/batch.hpp"
 #include "http/content.hpp"
 #include "http/entity_tag.hpp"
 #include "http/idempotency.hpp"
@@ -10,7 +11,7 @@
 #include "itemize/read_rule.hpp"
 
 #include <algorithm>
-#include <array>
+#include <initializer_list>
 #include <utility>
 
 namespace itemize::sidecar::http {
@@ -29,28 +30,47 @@ bool IsMediaType(std::string_view field, std::string_view type) {
   return EqualsIgnoringCase(TrimBlanks(field.substr(0, field.find(';'))), type);
 }
 
-std::optional<Problem> CheckBody(const FramedRequest &request, Operation operation) {
-  const auto type = request.head.Find("Content-Type");
+/// A body that is said to be one of these.
+std::optional<Problem> CheckMediaType(const RequestHead &head, std::initializer_list<std::string_view> types,
+                                      std::string_view what) {
+  const auto type = head.Find("Content-Type");
+  const auto coding = head.Find("Content-Encoding");
   const bool known =
-      type && (IsMediaType(*type, kJson) || (operation == Operation::kPatch && IsMediaType(*type, kMergePatch)));
-  const auto coding = request.head.Find("Content-Encoding");
-  if (!known || (coding && !EqualsIgnoringCase(TrimBlanks(*coding), "identity"))) {
-    return Problem{ProblemKind::kUnsupportedMediaType,
-                   operation == Operation::kPatch
-                       ? "a patch has the Content-Type application/merge-patch+json (RFC 7396), and no Content-Encoding"
-                       : "an item has the Content-Type application/json, and no Content-Encoding",
-                   {}};
-  }
+      type && std::any_of(types.begin(), types.end(), [&](std::string_view one) { return IsMediaType(*type, one); });
+  if (known && (!coding || EqualsIgnoringCase(TrimBlanks(*coding), "identity"))) return std::nullopt;
+  return Problem{ProblemKind::kUnsupportedMediaType, std::string(what) + ", and no Content-Encoding", {}};
+}
+
+std::optional<Problem> CheckBody(const FramedRequest &request, Operation operation) {
+  auto problem = operation == Operation::kPatch
+                     ? CheckMediaType(request.head, {kMergePatch, kJson},
+                                      "a patch has the Content-Type application/merge-patch+json (RFC 7396)")
+                     : CheckMediaType(request.head, {kJson}, "an item has the Content-Type application/json");
+  if (problem) return problem;
   if (identity::ParseStrictObject(request.body)) return std::nullopt;
   return BadRequest("the body must be one JSON object in UTF-8, with no member twice, nested at most 32 deep");
 }
 
-/// If-Match and If-None-Match. A condition that is not looked at would be a write that the client did not want.
-std::optional<Problem> TakeConditions(const RequestHead &head, write::Change &change) {
-  const auto match = head.FindAll("If-Match");
-  const auto none_match = head.FindAll("If-None-Match");
+/// Whether it is a verdict over one change; the others are over the whole.
+bool IsOfOneChange(Outcome outcome) {
+  switch (outcome) {
+  case Outcome::kMissing:
+  case Outcome::kNotDefined:
+  case Outcome::kNotMeant:
+  case Outcome::kInvalid:
+  case Outcome::kConflict:
+  case Outcome::kForbidden:
+  case Outcome::kRaised: return true;
+  default: return false;
+  }
+}
+
+} // namespace
+
+std::optional<Problem> TakeConditions(write::Change &change, const std::optional<std::string> &match,
+                                      const std::optional<std::string> &none_match) {
   if (change.operation == Operation::kCreate && (match || none_match))
-    return BadRequest("POST makes a new item whatever there is: for a condition PUT it under its key");
+    return BadRequest("a new item is made whatever there is: for a condition PUT it under its key");
   if (none_match) {
     if (change.operation != Operation::kReplace || match || !IsAnyTag(*none_match))
       return BadRequest("If-None-Match is for PUT, with the value * and without If-Match");
@@ -59,6 +79,8 @@ std::optional<Problem> TakeConditions(const RequestHead &head, write::Change &ch
   if (match) change.is_meant = [field = *match](std::string_view item) { return IfMatchHits(field, EntityTag(item)); };
   return std::nullopt;
 }
+
+namespace {
 
 Problem ProblemOf(const write::Job &job) {
   const write::Done &done = job.done;
@@ -135,7 +157,8 @@ std::variant<write::Change, Problem> ParseWrite(const FramedRequest &request, Op
     if (auto problem = CheckBody(request, operation)) return *std::move(problem);
     change.body = request.body;
   }
-  if (auto problem = TakeConditions(request.head, change)) return *std::move(problem);
+  if (auto problem = TakeConditions(change, request.head.FindAll("If-Match"), request.head.FindAll("If-None-Match")))
+    return *std::move(problem);
   return change;
 }
 
@@ -160,6 +183,20 @@ Reply Writes::Begin(const FramedRequest &request, Operation operation, const ide
   }
   write::Ask ask;
   ask.changes.push_back(std::move(change));
+  return Queue(request, std::move(ask), caller);
+}
+
+Reply Writes::BeginBatch(const FramedRequest &request, const identity::Caller &caller) {
+  if (auto problem = CheckMediaType(request.head, {kJson}, "a batch has the Content-Type application/json")) {
+    Reply reply = ProblemReply(*problem);
+    reply.headers.emplace_back("Accept", kJson);
+    return reply;
+  }
+  auto parsed = ParseBatch(request.body);
+  if (auto *problem = std::get_if<Problem>(&parsed)) return ProblemReply(*problem);
+  write::Ask ask;
+  ask.changes = std::get<std::vector<write::Change>>(std::move(parsed));
+  ask.batch = request.body;
   return Queue(request, std::move(ask), caller);
 }
 
@@ -197,41 +234,77 @@ bool Writes::IsHidden(const write::Job &job) {
 Reply Writes::Refusal(const write::Job &job) {
   const Outcome outcome = job.done.outcome;
   // Who may neither see a type, or an item, nor write it is not told that it is there.
-  if (outcome == Outcome::kMissing || outcome == Outcome::kNotDefined ||
-      (outcome == Outcome::kForbidden && IsHidden(job)))
-    return WithoutRows(Status::kUnreadable, std::nullopt);
-  Reply reply = ProblemReply(ProblemOf(job));
+  const bool absent = outcome == Outcome::kMissing || outcome == Outcome::kNotDefined ||
+                      (outcome == Outcome::kForbidden && IsHidden(job));
+  Problem problem = absent ? Problem{ProblemKind::kNotFound, {}, {}} : ProblemOf(job);
+  if (!job.ask.batch.empty() && IsOfOneChange(outcome) && job.done.failed < job.ask.changes.size())
+    problem.operation = job.done.failed;
+  Reply reply = ProblemReply(problem);
   if (reply.status == 401) reply.headers.emplace_back("WWW-Authenticate", "Bearer");
   reply.headers.emplace_back("Cache-Control", "no-store");
   return reply;
+}
+
+Writes::Shown Writes::ShownOf(const write::Job &job, std::size_t change, bool minimal) {
+  const write::Written &written = job.done.written[change];
+  const Operation operation = job.ask.changes[change].operation;
+  Shown shown;
+  shown.seen = operation != Operation::kDelete && !written.item.empty() &&
+               job.ask.viewer.MaySee(job.done.RuleOf(change), written.item);
+  shown.item = shown.seen && !minimal;
+  // What a client sent by PUT is not what is kept: no tag of it without the item (RFC 9110 section 9.3.4).
+  shown.tag = shown.item || (shown.seen && operation != Operation::kReplace);
+  shown.status = written.created ? 201 : shown.item ? 200 : 204;
+  return shown;
 }
 
 Reply Writes::Finish(const FramedRequest &request) {
   const write::Job &job = *request.write;
   const write::Done &done = job.done;
   if (done.outcome != Outcome::kOk) return Refusal(job);
-  const write::Change &change = job.ask.changes.front();
-  const write::Written &written = done.written.front();
   const bool minimal = FindPreference(request.head, "return").value_or("") == "minimal";
-  const bool shown = change.operation != Operation::kDelete && !written.item.empty() &&
-                     job.ask.viewer.MaySee(done.RuleOf(0), written.item);
-  const std::string path = "/v1/items/" + change.type + '/' + written.key;
   Reply reply;
-  reply.status = written.created ? 201 : (shown && !minimal) ? 200 : 204;
-  if (written.created) reply.headers.emplace_back("Location", path);
   if (!done.position.empty()) reply.headers.emplace_back("Itemize-Position", done.position);
   reply.headers.emplace_back("Cache-Control", "no-store");
   if (done.repeated) reply.headers.emplace_back("Idempotent-Replayed", "true");
-  if (minimal && shown) reply.headers.emplace_back("Preference-Applied", "return=minimal");
-  // What a client sent by PUT is not what is kept: no tag of it without the item (RFC 9110 section 9.3.4).
-  if (shown && (!minimal || change.operation != Operation::kReplace))
-    reply.headers.emplace_back("ETag", EntityTag(written.item));
-  if (shown && !minimal) {
+  if (job.ask.batch.empty()) {
+    TellOne(job, minimal, reply);
+  } else {
+    TellBatch(job, minimal, reply);
+  }
+  return reply;
+}
+
+void Writes::TellOne(const write::Job &job, bool minimal, Reply &reply) {
+  const write::Written &written = job.done.written.front();
+  const Shown shown = ShownOf(job, 0, minimal);
+  const std::string path = "/v1/items/" + job.ask.changes.front().type + '/' + written.key;
+  reply.status = shown.status;
+  if (written.created) reply.headers.emplace_back("Location", path);
+  if (minimal && shown.seen) reply.headers.emplace_back("Preference-Applied", "return=minimal");
+  if (shown.tag) reply.headers.emplace_back("ETag", EntityTag(written.item));
+  if (shown.item) {
     reply.content_type = kJson;
     reply.body = written.item;
     reply.headers.emplace_back("Content-Location", path);
   }
-  return reply;
+}
+
+void Writes::TellBatch(const write::Job &job, bool minimal, Reply &reply) {
+  reply.content_type = kJson;
+  reply.body = R"({"results":[)";
+  for (std::size_t i = 0; i < job.ask.changes.size(); ++i) {
+    const write::Written &written = job.done.written[i];
+    const Shown shown = ShownOf(job, i, minimal);
+    if (i > 0) reply.body += ',';
+    reply.body += R"({"status":)" + std::to_string(shown.status) + R"(,"type":)" + JsonString(job.ask.changes[i].type) +
+                  R"(,"key":)" + JsonString(written.key);
+    if (shown.tag) reply.body += R"(,"etag":)" + JsonString(EntityTag(written.item));
+    if (shown.item) reply.body += R"(,"item":)" + written.item;
+    reply.body += '}';
+  }
+  reply.body += "]}";
+  if (minimal) reply.headers.emplace_back("Preference-Applied", "return=minimal");
 }
 
 } // namespace itemize::sidecar::http

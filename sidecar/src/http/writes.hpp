@@ -24,6 +24,8 @@ public:
   /// kCreate.
   Reply Begin(const FramedRequest &request, write::Operation operation, const identity::Caller &caller,
               std::string_view type, std::string_view raw_key);
+  /// The same of a batch.
+  Reply BeginBatch(const FramedRequest &request, const identity::Caller &caller);
   [[nodiscard]] Reply Finish(const FramedRequest &request);
 
 private:
@@ -32,10 +34,26 @@ private:
   /// Whether nothing that the change that failed names is there for who asks: not the type, or not the item.
   bool IsHidden(const write::Job &job);
   Reply Refusal(const write::Job &job);
+  /// What is told of a change that was made.
+  struct Shown {
+    int status = 204;
+    /// Whether the caller may see the item; whether it is in the answer, and its tag.
+    bool seen = false;
+    bool item = false;
+    bool tag = false;
+  };
+  static Shown ShownOf(const write::Job &job, std::size_t change, bool minimal);
+  static void TellOne(const write::Job &job, bool minimal, Reply &reply);
+  static void TellBatch(const write::Job &job, bool minimal, Reply &reply);
 
   read::ItemReader &reader_;
   write::WriteQueue &queue_;
 };
+
+/// The values of If-Match and If-None-Match, or what is wrong with them: a condition that is not looked at would be a
+/// write that the client did not want.
+[[nodiscard]] std::optional<Problem> TakeConditions(write::Change &change, const std::optional<std::string> &match,
+                                                    const std::optional<std::string> &none_match);
 
 /// What the fields and the body of a request ask for: its operation, conditions and body, or what is wrong with them.
 [[nodiscard]] std::variant<write::Change, Problem> ParseWrite(const FramedRequest &request, write::Operation operation);

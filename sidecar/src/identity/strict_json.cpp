@@ -15,7 +15,7 @@ constexpr int kMostDepth = 32;
 
 } // namespace
 
-std::optional<json> ParseStrictObject(std::string_view text) {
+std::optional<json> ParseStrict(std::string_view text) {
   // nlohmann::json takes it for the end of the text.
   if (text.find('\0') != std::string_view::npos) return std::nullopt;
   bool sound = true;
@@ -27,9 +27,15 @@ std::optional<json> ParseStrictObject(std::string_view text) {
     if (event == json::parse_event_t::key && !names.back().insert(parsed.get<std::string>()).second) sound = false;
     return sound;
   };
-  json object = json::parse(text.begin(), text.end(), watch, false);
-  if (!sound || !object.is_object()) return std::nullopt;
-  return object;
+  json parsed = json::parse(text.begin(), text.end(), watch, false);
+  if (!sound || parsed.is_discarded()) return std::nullopt;
+  return parsed;
+}
+
+std::optional<json> ParseStrictObject(std::string_view text) {
+  auto parsed = ParseStrict(text);
+  if (!parsed || !parsed->is_object()) return std::nullopt;
+  return parsed;
 }
 
 } // namespace itemize::sidecar::identity

@@ -1,4 +1,4 @@
-// JSON objects in which nothing can be read in two ways: a second member of a name is no member but a refusal.
+// JSON in which nothing can be read in two ways: a second member of a name is no member but a refusal.
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -8,8 +8,11 @@
 
 namespace itemize::sidecar::identity {
 
-/// Nothing when `text` is no JSON object (RFC 8259, UTF-8; a NUL byte is of none), has a name twice in one object, or
+/// Nothing when `text` is no JSON (RFC 8259, UTF-8; a NUL byte is of none), has a name twice in one object, or
 /// is nested too deeply.
+[[nodiscard]] std::optional<nlohmann::json> ParseStrict(std::string_view text);
+
+/// The same of an object.
 [[nodiscard]] std::optional<nlohmann::json> ParseStrictObject(std::string_view text);
 
 } // namespace itemize::sidecar::identity

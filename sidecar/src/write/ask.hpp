@@ -39,6 +39,9 @@ struct Once {
 /// What a client asks for, in one transaction: all of it or nothing.
 struct Ask {
   std::vector<Change> changes;
+  /// Of a batch: a JSON array with the body of each change, where it has one, as `value` of the element in its place.
+  /// It is the database that takes them out: nothing is lost of a number. Else empty.
+  std::string batch;
   authorization::Viewer viewer;
   /// The roles that the client's token has, in its order, and its claims as JSON; empty: nobody in particular.
   std::vector<std::string> roles;

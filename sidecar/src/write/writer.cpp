@@ -93,7 +93,27 @@ PostgresResult AsLoginRole(Run run) {
   }
 }
 
-const char *NameOf(const Ask &ask) { return NameOf(ask.changes.front().operation); }
+const char *NameOf(const Ask &ask) { return ask.batch.empty() ? NameOf(ask.changes.front().operation) : "batch"; }
+
+/// The body of each change.
+class Bodies {
+public:
+  Bodies(PostgresConnection &database, const Ask &ask) : ask_(ask) {
+    if (ask.batch.empty()) return;
+    in_batch_ = database.Query("SELECT element->'value' FROM pg_catalog.json_array_elements($1::pg_catalog.json)"
+                               " WITH ORDINALITY AS one(element, place) ORDER BY place",
+                               {ask.batch});
+  }
+
+  [[nodiscard]] std::string_view Of(std::size_t change) const {
+    if (!in_batch_) return ask_.changes[change].body;
+    return in_batch_->Text(static_cast<int>(change), 0);
+  }
+
+private:
+  const Ask &ask_;
+  std::optional<PostgresResult> in_batch_;
+};
 
 /// Whether an error at COMMIT leaves open what has become of it: the server's own refusals do not, its end does.
 bool LeavesOpen(const PostgresError &error) { return OutcomeOf(error.sqlstate()) == Outcome::kUnavailable; }
@@ -209,9 +229,12 @@ Outcome Writer::RunBegun(PostgresConnection &database, const Ask &ask) {
   }
   if (!BecomeCaller(database, ask)) return Outcome::kNoRole;
   if (progress_.repeated) return Outcome::kOk;
+  const Bodies bodies(database, ask);
+  const auto give_up = Clock::now() + backends_.options.write_timeout;
   for (const Change &change : ask.changes) {
+    if (progress_.failed > 0 && Clock::now() > give_up) return Outcome::kTimeout;
     Outcome outcome = CheckCondition(database, change);
-    if (outcome == Outcome::kOk) outcome = Make(database, change);
+    if (outcome == Outcome::kOk) outcome = Make(database, change, bodies.Of(progress_.failed));
     if (outcome != Outcome::kOk) return outcome;
     ++progress_.failed;
   }
@@ -256,13 +279,13 @@ Outcome Writer::CheckCondition(PostgresConnection &database, const Change &chang
   return change.is_meant(locked.Text(0, 0)) ? Outcome::kOk : Outcome::kNotMeant;
 }
 
-Outcome Writer::Make(PostgresConnection &database, const Change &change) {
+Outcome Writer::Make(PostgresConnection &database, const Change &change, std::string_view body) {
   Written written;
   written.key = change.key;
   switch (change.operation) {
   case Operation::kCreate: {
-    const PostgresResult created = database.Query("SELECT key, item FROM itemize.create_item($1, $2::pg_catalog.jsonb)",
-                                                  {change.type, change.body});
+    const PostgresResult created =
+        database.Query("SELECT key, item FROM itemize.create_item($1, $2::pg_catalog.jsonb)", {change.type, body});
     written.key = created.Text(0, 0);
     written.item = created.Text(0, 1);
     written.created = true;
@@ -271,7 +294,7 @@ Outcome Writer::Make(PostgresConnection &database, const Change &change) {
   case Operation::kReplace: {
     const PostgresResult replaced =
         database.Query("SELECT item, created FROM itemize.replace_item($1, $2, $3::pg_catalog.jsonb)",
-                       {change.type, change.key, change.body});
+                       {change.type, change.key, body});
     written.item = replaced.Text(0, 0);
     written.created = replaced.Text(0, 1) == "t";
     if (change.only_create && !written.created) return Outcome::kNotMeant;
@@ -282,7 +305,7 @@ Outcome Writer::Make(PostgresConnection &database, const Change &change) {
     const PostgresResult changed =
         change.operation == Operation::kPatch
             ? database.Query("SELECT itemize.update_item($1, $2, $3::pg_catalog.jsonb)",
-                             {change.type, change.key, change.body})
+                             {change.type, change.key, body})
             : database.Query("SELECT itemize.delete_item($1, $2)", {change.type, change.key});
     if (changed.IsNull(0, 0)) return Outcome::kMissing;
     written.item = changed.Text(0, 0);

@@ -48,7 +48,7 @@ private:
   Done Try(const Ask &ask);
   /// Within the transaction; what it finds goes to progress_.
   Outcome RunBegun(PostgresConnection &database, const Ask &ask);
-  Outcome Make(PostgresConnection &database, const Change &change);
+  Outcome Make(PostgresConnection &database, const Change &change, std::string_view body);
   /// Of a request that is made once: whether it was made before, or is being made.
   Outcome LookUp(PostgresConnection &database, const Once &once);
   void Keep(PostgresConnection &database, const Once &once);
