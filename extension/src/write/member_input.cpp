@@ -20,8 +20,8 @@ namespace {
 
 extern "C" void DescribeMember(void *argument) noexcept {
   const auto *const context = static_cast<const MemberContext *>(argument);
-  (void)err_generic_string(PG_DIAG_COLUMN_NAME, context->column);
-  errcontext("field \"%s\" of item type \"%s\"", context->column, context->item_type);
+  (void)err_generic_string(PG_DIAG_COLUMN_NAME, context->name);
+  errcontext("%s \"%s\" of %s \"%s\"", context->what, context->name, context->owner_kind, context->owner);
 }
 
 Datum Input(Oid type, int32 type_modifier, const char *text) {
@@ -102,8 +102,8 @@ Datum Populate(const WriteColumn &column, JsonbValue &value, bool &is_null) {
 
 } // namespace
 
-void BeginMember(MemberErrors &errors, const char *item_type, const char *column) {
-  errors.context = {item_type, column};
+void BeginMember(MemberErrors &errors, const MemberContext &context) {
+  errors.context = context;
   errors.callback.callback = DescribeMember;
   errors.callback.arg = &errors.context;
   errors.callback.previous = error_context_stack;

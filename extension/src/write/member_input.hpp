@@ -18,19 +18,21 @@ struct WriteColumn {
   bool generated;
 };
 
-/// What stands in the errors of this column's value, besides the message: a line of CONTEXT, and the column's name in
-/// the error's field for it.
+/// What stands in the errors of this value, besides the message: a line of CONTEXT, as `field "name" of item type
+/// "owner"`, and the name in the error's field for columns.
 struct MemberContext {
-  const char *item_type;
-  const char *column;
+  const char *what;
+  const char *name;
+  const char *owner_kind;
+  const char *owner;
 };
 
-/// While this lives on the stack between Begin and End, errors are about this column.
+/// While this lives on the stack between Begin and End, errors are about this value.
 struct MemberErrors {
   ErrorContextCallback callback;
   MemberContext context;
 };
-void BeginMember(MemberErrors &errors, const char *item_type, const char *column);
+void BeginMember(MemberErrors &errors, const MemberContext &context);
 void EndMember(const MemberErrors &errors);
 
 /// The value of a column, or null. To be called with SPI connected and the settings of output_settings.hpp pinned, as

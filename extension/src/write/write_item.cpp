@@ -169,7 +169,7 @@ void TakeMember(Write &write, const JsonbValue &name, JsonbValue value, const ch
   const WriteColumn *const key = FindColumn(write.keys, definition.key_count, name);
   const char *const label = pnstrdup(name.val.string.val, static_cast<Size>(name.val.string.len));
   MemberErrors errors;
-  BeginMember(errors, TypeName(write), label);
+  BeginMember(errors, {"field", label, "item type", TypeName(write)});
   if (field == nullptr && key == nullptr) {
     ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
                     errmsg("item type \"%s\" has no field \"%s\"", TypeName(write), label),

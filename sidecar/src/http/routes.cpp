@@ -82,11 +82,12 @@ std::optional<Reply> Routes::Dispatch(const FramedRequest &request) {
   const bool one = path.size() == 4 && path[1] == "items";
   const bool collection = path.size() == 3 && path[1] == "items";
   const bool batch = path.size() == 2 && path[0] == "v1" && path[1] == "batch" && context_.rooms.writes.on();
+  const bool call = path.size() == 3 && path[0] == "v1" && path[1] == "rpc" && context_.rooms.writes.on();
   const bool live = path.size() == 2 && path[1] == "live";
   const bool who = path.size() == 2 && path[1] == "caller";
   const bool feedback = path.size() == 2 && path[0] == "v1" && path[1] == "feedback";
   const SearchRoute *const search = path.size() == 3 && path[0] == "v1" ? FindSearchRoute(path[1]) : nullptr;
-  if (path[0] == "v1" && !one && !collection && !live && !who && !feedback && !batch && search == nullptr)
+  if (path[0] == "v1" && !one && !collection && !live && !who && !feedback && !batch && !call && search == nullptr)
     return NotFound();
   const std::string_view route = search != nullptr     ? search->name
                                  : one                 ? "item"
@@ -95,12 +96,13 @@ std::optional<Reply> Routes::Dispatch(const FramedRequest &request) {
                                  : who                 ? "caller"
                                  : feedback            ? "feedback"
                                  : batch               ? "batch"
+                                 : call                ? "rpc"
                                  : path[0] == "livez"  ? "livez"
                                  : path[0] == "readyz" ? "readyz"
                                                        : "metrics";
   if ((one || collection) && !IsRead(head.method))
     return Named(route, Write(request, target, path[2], one ? path[3] : std::string_view()));
-  const bool posted = feedback || batch;
+  const bool posted = feedback || batch || call;
   if (posted ? head.method != kPost : !IsRead(head.method)) {
     return Named(route, ProblemReply({ProblemKind::kMethodNotAllowed, {}, std::string(posted ? kPost : kAllowed)}));
   }
@@ -122,6 +124,7 @@ std::optional<Reply> Routes::Dispatch(const FramedRequest &request) {
   if (collection) return Named(route, items_.Collection(request, viewer, path[2], *parameters));
   if (auto problem = CheckParameters(*parameters, {})) return Named(route, ProblemReply(*problem));
   if (who) return Named(route, MomentReply("application/json", CallerBody(caller)));
+  if (call) return Named(route, writes_.BeginCall(request, caller, path[2]));
   if (batch) return Named(route, writes_.BeginBatch(request, caller));
   if (feedback) return Named(route, feedback_.Answer(request, viewer));
   if (one) return Named(route, items_.One(request, viewer, path[2], path[3]));

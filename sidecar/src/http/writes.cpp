@@ -23,6 +23,8 @@ using write::Operation;
 using write::Outcome;
 
 constexpr std::string_view kJson = "application/json";
+constexpr std::string_view kOneObject =
+    "the body must be one JSON object in UTF-8, with no member twice, nested at most 32 deep";
 constexpr std::string_view kMergePatch = "application/merge-patch+json";
 
 /// RFC 9110 section 8.3: `type/subtype; parameters`, of which none changes what JSON is.
@@ -48,7 +50,20 @@ std::optional<Problem> CheckBody(const FramedRequest &request, Operation operati
                      : CheckMediaType(request.head, {kJson}, "an item has the Content-Type application/json");
   if (problem) return problem;
   if (identity::ParseStrictObject(request.body)) return std::nullopt;
-  return BadRequest("the body must be one JSON object in UTF-8, with no member twice, nested at most 32 deep");
+  return BadRequest(std::string(kOneObject));
+}
+
+/// Of what is no write of one item: JSON, without conditions.
+std::optional<Problem> CheckPosted(const FramedRequest &request, std::string_view media_type) {
+  if (request.head.Find("If-Match") || request.head.Find("If-None-Match"))
+    return BadRequest("If-Match and If-None-Match are for writes of one item");
+  return CheckMediaType(request.head, {kJson}, media_type);
+}
+
+Reply PostedRefusal(const Problem &problem) {
+  Reply reply = ProblemReply(problem);
+  if (reply.status == 415) reply.headers.emplace_back("Accept", kJson);
+  return reply;
 }
 
 /// Whether it is a verdict over one change; the others are over the whole.
@@ -186,12 +201,23 @@ Reply Writes::Begin(const FramedRequest &request, Operation operation, const ide
   return Queue(request, std::move(ask), caller);
 }
 
+Reply Writes::BeginCall(const FramedRequest &request, const identity::Caller &caller, std::string_view function) {
+  if (!IsTypeName(function)) return WithoutRows(Status::kUnreadable, std::nullopt);
+  if (auto problem = CheckPosted(request, "arguments have the Content-Type application/json"))
+    return PostedRefusal(*problem);
+  if (!identity::ParseStrictObject(request.body)) return ProblemReply(BadRequest(std::string(kOneObject)));
+  write::Change change;
+  change.operation = Operation::kCall;
+  change.type = function;
+  change.body = request.body;
+  write::Ask ask;
+  ask.changes.push_back(std::move(change));
+  return Queue(request, std::move(ask), caller);
+}
+
 Reply Writes::BeginBatch(const FramedRequest &request, const identity::Caller &caller) {
-  if (auto problem = CheckMediaType(request.head, {kJson}, "a batch has the Content-Type application/json")) {
-    Reply reply = ProblemReply(*problem);
-    reply.headers.emplace_back("Accept", kJson);
-    return reply;
-  }
+  if (auto problem = CheckPosted(request, "a batch has the Content-Type application/json"))
+    return PostedRefusal(*problem);
   auto parsed = ParseBatch(request.body);
   if (auto *problem = std::get_if<Problem>(&parsed)) return ProblemReply(*problem);
   write::Ask ask;
@@ -220,6 +246,8 @@ Reply Writes::Queue(const FramedRequest &request, write::Ask ask, const identity
 bool Writes::IsHidden(const write::Job &job) {
   // What is refused at the commit is none of the changes by itself.
   const std::size_t failed = std::min(job.done.failed, job.ask.changes.size() - 1);
+  // That a function is exposed is no secret.
+  if (job.ask.changes[failed].operation == Operation::kCall) return false;
   const std::string_view rule = job.done.RuleOf(failed);
   const authorization::Viewer &viewer = job.ask.viewer;
   if (!viewer.MayRead(rule)) return true;
@@ -267,7 +295,9 @@ Reply Writes::Finish(const FramedRequest &request) {
   if (!done.position.empty()) reply.headers.emplace_back("Itemize-Position", done.position);
   reply.headers.emplace_back("Cache-Control", "no-store");
   if (done.repeated) reply.headers.emplace_back("Idempotent-Replayed", "true");
-  if (job.ask.batch.empty()) {
+  if (job.ask.changes.front().operation == Operation::kCall) {
+    TellCall(job, reply);
+  } else if (job.ask.batch.empty()) {
     TellOne(job, minimal, reply);
   } else {
     TellBatch(job, minimal, reply);
@@ -288,6 +318,15 @@ void Writes::TellOne(const write::Job &job, bool minimal, Reply &reply) {
     reply.body = written.item;
     reply.headers.emplace_back("Content-Location", path);
   }
+}
+
+void Writes::TellCall(const write::Job &job, Reply &reply) {
+  reply.status = 204;
+  const std::string &result = job.done.written.front().item;
+  if (result.empty()) return;
+  reply.status = 200;
+  reply.content_type = kJson;
+  reply.body = result;
 }
 
 void Writes::TellBatch(const write::Job &job, bool minimal, Reply &reply) {

@@ -26,6 +26,8 @@ public:
               std::string_view type, std::string_view raw_key);
   /// The same of a batch.
   Reply BeginBatch(const FramedRequest &request, const identity::Caller &caller);
+  /// The same of a call of an exposed function.
+  Reply BeginCall(const FramedRequest &request, const identity::Caller &caller, std::string_view function);
   [[nodiscard]] Reply Finish(const FramedRequest &request);
 
 private:
@@ -44,6 +46,7 @@ private:
   };
   static Shown ShownOf(const write::Job &job, std::size_t change, bool minimal);
   static void TellOne(const write::Job &job, bool minimal, Reply &reply);
+  static void TellCall(const write::Job &job, Reply &reply);
   static void TellBatch(const write::Job &job, bool minimal, Reply &reply);
 
   read::ItemReader &reader_;

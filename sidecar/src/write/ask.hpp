@@ -12,15 +12,16 @@
 
 namespace itemize::sidecar::write {
 
-enum class Operation : std::uint8_t { kCreate, kPatch, kReplace, kDelete };
+enum class Operation : std::uint8_t { kCreate, kPatch, kReplace, kDelete, kCall };
 
-/// Of one item.
+/// Of one item; or a call of a function, which is whatever that does.
 struct Change {
   Operation operation = Operation::kCreate;
+  /// Of kCall: the name by which the function is exposed.
   std::string type;
   /// Canonical key text; of none that is created without one.
   std::string key;
-  /// A JSON object in which nothing can be read in two ways; not of kDelete.
+  /// A JSON object in which nothing can be read in two ways; not of kDelete. Of kCall: the arguments.
   std::string body;
   /// If-Match: whether the item, as it is, is the one that the client means. Empty: whichever.
   std::function<bool(std::string_view)> is_meant;
@@ -73,7 +74,8 @@ enum class Outcome : std::uint8_t {
 
 /// What became of a change.
 struct Written {
-  /// Of the item; it and its bytes as they were committed, of kDelete as they were before.
+  /// Of the item; it and its bytes as they were committed, of kDelete as they were before. Of kCall: no key, and the
+  /// result, if there is one.
   std::string key;
   std::string item;
   bool created = false;

@@ -15,7 +15,7 @@ struct Verdict {
 };
 
 /// The first that fits counts.
-constexpr std::array<Verdict, 27> kVerdicts{{
+constexpr std::array<Verdict, 28> kVerdicts{{
     {"", Outcome::kUnavailable},      // the connection's own errors
     {"08", Outcome::kUnavailable},    // connection_exception
     {"25P03", Outcome::kUnavailable}, // idle_in_transaction_session_timeout
@@ -39,6 +39,7 @@ constexpr std::array<Verdict, 27> kVerdicts{{
     {"P0001", Outcome::kRaised},      // raise_exception
     {"PT", Outcome::kRaised},         // with a status of HTTP
     {"42883", Outcome::kRefused},     // undefined_function: an extension that is older
+    {"42725", Outcome::kRefused},     // ambiguous_function: an exposed one has namesakes
     {"42P01", Outcome::kRefused},     // undefined_table
     {"3F000", Outcome::kRefused},     // invalid_schema_name
     {"28", Outcome::kRefused},        // invalid_authorization_specification

@@ -75,6 +75,7 @@ const char *NameOf(Operation operation) {
   case Operation::kPatch: return "patch";
   case Operation::kReplace: return "replace";
   case Operation::kDelete: return "delete";
+  case Operation::kCall: return "call";
   }
   return "create";
 }
@@ -298,6 +299,12 @@ Outcome Writer::Make(PostgresConnection &database, const Change &change, std::st
     written.item = replaced.Text(0, 0);
     written.created = replaced.Text(0, 1) == "t";
     if (change.only_create && !written.created) return Outcome::kNotMeant;
+    break;
+  }
+  case Operation::kCall: {
+    const PostgresResult called =
+        database.Query("SELECT itemize.call_exposed($1, $2::pg_catalog.jsonb)", {change.type, body});
+    written.item = called.Text(0, 0);
     break;
   }
   case Operation::kPatch:
