@@ -5,6 +5,7 @@ use strict;
 use warnings;
 
 use FindBin;
+use IPC::Run ();
 use lib "$FindBin::RealBin/lib";
 use Itemize::Test;
 use PostgreSQL::Test::Cluster;
@@ -18,7 +19,7 @@ INSERT INTO doc SELECT i, 'number ' || i, 'common', i, 'EUR', ST_Point(i / 100.0
 FROM generate_series(1, 200) i;
 SELECT itemize.define('doc', 'doc', fields => '{id,name}', text => '{"name": "A", "about": "B"}', language => 'en', location => 'place',
   price => 'price', currency => 'currency', owner => 'host', read => 'everyone');
-CREATE INDEX ON doc USING gin ((itemize.document('en', 'AB', name, about)));
+CREATE INDEX doc_text ON doc USING gin ((itemize.document('en', 'AB', name, about)));
 CREATE INDEX ON doc USING gist (place);
 CREATE INDEX ON doc (currency, price);
 CREATE TABLE secret (id int PRIMARY KEY, word text NOT NULL, host name NOT NULL);
@@ -117,6 +118,31 @@ is($primary->safe_psql('postgres', "$claims SELECT count(*) FROM itemize.search(
 # One session, one kept statement, two roles: each sees his own.
 is($primary->safe_psql('postgres', q{SET ROLE anna; SELECT count(*) FROM itemize.search('secret', 'w7'); SET ROLE bert; SELECT count(*) FROM itemize.search('secret', 'w7');
 RESET ROLE; SELECT count(*) FROM itemize.search('secret', 'w7')}), "0\n1\n1", 'roles of one session see what they may');
+
+# A search that computes for long can be cancelled, and the session goes on.
+$primary->safe_psql('postgres', q{CREATE TABLE long (id int PRIMARY KEY, t text); INSERT INTO long SELECT i, repeat('word' || i || ' ', 200) FROM generate_series(1, 10000) i;
+SELECT itemize.define('long', 'long', fields => '{id}', text => '{"t": "A"}', language => 'en')});
+my (undef, $rows, $cancelled) = $primary->psql('postgres', q{SET client_min_messages = error; SET statement_timeout = 20; SELECT count(*) FROM itemize.search('long', 'word1 OR word2');
+SET statement_timeout = 0; SELECT count(*) FROM itemize.search('doc', 'lighthouse')}, on_error_stop => 0);
+is($rows, 1, 'the next search is answered');
+like($cancelled, qr/ERROR:  canceling statement due to statement timeout/, 'after the one that was cancelled');
+
+# Writers, VACUUM and the cleaning of pending entries change nothing of what is found meanwhile.
+my $count = q{SELECT count(*) FROM itemize.search('doc', 'common', max_rows => 1000)};
+my $expected = $primary->safe_psql('postgres', $count);
+my ($said, $rounds) = ('', 0);
+my $searches = IPC::Run::start([ 'psql', '--no-psqlrc', '--quiet', '--dbname', $primary->connstr('postgres'), '--command',
+		"DO \$\$ BEGIN FOR i IN 1 .. 200 LOOP ASSERT ($count) = $expected, 'another number of rows'; COMMIT; END LOOP; END \$\$" ], '>', \$said, '2>&1');
+poll_until(
+	sub {
+		$rounds++;
+		$primary->safe_psql('postgres', $_) for q{INSERT INTO doc SELECT i, 'passing', 'sea', 5, 'EUR', NULL, 'anna' FROM generate_series(2000, 2050) i},
+		  q{SELECT gin_clean_pending_list('doc_text')}, 'DELETE FROM doc WHERE id >= 2000', 'VACUUM doc';
+		$searches->pump_nb;
+		return !$searches->pumpable;
+	},
+	'the searches to end');
+ok($searches->finish, "200 searches beside $rounds rounds of writers and VACUUM find the same") or diag($said);
 
 # After a crash the indexes have what was committed.
 $primary->stop('immediate');

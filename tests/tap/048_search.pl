@@ -96,6 +96,16 @@ ok($estimate->{total_is_exact}, 'is a count');
 
 my $again = get('search/listing?q=view', "If-None-Match: " . get('search/listing?q=view')->{headers}{etag});
 is("$again->{status} $again->{body}", '304 ', 'who has the answer gets none');
+isnt(get('search/listing?q=sea')->{headers}{etag}, get('search/listing?q=view')->{headers}{etag}, 'another answer has another tag');
+for my $path ('search/listing?q=view', 'facets/listing?facets=kind', 'clusters/listing?zoom=3')
+{
+	my $before = get($path)->{headers}{etag} // 'none';
+	$node->safe_psql('postgres', q{BEGIN; INSERT INTO listing (id, name, kind, lang, location) VALUES (5, 'A view', 'hut', 'en', ST_Point(100, 10)); COMMIT});
+	isnt(get($path)->{headers}{etag}, $before, "of $path one that has changed as well");
+	$node->safe_psql('postgres', 'DELETE FROM listing WHERE id = 5');
+	is(get($path)->{headers}{etag}, $before, 'and what is as before has the tag of before');
+	is(get($path, "If-None-Match: $before")->{status}, 304, 'which is compared');
+}
 is(http_request('HEAD', $sidecar->url('/v1/search/listing?q=view'))->{status}, 200, 'HEAD');
 is(http_request('POST', $sidecar->url('/v1/search/listing?q=view'))->{status}, 405, 'and nothing else');
 
