@@ -21,7 +21,7 @@ pgxs = $(MAKE) --no-print-directory $(jobs) -C build/extension -f $(root)/extens
 .DEFAULT_GOAL := all
 .PHONY: help deps deps-demo deps-check deps-containers all extension sidecar sql install install-extension install-sidecar demo \
         check check-quick check-regress check-isolation check-unit check-tap check-model check-containers soak \
-        bench bench-decoding bench-latency bench-live bench-pipeline bench-relevance bench-search bench-serve lint format sanitize build-sanitized clean FORCE
+        bench bench-decoding bench-latency bench-live bench-pipeline bench-relevance bench-search bench-serve lint format sanitize build-sanitized fuzz build-fuzz clean FORCE
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  \1|\2/p' Makefile | while IFS='|' read -r name text; do \
@@ -58,6 +58,10 @@ build-sanitized: # sidecar and unit tests under AddressSanitizer and UBSan
 	cmake -G Ninja -S sidecar -B build/sanitized -DITEMIZE_SANITIZE=ON \
 	  -DCMAKE_BUILD_TYPE=Debug -DCMAKE_CXX_FLAGS_DEBUG='-O1 -g1'
 	cmake --build build/sanitized -j $(JOBS)
+
+build-fuzz: # the parsers under libFuzzer
+	cmake -G Ninja -S tests/fuzz -B build/fuzz -DCMAKE_CXX_COMPILER=clang++
+	cmake --build build/fuzz -j $(JOBS)
 
 install: install-extension install-sidecar ## install extension, public headers and sidecar (DESTDIR, PG_CONFIG and SIDECAR_BINDIR are obeyed)
 
@@ -112,11 +116,14 @@ check-tap: all ## tests of servers and of the sidecar end to end (TAP)
 check-containers: deps-containers ## build the container images and run them (root; skipped where no engine starts)
 	@$(run) containers $(TESTS)
 
-soak: all ## random faults for ten minutes under a history checker (SOAK_SECONDS, SEED, FAULTS)
+soak: all ## the parsers for minutes, random faults for ten under a history checker (SOAK_SECONDS, SEED, FAULTS)
 	@$(run) soak
 
 sanitize: all ## unit tests and end to end tests under AddressSanitizer and UBSan
 	@$(run) sanitize $(TESTS)
+
+fuzz: deps-check ## the parsers of what comes from outside under libFuzzer, FUZZ_SECONDS each, from SEED
+	@FUZZ_SECONDS=$${FUZZ_SECONDS:-60} $(run) fuzz $(TESTS)
 
 lint: all ## format, clang-tidy, shellcheck, perl -c, dependency directions
 	@$(run) lint rules

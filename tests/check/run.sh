@@ -1,7 +1,7 @@
 #!/bin/bash
 # Runs tiers of the tests: tests/check/run.sh [--quick] all|TIER... [NAME...]
 #
-# Tiers: lint build rules model unit sanitize regress isolation tap containers; and soak, which is not among all. NAMEs
+# Tiers: lint build rules model unit fuzz sanitize regress isolation tap containers; and soak, which is not among all. NAMEs
 # limit the tests of the last tier.
 # --quick takes only TAP files that carry the line "# tier: quick". The last line says `N passed, M failed`, the one
 # before it how many were skipped, each with its reason. Ends with status 0 only when something passed and nothing failed.
@@ -14,7 +14,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=tests/check/tiers.sh
 . "$here/tiers.sh"
 
-all_tiers=(lint build rules model unit sanitize regress isolation tap containers)
+all_tiers=(lint build rules model unit fuzz sanitize regress isolation tap containers)
 tiers=()
 quick=
 names=()
@@ -22,7 +22,7 @@ for word in "$@"; do
   case $word in
     --quick) quick=1 ;;
     all) tiers=("${all_tiers[@]}") ;;
-    lint | build | rules | model | unit | sanitize | regress | isolation | tap | containers | soak)
+    lint | build | rules | model | unit | fuzz | sanitize | regress | isolation | tap | containers | soak)
       if [ ${#names[@]} -eq 0 ]; then tiers+=("$word"); else names+=("$word"); fi
       ;;
     *) names+=("$word") ;;

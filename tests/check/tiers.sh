@@ -96,6 +96,25 @@ tier_unit() {
   run_unit_tests unit "$root/build/sidecar/unit_tests"
 }
 
+# Runs each parser on its corpus and on what libFuzzer makes of it: as many inputs in each run of `make check`, always the same,
+# or FUZZ_SECONDS of them, from SEED or another each time. What is found is kept in build/fuzz/found.
+tier_fuzz() {
+  local source target limit=(-runs=15000 -seed=1)
+  check 'fuzz: build' make --no-print-directory build-fuzz
+  if [ -n "${FUZZ_SECONDS-}" ]; then
+    limit=("-max_total_time=$FUZZ_SECONDS" "-seed=${SEED:-$((RANDOM * 32768 + RANDOM + 1))}")
+    echo "fuzz: ${limit[*]}"
+  fi
+  mkdir -p "$work/run/fuzz" "$root/build/fuzz/found"
+  for source in "$root"/tests/fuzz/*.cpp; do
+    target=$(basename "$source" .cpp)
+    if [ ${#names[@]} -gt 0 ] && [[ " ${names[*]} " != *" $target "* ]]; then continue; fi
+    mkdir -p "$work/run/fuzz/$target"
+    check "fuzz: $target" "$root/build/fuzz/$target" "${limit[@]}" -max_len=8192 -timeout=20 -print_final_stats=1 \
+      -artifact_prefix="$root/build/fuzz/found/$target-" "$work/run/fuzz/$target" "$root/tests/fuzz/corpus/$target"
+  done
+}
+
 # The unit tests, and every TAP test that starts the sidecar, with both built under AddressSanitizer and UBSan. A file
 # with the line "# sanitize: no" stays out: a long one whose ways through the sidecar others go as well. Names are of either.
 tier_sanitize() {
@@ -220,9 +239,11 @@ tier_containers() {
   fi
 }
 
-# The randomized fault test for as long as SOAK_SECONDS says, with the choices of SEED (or ITEMIZE_SEED).
+# The parsers for minutes, and the randomized fault test for as long as SOAK_SECONDS says, with the choices of SEED (or
+# ITEMIZE_SEED).
 tier_soak() {
   local status=0
+  FUZZ_SECONDS=$((${SOAK_SECONDS:-600} / 10)) tier_fuzz
   fill_workspace
   mkdir -p "$work/run/soak"
   if [ "$(id -u)" -eq 0 ]; then chown "$test_user:" "$work/run/soak"; fi

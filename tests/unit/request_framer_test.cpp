@@ -31,6 +31,17 @@ TEST(RequestFramer, GivesAWholeRequestHoweverItsBytesArrive) {
   }
 }
 
+TEST(RequestFramer, ForgivesEmptyLinesBeforeARequestHoweverTheyArrive) {
+  for (const std::size_t step : {1U, 2U, 3U, 100U}) {
+    RequestFramer framer;
+    const std::string bytes = "\r\n\r\n\r\n";
+    for (std::size_t at = 0; at < bytes.size(); at += step)
+      framer.Feed(bytes.substr(at, step));
+    EXPECT_EQ(framer.state(), State::kIdle) << step;
+    EXPECT_EQ(framer.Feed(kGet), State::kComplete) << step;
+  }
+}
+
 TEST(RequestFramer, KeepsPipelinedRequestsForLater) {
   RequestFramer framer;
   ASSERT_EQ(framer.Feed(kGet + "GET /second HTTP/1.1\r\nHost: x\r\n\r\nGET /thi"), State::kComplete);

@@ -49,9 +49,12 @@ RequestFramer::State RequestFramer::Advance() {
 }
 
 RequestFramer::State RequestFramer::AdvanceHead() {
-  // An empty line before the request line is forgiven (RFC 9112 section 2.2).
-  if (buffer_.compare(0, 2, "\r\n") == 0) {
-    buffer_.erase(0, 2);
+  // Empty lines before the request line are forgiven (RFC 9112 section 2.2).
+  std::size_t blank = 0;
+  while (buffer_.compare(blank, 2, "\r\n") == 0)
+    blank += 2;
+  if (blank > 0) {
+    buffer_.erase(0, blank);
     scanned_ = 0;
   }
   if (buffer_.empty()) return State::kIdle;
