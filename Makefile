@@ -116,8 +116,8 @@ check-tap: all ## tests of servers and of the sidecar end to end (TAP)
 check-containers: deps-containers ## build the container images and run them (root; skipped where no engine starts)
 	@$(run) containers $(TESTS)
 
-soak: all ## the parsers for minutes, random faults for ten under a history checker (SOAK_SECONDS, SEED, FAULTS)
-	@$(run) soak
+soak: all ## fuzzing, mixed load, and random faults under a history checker, ten minutes each (SOAK_SECONDS, SEED, FAULTS, TESTS)
+	@$(run) soak $(TESTS)
 
 sanitize: all ## unit tests and end to end tests under AddressSanitizer and UBSan
 	@$(run) sanitize $(TESTS)

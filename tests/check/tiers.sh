@@ -239,15 +239,23 @@ tier_containers() {
   fi
 }
 
-# The parsers for minutes, and the randomized fault test for as long as SOAK_SECONDS says, with the choices of SEED (or
-# ITEMIZE_SEED).
+# What is long: the parsers for minutes, and the mixed load and the randomized faults for as long as SOAK_SECONDS says, with the
+# choices of SEED (or ITEMIZE_SEED). NAMEs are of these three: fuzz, 080_random_faults, 082_mixed_load.
 tier_soak() {
-  local status=0
-  FUZZ_SECONDS=$((${SOAK_SECONDS:-600} / 10)) tier_fuzz
-  fill_workspace
-  mkdir -p "$work/run/soak"
-  if [ "$(id -u)" -eq 0 ]; then chown "$test_user:" "$work/run/soak"; fi
-  run_child "${as_test_user[@]}" TESTDIR="$work/run/soak" ITEMIZE_SEED="${SEED:-${ITEMIZE_SEED-}}" SOAK_SECONDS="${SOAK_SECONDS:-600}" \
-    FAULTS="${FAULTS-}" perl -w "$work/src/tests/tap/080_random_faults.pl" || status=$?
-  if [ "$status" -eq 0 ]; then report pass 1 soak; else report fail 1 "soak: status $status"; fi
+  local part status wanted=("${names[@]}")
+  if [ ${#wanted[@]} -eq 0 ]; then wanted=(fuzz 082_mixed_load 080_random_faults); fi
+  names=()
+  for part in "${wanted[@]}"; do
+    if [ "$part" = fuzz ]; then
+      FUZZ_SECONDS=$((${SOAK_SECONDS:-600} / 10)) tier_fuzz
+      continue
+    fi
+    fill_workspace
+    mkdir -p "$work/run/soak"
+    if [ "$(id -u)" -eq 0 ]; then chown "$test_user:" "$work/run/soak"; fi
+    status=0
+    run_child "${as_test_user[@]}" TESTDIR="$work/run/soak" ITEMIZE_SEED="${SEED:-${ITEMIZE_SEED-}}" SOAK_SECONDS="${SOAK_SECONDS:-600}" \
+      FAULTS="${FAULTS-}" perl -w "$work/src/tests/tap/$part.pl" || status=$?
+    if [ "$status" -eq 0 ]; then report pass 1 "soak: $part"; else report fail 1 "soak: $part: status $status"; fi
+  done
 }
