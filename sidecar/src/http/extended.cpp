@@ -74,8 +74,8 @@ public:
         server_options_(ServerOptionsOf(options)), server_(loop_, server_options_, services),
         hub_(loop_, HubOptionsOf(options), services), feed_(hub_, backends_), rooms_(backends_),
         keys_(http::KeySourceOptionsOf(options), services.log, services.metrics),
-        authentication_(keys_, http::VerifierOptionsOf(options), services.metrics),
-        kept_(loop_, backends_), routes_{backends_, hub_, rooms_, authentication_},
+        authentication_(keys_, http::VerifierOptionsOf(options), services.metrics), kept_(loop_, backends_),
+        descriptions_(backends_), routes_{backends_, hub_, rooms_, authentication_, descriptions_},
         workers_(WorkerCount(), [this] { return MakeExchange(); }) {
     services_.readiness.Register(kPart);
   }
@@ -241,6 +241,7 @@ private:
   identity::KeyStore keys_;
   const http::Authentication authentication_;
   http::KeptItems kept_;
+  http::Descriptions descriptions_;
   http::RouteContext routes_;
   http::WorkerPool workers_;
   int draining_ = 0;

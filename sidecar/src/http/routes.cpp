@@ -3,6 +3,7 @@
 #include "http/content.hpp"
 #include "http/health.hpp"
 #include "http/key_list.hpp"
+#include "http/openapi.hpp"
 #include "http/web_socket.hpp"
 
 #include <nlohmann/json.hpp>
@@ -84,10 +85,12 @@ std::optional<Reply> Routes::Dispatch(const FramedRequest &request) {
   const bool batch = path.size() == 2 && path[0] == "v1" && path[1] == "batch" && context_.rooms.writes.on();
   const bool call = path.size() == 3 && path[0] == "v1" && path[1] == "rpc" && context_.rooms.writes.on();
   const bool live = path.size() == 2 && path[1] == "live";
+  const bool openapi = path.size() == 2 && path[0] == "v1" && path[1] == "openapi.json";
   const bool who = path.size() == 2 && path[1] == "caller";
   const bool feedback = path.size() == 2 && path[0] == "v1" && path[1] == "feedback";
   const SearchRoute *const search = path.size() == 3 && path[0] == "v1" ? FindSearchRoute(path[1]) : nullptr;
-  if (path[0] == "v1" && !one && !collection && !live && !who && !feedback && !batch && !call && search == nullptr)
+  if (path[0] == "v1" && !one && !collection && !live && !who && !feedback && !batch && !call && !openapi &&
+      search == nullptr)
     return NotFound();
   const std::string_view route = search != nullptr     ? search->name
                                  : one                 ? "item"
@@ -97,6 +100,7 @@ std::optional<Reply> Routes::Dispatch(const FramedRequest &request) {
                                  : feedback            ? "feedback"
                                  : batch               ? "batch"
                                  : call                ? "rpc"
+                                 : openapi             ? "openapi"
                                  : path[0] == "livez"  ? "livez"
                                  : path[0] == "readyz" ? "readyz"
                                                        : "metrics";
@@ -123,6 +127,7 @@ std::optional<Reply> Routes::Dispatch(const FramedRequest &request) {
   if (search != nullptr) return Named(route, searches_.Answer(request, viewer, search->kind, path[2], *parameters));
   if (collection) return Named(route, items_.Collection(request, viewer, path[2], *parameters));
   if (auto problem = CheckParameters(*parameters, {})) return Named(route, ProblemReply(*problem));
+  if (openapi) return Named(route, OpenApi(head, viewer));
   if (who) return Named(route, MomentReply("application/json", CallerBody(caller)));
   if (call) return Named(route, writes_.BeginCall(request, caller, path[2]));
   if (batch) return Named(route, writes_.BeginBatch(request, caller));
@@ -194,6 +199,13 @@ Reply Routes::Live(const RequestHead &head, const authorization::Viewer &viewer,
   Reply reply;
   reply.live = std::move(subscription.subscriber);
   return reply;
+}
+
+Reply Routes::OpenApi(const RequestHead &head, const authorization::Viewer &viewer) const {
+  const Descriptions::All types = context_.descriptions.Get();
+  if (!types)
+    return ProblemReply({ProblemKind::kDatabaseUnavailable, "the database has not said yet which types there are", {}});
+  return Content(head, OpenApiDocument(*types, viewer, context_.rooms.writes.on()), true);
 }
 
 Reply Routes::Readiness() const {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "http/authentication.hpp"
+#include "http/descriptions.hpp"
 #include "http/exchange.hpp"
 #include "http/feedback.hpp"
 #include "http/items.hpp"
@@ -17,6 +18,7 @@ struct RouteContext {
   live::Hub &hub;
   WaitingRooms &rooms;
   const Authentication &authentication;
+  Descriptions &descriptions;
 };
 
 /// One per worker, with that worker's connections.
@@ -32,6 +34,8 @@ private:
   /// A POST, PATCH, PUT or DELETE of an item, or what else came for it.
   Reply Write(const FramedRequest &request, const Target &target, std::string_view type, std::string_view raw_key);
   Reply Live(const RequestHead &head, const authorization::Viewer &viewer, const Parameters &parameters);
+  /// What can be asked for here, as far as the caller may know.
+  [[nodiscard]] Reply OpenApi(const RequestHead &head, const authorization::Viewer &viewer) const;
   [[nodiscard]] Reply Readiness() const;
   [[nodiscard]] Reply MetricsText() const;
 
