@@ -40,6 +40,7 @@ COMMENT ON TABLE @extschema@.item_column IS 'columns of item types, by purpose a
 REVOKE ALL ON @extschema@.item_type, @extschema@.item_column FROM PUBLIC;
 REVOKE ALL ON SEQUENCE @extschema@.definition_generation FROM PUBLIC;
 
-SELECT pg_catalog.pg_extension_config_dump('@extschema@.item_type', '');
-SELECT pg_catalog.pg_extension_config_dump('@extschema@.item_column', '');
+-- Those of the extension's own (46_tokens.sql) come with it again.
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.item_type', 'WHERE read <> ''internal''');
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.item_column', 'WHERE item_type NOT IN (''itemize_token'', ''itemize_block'')');
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.definition_generation', '');

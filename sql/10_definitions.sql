@@ -66,7 +66,8 @@ SELECT d.name AS type,
         WHERE s.item_type OPERATOR(pg_catalog.=) d.name AND s.purpose OPERATOR(pg_catalog.=) 'changed') AS changed
 FROM @extschema@.item_type d
 LEFT JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) d.source
-LEFT JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace;
+LEFT JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
+WHERE d.read OPERATOR(pg_catalog.<>) 'internal';
 COMMENT ON VIEW @extschema@.definitions IS 'item types: their tables, keys, fields, who may read them, and what is searched of them';
 REVOKE ALL ON @extschema@.definitions FROM PUBLIC;
 

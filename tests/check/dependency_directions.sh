@@ -30,13 +30,14 @@ sidecar/src/global/               | itemize/ base/ redis/ postgres/ options.hpp
 sidecar/src/local/                | itemize/ base/ redis/ postgres/ options.hpp
 sidecar/src/read/                 | itemize/ base/ authorization/ redis/ postgres/ options.hpp
 sidecar/src/coherence/            | itemize/ base/ authorization/ redis/ postgres/ options.hpp read/
-sidecar/src/live/                 | itemize/ base/ authorization/ redis/ postgres/ options.hpp read/
+sidecar/src/admission/            | itemize/ base/ identity/ authorization/ redis/ postgres/ options.hpp read/
+sidecar/src/live/                 | itemize/ base/ identity/ authorization/ redis/ postgres/ options.hpp read/ admission/register.hpp
 sidecar/src/search/               | itemize/ base/ authorization/ redis/ postgres/ options.hpp read/
 sidecar/src/write/                | itemize/ base/ authorization/ redis/ postgres/ options.hpp read/
-sidecar/src/http/                 | itemize/ base/ redis/ postgres/ options.hpp identity/ authorization/ read/ live/ search/ write/
+sidecar/src/http/                 | itemize/ base/ redis/ postgres/ options.hpp identity/ authorization/ read/ admission/ live/ search/ write/
 sidecar/src/tail/                 | itemize/ base/ redis/ postgres/ options.hpp local/stream_reader.hpp
 sidecar/src/operate/              | itemize/ base/ redis/ postgres/ options.hpp
-sidecar/src/                      | itemize/ base/ redis/ postgres/ identity/ authorization/ global/ local/ read/ search/ write/ coherence/ live/ http/ tail/ operate/
+sidecar/src/                      | itemize/ base/ redis/ postgres/ identity/ authorization/ global/ local/ read/ admission/ search/ write/ coherence/ live/ http/ tail/ operate/
 tests/unit/                       | *
 tests/boundary/                   | boundary/
 tests/faults/                     | itemize/
@@ -55,7 +56,7 @@ includes() {
     sed -nE 's/^([^:]+):([0-9]+):[^"<]*["<]([^">]+)[">].*/\1 \2 \3/p'
 }
 
-houses='^(itemize|boundary|serializer|definition|decoding|fetch|publish|search|leaving|write|base|identity|authorization|redis|postgres|global|local|read|coherence|live|http|tail|operate)/'
+houses='^(itemize|boundary|serializer|definition|decoding|fetch|publish|search|leaving|write|base|identity|authorization|redis|postgres|global|local|read|admission|coherence|live|http|tail|operate)/'
 
 allowed_by_rule() { # FILE TARGET: the first row whose path the file lies under decides
   local path allowed prefix

@@ -348,7 +348,8 @@ TEST(Identity, ASourceThatIsAwayKeepsNoOtherAsItWas) {
 TEST(Identity, ARequestWaitsForKeysOnceAndThatIsNoWaitForRows) {
   const OwnFile file(kOwnSecret);
   ReadStore read({file.path(), ""});
-  const http::Authentication authentication(read.store(), {}, read.metrics());
+  admission::Register callers;
+  const http::Authentication authentication(read.store(), {}, read.metrics(), callers, {});
   http::FramedRequest request;
   request.head.fields = {{"Authorization", "Bearer " + Sign(R"({"exp":1900000000})", R"({"alg":"ES256"})")}};
   Caller caller;

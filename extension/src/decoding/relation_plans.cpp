@@ -64,7 +64,6 @@ void BuildPlan(RelationPlan &plan, Relation relation) {
     plan.kind = plan.relation == catalog.topic ? RelationKind::kTopicCatalog : RelationKind::kDefinitionCatalog;
     return;
   }
-  if (RelationGetNamespace(relation) == catalog.schema) return;
   const ItemDefinition *const definition = FindDefinitionOfTable(plan.relation);
   if (definition == nullptr) return;
   CheckLibraryIsNotOlder();

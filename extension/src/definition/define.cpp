@@ -14,6 +14,7 @@
 #include "definition/search_columns.hpp"
 #include "definition/search_index.hpp"
 #include "definition/source_table.hpp"
+#include "itemize/internal_types.hpp"
 
 #include "boundary/prelude.hpp"
 
@@ -41,8 +42,15 @@ const char *RequiredText(FunctionCallInfo fcinfo, DefineArgument argument, const
   return text_to_cstring(PG_GETARG_TEXT_PP(argument));
 }
 
+/// Those that only the sidecars read stay as the extension made them.
+void CheckNotInternal(const char *name) {
+  if (!IsInternalType(name)) return;
+  ereport(ERROR, (errcode(ERRCODE_RESERVED_NAME), errmsg("item type \"%s\" is the extension's own", name),
+                  errhint("Choose another name for a type of yours.")));
+}
+
 void CheckTypeName(const char *name) {
-  if (IsTypeName(name)) return;
+  if (IsTypeName(name)) return CheckNotInternal(name);
   ereport(ERROR,
           (errcode(ERRCODE_INVALID_NAME), errmsg("\"%s\" is no name for an item type", name),
            errhint("Names are 1 to %d characters: small letters a-z, digits and underscores, not beginning with a "
@@ -319,6 +327,7 @@ bool Undefine(FunctionCallInfo fcinfo) {
   PreventCommandIfReadOnly("itemize.undefine()");
   CheckLibraryVersion();
   const char *const name = RequiredText(fcinfo, kDefineName, "name");
+  CheckNotInternal(name);
   bool const if_exists = !PG_ARGISNULL(1) && PG_GETARG_BOOL(1);
   DefinitionCatalog catalog;
   const StoredDefinition *definition = nullptr;

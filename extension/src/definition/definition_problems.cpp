@@ -6,6 +6,7 @@
 #include "definition/partitions.hpp"
 #include "definition/search_columns.hpp"
 #include "definition/source_table.hpp"
+#include "itemize/internal_types.hpp"
 
 #include "boundary/prelude.hpp"
 
@@ -114,8 +115,10 @@ ITEMIZE_FUNCTION(itemize_definition_problems) {
     itemize::DefinitionCatalog catalog;
     if (itemize::LookUpDefinitionCatalog(catalog)) {
       itemize::StoredDefinitions const definitions = itemize::ReadStoredDefinitions(catalog);
-      for (int i = 0; i < definitions.count; ++i)
+      for (int i = 0; i < definitions.count; ++i) {
+        if (itemize::IsInternalType(NameStr(definitions.items[i].type))) continue;
         itemize::CheckDefinition(output, definitions, definitions.items[i]);
+      }
     }
     PG_RETURN_NULL();
   });

@@ -41,6 +41,8 @@ public:
   /// Whether it may see what is, or was, this owner's; empty: nobody's. By a rule for owners.
   [[nodiscard]] bool MaySeeOf(std::string_view owner) const;
 
+  /// Null: nobody in particular.
+  [[nodiscard]] const identity::Caller &caller() const { return caller_; }
   /// From when on it may do no more than nobody in particular.
   [[nodiscard]] std::optional<std::chrono::system_clock::time_point> expires() const;
   /// As request.jwt.claims; empty for nobody in particular.

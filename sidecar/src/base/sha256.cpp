@@ -15,4 +15,15 @@ std::string Sha256(std::string_view bytes) {
   return {reinterpret_cast<const char *>(digest.data()), length};
 }
 
+std::string Sha256Hex(std::string_view bytes) {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  std::string hex;
+  for (const char c : Sha256(bytes)) {
+    const auto byte = static_cast<unsigned char>(c);
+    hex += kDigits[byte >> 4U];
+    hex += kDigits[byte & 0xFU];
+  }
+  return hex;
+}
+
 } // namespace itemize::sidecar

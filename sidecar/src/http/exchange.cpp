@@ -132,6 +132,7 @@ private:
     answer_.web_socket = reply.web_socket;
     answer_.park = std::move(reply.park);
     answer_.awaits_keys = reply.awaits_keys;
+    answer_.inquiry = std::move(reply.inquiry);
     answer_.search = std::move(reply.search);
     answer_.write = std::move(reply.write);
     answer_.route = reply.route;

@@ -23,6 +23,7 @@ struct Answer {
   /// As in Reply: there is no answer yet.
   Park park;
   bool awaits_keys = false;
+  std::shared_ptr<admission::Inquiry> inquiry;
   std::shared_ptr<search::Job> search;
   std::shared_ptr<write::Job> write;
   int status = 0;

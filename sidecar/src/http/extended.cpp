@@ -72,9 +72,11 @@ public:
   Parts(const Options &options, Services &services)
       : options_(options), services_(services), backends_(options, services, backend_stop_.token()),
         server_options_(ServerOptionsOf(options)), server_(loop_, server_options_, services),
-        hub_(loop_, HubOptionsOf(options), services), feed_(hub_, backends_), rooms_(backends_),
-        keys_(http::KeySourceOptionsOf(options), services.log, services.metrics),
-        authentication_(keys_, http::VerifierOptionsOf(options), services.metrics), kept_(loop_, backends_),
+        hub_(loop_, HubOptionsOf(options), services), inquiries_(callers_, backends_), feed_(hub_, callers_, backends_),
+        rooms_(backends_), keys_(http::KeySourceOptionsOf(options), services.log, services.metrics),
+        authentication_(keys_, http::VerifierOptionsOf(options), services.metrics, callers_,
+                        [this](const auto &inquiry, auto wake) { inquiries_.Add(inquiry, std::move(wake)); }),
+        kept_(loop_, backends_),
         descriptions_(backends_), routes_{backends_, hub_, rooms_, authentication_, descriptions_},
         workers_(WorkerCount(), [this] { return MakeExchange(); }) {
     services_.readiness.Register(kPart);
@@ -88,7 +90,7 @@ public:
         workers_, [this](auto sink, auto subscriber) { hub_.Adopt(std::move(sink), std::move(subscriber)); },
         [this] { return hub_.connected(); },
         [this](const auto &request, const auto &answered) { return kept_.Take(request, answered); });
-    hub_.Start();
+    hub_.Start([this](const identity::Identity &caller) { return callers_.Ends(caller); });
     const auto endpoint = server_.endpoint();
     services_.log.Info("http_listening", {{"address", endpoint.address().to_string()}, {"port", endpoint.port()}});
 
@@ -98,6 +100,7 @@ public:
     waiting.emplace_back([this] { Guarded("token_keys", [this] { keys_.Run(backend_stop_.token()); }); });
     waiting.emplace_back(
         [this] { Guarded("position_watch", [this] { rooms_.positions.Run(backend_stop_.token()); }); });
+    waiting.emplace_back([this] { Guarded("inquiries", [this] { inquiries_.Run(backend_stop_.token()); }); });
     waiting.emplace_back([this] { Guarded("kept_items", [this] { kept_.Run(backend_stop_.token()); }); });
     for (std::size_t i = 0; i < read::FillQueue::kThreads; ++i)
       waiting.emplace_back([this] { Guarded("fill_queue", [this] { rooms_.fills.Run(backend_stop_.token()); }); });
@@ -123,6 +126,7 @@ public:
     rooms_.searches.Clear();
     rooms_.writes.Clear();
     keys_.Clear();
+    inquiries_.Clear();
     kept_.Clear();
     // Answers made after the loop had ended, and the ends of their connections.
     server_.CloseAll();
@@ -236,6 +240,8 @@ private:
   const http::ServerOptions server_options_;
   http::Server server_;
   live::Hub hub_;
+  admission::Register callers_;
+  admission::Inquiries inquiries_;
   live::Feed feed_;
   http::WaitingRooms rooms_;
   identity::KeyStore keys_;

@@ -10,7 +10,7 @@ namespace itemize::sidecar::http {
 
 namespace {
 
-constexpr std::array<ProblemText, 34> kProblems{{
+constexpr std::array<ProblemText, 37> kProblems{{
     {ProblemKind::kBadRequest, "bad-request", 400, "Bad Request", 0},
     {ProblemKind::kMalformedKey, "malformed-key", 400, "Malformed Key", 0},
     {ProblemKind::kUnknownParameter, "unknown-parameter", 400, "Unknown Parameter", 0},
@@ -18,6 +18,8 @@ constexpr std::array<ProblemText, 34> kProblems{{
     {ProblemKind::kInvalidToken, "invalid-token", 401, "Invalid Token", 0},
     {ProblemKind::kTokenNeeded, "token-needed", 401, "Token Needed", 0},
     {ProblemKind::kForbidden, "forbidden", 403, "Forbidden", 0},
+    {ProblemKind::kInsufficientScope, "insufficient-scope", 403, "Insufficient Scope", 0},
+    {ProblemKind::kBlocked, "blocked", 403, "Blocked", 0},
     {ProblemKind::kNotFound, "not-found", 404, "Not Found", 0},
     {ProblemKind::kMethodNotAllowed, "method-not-allowed", 405, "Method Not Allowed", 0},
     {ProblemKind::kRequestTimeout, "request-timeout", 408, "Request Timeout", 0},
@@ -31,6 +33,7 @@ constexpr std::array<ProblemText, 34> kProblems{{
     {ProblemKind::kExpectationFailed, "expectation-failed", 417, "Expectation Failed", 0},
     {ProblemKind::kInvalidItem, "invalid-item", 422, "Invalid Item", 0},
     {ProblemKind::kIdempotencyKeyReused, "idempotency-key-reused", 422, "Idempotency-Key Reused", 0},
+    {ProblemKind::kTooManyRequests, "too-many-requests", 429, "Too Many Requests", 1},
     {ProblemKind::kHeadTooLarge, "head-too-large", 431, "Request Header Fields Too Large", 0},
     {ProblemKind::kInternal, "internal", 500, "Internal Server Error", 0},
     {ProblemKind::kItemUnencodable, "item-unencodable", 500, "Item Unencodable", 0},

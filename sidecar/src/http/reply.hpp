@@ -14,6 +14,10 @@ namespace itemize::sidecar::live {
 class Subscriber;
 }
 
+namespace itemize::sidecar::admission {
+struct Inquiry;
+}
+
 namespace itemize::sidecar::search {
 struct Job;
 }
@@ -37,6 +41,8 @@ struct Reply {
   Park park;
   /// With `park`: it waits for the keys of tokens, and not yet for any row.
   bool awaits_keys = false;
+  /// With `park`: the same, for what is not known of its caller.
+  std::shared_ptr<admission::Inquiry> inquiry;
   /// With `park`: what the request then finds in FramedRequest::search.
   std::shared_ptr<search::Job> search;
   /// The same, FramedRequest::write.
@@ -57,6 +63,16 @@ struct Reply {
   reply.body = ProblemBody(problem);
   if (text.retry_after > 0) reply.headers.emplace_back("Retry-After", std::to_string(text.retry_after));
   if (!problem.allow.empty()) reply.headers.emplace_back("Allow", problem.allow);
+  return reply;
+}
+
+/// 429: to be tried again in so many seconds.
+[[nodiscard]] inline Reply TooManyRequests(std::string detail, int seconds) {
+  Reply reply = ProblemReply({ProblemKind::kTooManyRequests, std::move(detail), {}});
+  for (auto &[name, value] : reply.headers) {
+    if (name == "Retry-After") value = std::to_string(seconds);
+  }
+  reply.headers.emplace_back("Cache-Control", "no-store");
   return reply;
 }
 

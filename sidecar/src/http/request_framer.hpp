@@ -10,6 +10,10 @@
 #include <string>
 #include <string_view>
 
+namespace itemize::sidecar::admission {
+struct Inquiry;
+}
+
 namespace itemize::sidecar::search {
 struct Job;
 }
@@ -34,6 +38,10 @@ struct FramedRequest {
   bool parked = false;
   /// It has been parked for the keys of tokens, and is now to be judged by those that are there.
   bool awaited_keys = false;
+  /// It has been parked for what is not known of its caller: what could be learned is here.
+  std::shared_ptr<admission::Inquiry> inquiry;
+  /// Against the limit of its token: once, however often it is looked at.
+  mutable bool counted = false;
   /// It has been parked for a search, which is here, done.
   std::shared_ptr<search::Job> search;
   /// The same of a write: it must not be begun again.

@@ -45,7 +45,8 @@ std::string CallerBody(const identity::Caller &caller) {
   if (caller) {
     body["subject"] = caller->subject;
     body["roles"] = caller->roles;
-    body["expires"] = std::chrono::duration_cast<std::chrono::seconds>(caller->expires.time_since_epoch()).count();
+    if (caller->expires != std::chrono::system_clock::time_point::max())
+      body["expires"] = std::chrono::duration_cast<std::chrono::seconds>(caller->expires.time_since_epoch()).count();
   }
   return body.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }

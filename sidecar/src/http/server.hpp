@@ -108,7 +108,10 @@ bool Server::Ask(std::shared_ptr<Owner> owner, const std::shared_ptr<FramedReque
         auto made = make(exchange);
         if (made.park) {
           // From here it waits without a worker, until somebody has it asked again.
-          (made.awaits_keys ? request->awaited_keys : request->parked) = true;
+          if (made.inquiry)
+            request->inquiry = std::move(made.inquiry);
+          else
+            (made.awaits_keys ? request->awaited_keys : request->parked) = true;
           if (made.search) request->search = std::move(made.search);
           if (made.write) request->write = std::move(made.write);
           const auto parked = std::make_shared<std::shared_ptr<Owner>>(std::move(owner));

@@ -1,6 +1,7 @@
 #include "identity/verifier.hpp"
 
 #include "base/errors.hpp"
+#include "base/sha256.hpp"
 #include "identity/strict_json.hpp"
 #include "itemize/base64url.hpp"
 
@@ -155,6 +156,7 @@ Verdict Verifier::CheckClaims(std::string_view payload, SystemClock::time_point 
   if (const auto subject = claims->find("sub"); subject != claims->end()) {
     if (!IsName(*subject)) return Refuse(Kind::kClaims, "the subject of the token is no name");
     found->subject = subject->get<std::string>();
+    found->subject_hash = Sha256Hex(found->subject);
   }
   const json role = RoleClaim(*claims, options_.role_claim);
   auto roles = RolesOf(role);

@@ -31,8 +31,9 @@ struct Verdict {
     kUnknownKey, ///< signed with a key that is not among those given
     kMalformed,  ///< no signed token, or none of ours
     kSignature,
-    kTime,  ///< expired, or not valid yet
-    kClaims ///< meant for somebody else, or without what it must have
+    kTime,   ///< expired, or not valid yet
+    kClaims, ///< meant for somebody else, or without what it must have
+    kUnknown ///< an API token that there is not, or not any more
   };
   Kind kind = Kind::kMalformed;
   /// Set when accepted.

@@ -13,8 +13,8 @@ constexpr std::chrono::milliseconds kLookAgain{200};
 
 } // namespace
 
-Feed::Feed(Hub &hub, read::ReadBackends &backends)
-    : hub_(hub), backends_(backends), stream_(backends.options.prefix), reader_(backends) {}
+Feed::Feed(Hub &hub, admission::Register &callers, read::ReadBackends &backends)
+    : hub_(hub), callers_(callers), backends_(backends), stream_(backends.options.prefix), reader_(backends) {}
 
 void Feed::Run(const StopToken &stop) {
   Backoff backoff;
@@ -26,6 +26,7 @@ void Feed::Run(const StopToken &stop) {
     } catch (const RedisError &error) {
       if (connected) backends_.services.log.Warning("live_feed_lost", {{"error", error.what()}});
       connected = false;
+      callers_.Suspend();
       stop.WaitFor(backoff.Next());
     }
   }
@@ -46,11 +47,13 @@ void Feed::Follow(const StopToken &stop) {
     TellHealed(position_.version);
     for (const StreamEntry &entry : arrived.entries) {
       backends_.memory.ForgetChanges(entry.piece, {position_.epoch, entry.id});
+      callers_.Note(entry.piece, {position_.epoch, entry.id});
       hub_.Publish(entry, row_source);
       position_.version = entry.id;
       // Before what the copy has applied later: who has had that has been told, and need not be when he comes back.
       TellHealed(position_.version);
     }
+    callers_.Resume();
     // Nothing more comes on the stream of a copy that is no longer the running one.
     if (arrived.entries.empty() && stream_.ReadNamespace(redis) != name_space_) Find(redis, stop);
   }
@@ -62,6 +65,7 @@ void Feed::TellHealed(const Version &applied) {
       backends_.memory.Clear(position_);
     else
       backends_.memory.Forget(healed_.front().type, healed_.front().key);
+    callers_.NoteHealed(healed_.front().type, healed_.front().key, position_);
     hub_.TellHealed(healed_.front(), RowsUnderRule(reader_));
     healed_.pop_front();
   }
@@ -71,6 +75,7 @@ void Feed::Find(RedisConnection &redis, const StopToken &stop) {
   auto state = stream_.ReadState(redis);
   while (!state) {
     hub_.Suspend();
+    callers_.Suspend();
     if (stop.WaitFor(kLookAgain)) return;
     state = stream_.ReadState(redis);
   }
@@ -90,6 +95,7 @@ void Feed::Find(RedisConnection &redis, const StopToken &stop) {
   healed_after_ = LocalStream::LastHealed(redis, name_space_);
   backends_.services.log.Info("live_feed", {{"position", FormatPosition(position_)}, {"reason", reason}});
   backends_.memory.Clear(position_);
+  callers_.Reset(position_);
   hub_.Reset(std::move(*state), reason);
 }
 

@@ -1,6 +1,7 @@
 // Follows the local stream, in a thread of its own, and tells the hub.
 #pragma once
 
+#include "admission/register.hpp"
 #include "base/stop_token.hpp"
 #include "live/hub.hpp"
 #include "read/item_reader.hpp"
@@ -12,7 +13,7 @@ namespace itemize::sidecar::live {
 
 class Feed {
 public:
-  Feed(Hub &hub, read::ReadBackends &backends);
+  Feed(Hub &hub, admission::Register &callers, read::ReadBackends &backends);
 
   /// Until a stop is requested. Faults of Redis are waited out.
   void Run(const StopToken &stop);
@@ -25,6 +26,7 @@ private:
   void Find(RedisConnection &redis, const StopToken &stop);
 
   Hub &hub_;
+  admission::Register &callers_;
   read::ReadBackends &backends_;
   LocalStream stream_;
   read::ItemReader reader_;

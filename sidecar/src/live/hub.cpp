@@ -17,8 +17,8 @@ namespace {
 
 constexpr std::string_view kHealedReason = "healed";
 constexpr std::string_view kOwnerReason = "owner";
-/// How late the end of a token may be noticed.
-constexpr std::chrono::milliseconds kExpiryInterval{500};
+/// How late the end of a token, or of a caller's right to be here, may be noticed.
+constexpr std::chrono::milliseconds kExpiryInterval{250};
 
 } // namespace
 
@@ -321,7 +321,10 @@ void Hub::MoveTo(const Position &position) {
 
 // ---------------------------------------------------------------------------------- the loop's thread
 
-void Hub::Start() { ArmKeepalive(); }
+void Hub::Start(std::function<bool(const identity::Identity &)> is_over) {
+  is_over_ = std::move(is_over);
+  ArmKeepalive();
+}
 
 void Hub::ArmKeepalive() {
   keepalive_.expires_after(std::chrono::microseconds(options_.keepalive) / kShares);
@@ -360,7 +363,9 @@ void Hub::EndExpired() {
   const auto now = std::chrono::system_clock::now();
   Receivers expired;
   for (Subscriber *subscriber : expiring_) {
-    if (subscriber->viewer().expires() <= now) expired.push_back(ShareOf(subscriber).at(subscriber));
+    const authorization::Viewer &viewer = subscriber->viewer();
+    if (viewer.expires() <= now || (is_over_ && is_over_(*viewer.caller())))
+      expired.push_back(ShareOf(subscriber).at(subscriber));
   }
   // Whoever comes back with the same token is refused.
   for (const auto &subscriber : expired) {
@@ -395,7 +400,7 @@ void Hub::Adopt(std::unique_ptr<Sink> sink, std::shared_ptr<Subscriber> subscrib
   metrics_.connections.Increment();
   adopted.Attach(std::move(sink));
   if (draining_) return SendAway(adopted);
-  if (!adopted.viewer().expires()) return;
+  if (!adopted.viewer().caller()) return;
   expiring_.insert(&adopted);
   if (expiring_.size() == 1) ArmExpiry();
 }

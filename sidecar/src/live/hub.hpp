@@ -106,8 +106,8 @@ public:
 
   // --- the loop's thread
 
-  /// Starts the keepalive.
-  void Start();
+  /// Starts the keepalive. `is_over`: whether a caller's streams have to end, though his token has not expired.
+  void Start(std::function<bool(const identity::Identity &)> is_over = {});
   /// Sends to `sink` what `subscriber`, which is known already, gets.
   void Adopt(std::unique_ptr<Sink> sink, std::shared_ptr<Subscriber> subscriber);
   void Forget(Subscriber *subscriber);
@@ -166,9 +166,10 @@ private:
   std::size_t connected_count_ = 0;
   /// Whose turn it is.
   std::size_t next_share_ = 0;
-  /// Those of connected_ whose tokens expire.
+  /// Those of connected_ that have a token, which may expire or be over for another reason.
   std::unordered_set<Subscriber *> expiring_;
   boost::asio::steady_timer expiry_;
+  std::function<bool(const identity::Identity &)> is_over_;
   /// What has been handed to the subscribers.
   std::optional<Position> delivered_;
   std::minstd_rand random_{std::random_device{}()};

@@ -4,6 +4,8 @@
 namespace itemize::sidecar {
 
 /// type, generation, rule of each definition (change-event.md, column read).
-inline constexpr char kRuleQuery[] = "SELECT type, generation, itemize.read_rule(type) FROM itemize.definitions";
+inline constexpr char kRuleQuery[] =
+    "SELECT type, generation, rule FROM (SELECT type, generation, itemize.read_rule(type) AS rule"
+    " FROM itemize.definitions UNION ALL SELECT type, generation, read FROM itemize.internal_types()) AS types";
 
 } // namespace itemize::sidecar

@@ -3,6 +3,7 @@
 
 #include "itemize/change_event.hpp"
 #include "itemize/erasure.hpp"
+#include "itemize/internal_types.hpp"
 #include "options.hpp"
 
 #include <algorithm>
@@ -43,10 +44,15 @@ public:
     if (!change.type.empty() && change.type.front() == kTopicMark) {
       return Names(options_.topics, change.type.substr(1));
     }
+    // Of no application's interest, unless it names them.
+    if (IsInternalType(change.type)) return IsListed(options_.types, change.type);
     return Names(options_.types, change.type);
   }
 
 private:
+  static bool IsListed(const std::vector<std::string> &names, std::string_view name) {
+    return std::find(names.begin(), names.end(), name) != names.end();
+  }
   static bool Names(const std::vector<std::string> &names, std::string_view name) {
     return std::any_of(names.begin(), names.end(),
                        [name](const std::string &wanted) { return wanted == kEveryName || wanted == name; });
