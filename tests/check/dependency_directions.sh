@@ -41,6 +41,7 @@ sidecar/src/                      | itemize/ base/ redis/ postgres/ identity/ au
 tests/unit/                       | *
 tests/boundary/                   | boundary/
 tests/faults/                     | itemize/
+tests/fuzz/                       | itemize/ boundary/ search/ identity/ http/
 '
 
 found=0

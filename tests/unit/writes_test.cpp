@@ -1,11 +1,16 @@
 // What writes are made of: conditions, preferences, and what SQLSTATEs mean.
 #include "base/entity_tag.hpp"
+#include "http/batch.hpp"
 #include "http/entity_tag.hpp"
+#include "http/idempotency.hpp"
 #include "http/min_position.hpp"
+#include "http/openapi.hpp"
 #include "http/writes.hpp"
+#include "write/kept_answer.hpp"
 
 #include <gtest/gtest.h>
 
+#include <memory>
 #include <string>
 #include <utility>
 #include <variant>
@@ -111,6 +116,89 @@ TEST(Writes, PreferencesAreFoundByName) {
   FramedRequest request = RequestWith({{"Prefer", R"(wait=3, return="minimal"; x=1)"}});
   EXPECT_EQ(http::FindPreference(request.head, "return"), "minimal");
   EXPECT_EQ(http::FindPreference(request.head, "respond-async"), std::nullopt);
+}
+
+identity::Caller CallerOf(std::string subject, std::vector<std::string> roles) {
+  identity::Identity caller;
+  caller.subject = std::move(subject);
+  caller.roles = std::move(roles);
+  return std::make_shared<const identity::Identity>(std::move(caller));
+}
+
+write::Once OnceOf(const std::string &key, const identity::Caller &caller = nullptr, std::string body = "{}") {
+  const auto parsed = http::ParseOnce(RequestWith({{"Idempotency-Key", key}}, std::move(body)), caller);
+  return std::get<std::optional<write::Once>>(parsed).value();
+}
+
+TEST(Idempotency, AKeyIsTheSameWithQuotesAndWithout) {
+  EXPECT_EQ(OnceOf(R"("a-1")").scope, OnceOf(" a-1 ").scope);
+  EXPECT_EQ(OnceOf(R"("a\"\\b c")").scope, OnceOf(R"("a\"\\b c")").scope);
+  EXPECT_NE(OnceOf(R"("a-1")").scope, OnceOf(R"("a-2")").scope);
+  EXPECT_FALSE(std::get<std::optional<write::Once>>(http::ParseOnce(RequestWith({}), nullptr)));
+}
+
+TEST(Idempotency, AKeyIsOfItsCaller) {
+  const auto ann = OnceOf("k", CallerOf("ann", {"member"}));
+  EXPECT_EQ(ann.scope, OnceOf("k", CallerOf("ann", {"other"})).scope);
+  EXPECT_NE(ann.scope, OnceOf("k", CallerOf("bob", {"member"})).scope);
+  EXPECT_NE(ann.scope, OnceOf("k").scope);
+  // Who is nobody by name is known by his roles; and no name is taken for a role.
+  EXPECT_NE(OnceOf("k", CallerOf("", {"a", "b"})).scope, OnceOf("k", CallerOf("", {"ab"})).scope);
+  EXPECT_NE(OnceOf("k", CallerOf("", {"ann"})).scope, ann.scope);
+}
+
+TEST(Idempotency, AnotherRequestHasAnotherDigest) {
+  EXPECT_EQ(OnceOf("k").request, OnceOf("other").request);
+  EXPECT_NE(OnceOf("k").request, OnceOf("k", nullptr, "{ }").request);
+  FramedRequest conditional = RequestWith({{"Idempotency-Key", "k"}, {"If-Match", R"("a")"}});
+  const auto parsed = http::ParseOnce(conditional, nullptr);
+  EXPECT_NE(std::get<std::optional<write::Once>>(parsed)->request, OnceOf("k").request);
+}
+
+TEST(Idempotency, WhatIsNoKeyIsRefused) {
+  for (const char *const field :
+       {"", R"("")", R"("a)", R"(a")", "a b", "a,b", "a;b", R"("a", "b")", R"("a\b")", "\x01"})
+    EXPECT_TRUE(std::holds_alternative<Problem>(http::ParseOnce(RequestWith({{"Idempotency-Key", field}}), nullptr)))
+        << field;
+}
+
+TEST(Idempotency, AnswersAreKeptAsTheyWere) {
+  const std::vector<write::Written> written = {{"1,a", R"({"a":"é\""})", true}, {"2", "", false}};
+  const auto kept = write::ParseKept(write::FormatKept(written));
+  ASSERT_EQ(kept.size(), 2U);
+  EXPECT_EQ(kept[0].key + kept[0].item, written[0].key + written[0].item);
+  EXPECT_TRUE(kept[0].created && !kept[1].created);
+  const auto large = write::ParseKept(write::FormatKept({{"1", std::string(write::kMostKeptBytes, 'x'), true}}));
+  EXPECT_EQ(large[0].key + large[0].item, "1");
+  EXPECT_THROW(write::ParseKept("[1]"), std::runtime_error);
+}
+
+TEST(Batch, AProblemNamesItsOperation) {
+  const auto place = [](const char *body) -> std::optional<std::size_t> {
+    const auto parsed = http::ParseBatch(body);
+    const auto *problem = std::get_if<Problem>(&parsed);
+    return problem != nullptr ? problem->operation : std::nullopt;
+  };
+  constexpr const char *kTwo =
+      R"([{"operation":"delete","type":"t","key":"1"},{"operation":"update","type":"t","key":"1,a","value":{}}])";
+  const auto parsed = http::ParseBatch(kTwo);
+  const auto &changes = std::get<std::vector<write::Change>>(parsed);
+  ASSERT_EQ(changes.size(), 2U);
+  EXPECT_EQ(changes[1].key, "1,a");
+  EXPECT_EQ(place(R"([{"operation":"delete","type":"t","key":"1"},{"operation":"delete","type":"t"}])"), 1U);
+  EXPECT_EQ(place("[]"), std::nullopt);
+  EXPECT_TRUE(std::holds_alternative<Problem>(http::ParseBatch("[]")));
+}
+
+TEST(OpenApi, TellsOfWhatTheCallerMayRead) {
+  const std::vector<http::ItemDescription> types = {{"open", "everyone", true, R"({"a":{"type":"string"}})", "{}"},
+                                                    {"closed", "role:staff", false, "{}", "{}"}};
+  const std::string nobody = http::OpenApiDocument(types, authorization::Viewer(), false);
+  EXPECT_NE(nobody.find("/v1/search/open"), std::string::npos);
+  EXPECT_EQ(nobody.find("closed"), std::string::npos);
+  EXPECT_EQ(nobody.find("batch"), std::string::npos);
+  const auto staff = authorization::Viewer(CallerOf("ann", {"staff"}));
+  EXPECT_NE(http::OpenApiDocument(types, staff, true).find("/v1/items/closed/{key}"), std::string::npos);
 }
 
 TEST(Writes, AProblemSaysWhatItIsAbout) {
