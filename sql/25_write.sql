@@ -87,7 +87,12 @@ BEGIN
   INSERT INTO @extschema@.kept_answer AS k (scope, request, expires, answer)
     VALUES ($1, $2, clock_timestamp() + interval '24 hours', $3)
     ON CONFLICT ON CONSTRAINT kept_answer_pkey
-    DO UPDATE SET request = EXCLUDED.request, expires = EXCLUDED.expires, answer = EXCLUDED.answer;
+    DO UPDATE SET request = EXCLUDED.request, expires = EXCLUDED.expires, answer = EXCLUDED.answer
+    WHERE k.expires <= clock_timestamp();
+  IF NOT FOUND THEN
+    RAISE EXCEPTION USING ERRCODE = 'unique_violation', MESSAGE = 'an answer to this request is kept already',
+      HINT = 'Ask itemize.begin_once first: it says so.';
+  END IF;
 END
 $$;
 COMMENT ON FUNCTION @extschema@.keep_answer(text, text, text) IS 'keeps the answer to a request for 24 hours, in the transaction that makes it';

@@ -11,25 +11,38 @@ CREATE TABLE @extschema@.exposed_function (
 COMMENT ON TABLE @extschema@.exposed_function IS 'functions exposed by itemize.expose: the name for clients, the function, and who owned it then';
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.exposed_function', '');
 
+-- to_regprocedure raises an error where a type of the signature is gone, or its schema: then the function is gone as well.
+CREATE FUNCTION @extschema@.function_named(function text) RETURNS oid
+LANGUAGE plpgsql STABLE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  RETURN to_regprocedure($1)::oid;
+EXCEPTION WHEN undefined_object OR invalid_schema_name OR undefined_function OR syntax_error OR invalid_text_representation THEN
+  RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.function_named(text) IS 'the function with this name and types, each with its schema; null when there is none';
+
 CREATE FUNCTION @extschema@.may_expose(function text) RETURNS boolean
-LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+LANGUAGE sql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
   SELECT coalesce((SELECT pg_has_role(p.proowner, 'USAGE') OR has_function_privilege(p.oid, 'EXECUTE WITH GRANT OPTION')
-                   FROM pg_proc p WHERE p.oid = to_regprocedure($1)::oid), false)
+                   FROM pg_proc p WHERE p.oid = @extschema@.function_named($1)), false)
 $$;
 COMMENT ON FUNCTION @extschema@.may_expose(text) IS 'whether the caller owns a function, or may grant EXECUTE on it';
 
--- Whoever may grant a function may expose it and take that back; where it is gone, who was its owner then.
+-- Whoever may grant a function may expose it and take that back; where it is gone, who was its owner then. Clients of all
+-- roles run what is exposed, so that it takes a right as well: INSERT and DELETE here, which nobody has but to whom it is granted.
 ALTER TABLE @extschema@.exposed_function ENABLE ROW LEVEL SECURITY;
 CREATE POLICY everybody_sees ON @extschema@.exposed_function FOR SELECT USING (true);
 CREATE POLICY granters_write ON @extschema@.exposed_function
   USING (@extschema@.may_expose(function)
-         OR CASE WHEN pg_catalog.to_regprocedure(function) IS NULL AND pg_catalog.to_regrole(pg_catalog.quote_ident(owner)) IS NOT NULL
+         OR CASE WHEN @extschema@.function_named(function) IS NULL AND pg_catalog.to_regrole(pg_catalog.quote_ident(owner)) IS NOT NULL
                  THEN pg_catalog.pg_has_role(owner, 'USAGE') ELSE false END)
   WITH CHECK (@extschema@.may_expose(function)
               AND owner OPERATOR(pg_catalog.=) (SELECT pg_catalog.pg_get_userbyid(p.proowner) FROM pg_catalog.pg_proc p
-                                                WHERE p.oid OPERATOR(pg_catalog.=) pg_catalog.to_regprocedure(function)::pg_catalog.oid));
-GRANT SELECT, INSERT, DELETE ON @extschema@.exposed_function TO PUBLIC;
+                                                WHERE p.oid OPERATOR(pg_catalog.=) @extschema@.function_named(function)));
+GRANT SELECT ON @extschema@.exposed_function TO PUBLIC;
 
 CREATE FUNCTION @extschema@.expose(function regprocedure, name text DEFAULT NULL, replace boolean DEFAULT false) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
@@ -66,6 +79,10 @@ BEGIN
     RAISE EXCEPTION USING ERRCODE = 'feature_not_supported', MESSAGE = format('%s cannot be called with JSON, or its result not told', $1),
       HINT = 'Parameters and the result must have types of their own: none that is variadic, polymorphic or internal, and no record without its columns.';
   END IF;
+  IF NOT has_table_privilege('@extschema@.exposed_function', 'INSERT') THEN
+    RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege', MESSAGE = 'permission denied to expose functions to clients',
+      HINT = format('Clients of all roles run what is exposed. GRANT INSERT, DELETE ON itemize.exposed_function TO %I lets this role do it.', current_user);
+  END IF;
   IF NOT @extschema@.may_expose($1::text) THEN
     RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege', MESSAGE = format('only who owns %s, or may grant it, can expose it', $1);
   END IF;
@@ -99,12 +116,14 @@ BEGIN
     RAISE EXCEPTION USING ERRCODE = 'undefined_object', MESSAGE = format('no function is exposed as "%s"', $1),
       HINT = 'SELECT * FROM itemize.exposed_function lists those that are; if_exists => true lets it pass.';
   END IF;
-  DELETE FROM @extschema@.exposed_function e WHERE e.name = $1;
-  IF NOT FOUND THEN
-    RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege',
-      MESSAGE = format('only who owns %s, or may grant it, can take "%s" back', old.function, $1);
+  IF has_table_privilege('@extschema@.exposed_function', 'DELETE') THEN
+    DELETE FROM @extschema@.exposed_function e WHERE e.name = $1;
+    IF FOUND THEN
+      RETURN true;
+    END IF;
   END IF;
-  RETURN true;
+  RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege',
+    MESSAGE = format('only who owns %s, or may grant it, and has DELETE on itemize.exposed_function, can take "%s" back', old.function, $1);
 END
 $$;
 COMMENT ON FUNCTION @extschema@.unexpose(text, boolean) IS 'takes a function back from clients; the function stays as it is';

@@ -53,6 +53,8 @@ GRANT EXECUTE ON FUNCTION buy(int, int) TO member;
 CREATE ROLE maker NOLOGIN;
 CREATE ROLE other NOLOGIN;
 GRANT CREATE ON SCHEMA public TO maker, other;
+CREATE ROLE stranger NOLOGIN;
+GRANT INSERT, DELETE ON itemize.exposed_function TO maker, other;
 CREATE ROLE itemize_writer LOGIN NOINHERIT;
 GRANT member TO itemize_writer;
 GRANT EXECUTE ON FUNCTION itemize.begin_once(text, text), itemize.keep_answer(text, text, text) TO itemize_writer;
@@ -157,7 +159,8 @@ cmp_ok(metric($sidecar, 'itemize_write_seconds_count{operation="call"}'), '>', 1
 value(q{CREATE FUNCTION theirs() RETURNS int LANGUAGE sql AS 'SELECT 1'; ALTER FUNCTION theirs() OWNER TO maker});
 like(error_of(q{SET ROLE other; SELECT itemize.expose('theirs()')}), qr/only who owns theirs\(\)|only who owns public\.theirs\(\)/, 'not who owns nothing of it');
 like(error_of(q{SET ROLE other; INSERT INTO itemize.exposed_function VALUES ('theirs', 'public.theirs()', 'maker')}), qr/row-level security/, 'nor past the function');
-value(q{SET ROLE maker; SELECT itemize.expose('theirs()')});
+like(error_of(q{ALTER FUNCTION theirs() OWNER TO stranger; SET ROLE stranger; SELECT itemize.expose('theirs()')}), qr/permission denied to expose.*GRANT INSERT, DELETE ON itemize\.exposed_function TO stranger/s, 'nor who may expose nothing');
+value(q{ALTER FUNCTION theirs() OWNER TO maker; SET ROLE maker; SELECT itemize.expose('theirs()')});
 like(error_of(q{SET ROLE maker; INSERT INTO itemize.exposed_function VALUES ('theirs2', 'public.theirs()', 'other')}), qr/row-level security/, 'nor as another');
 is(told(call('theirs', '{}')), '200 1', 'its owner does');
 like(error_of(q{SET ROLE other; SELECT itemize.unexpose('theirs')}), qr/only who owns public\.theirs\(\)/, 'and nobody else takes it back');
@@ -165,6 +168,18 @@ like(error_of(q{SET ROLE maker; SELECT itemize.expose('theirs()', name => 'buy',
 value(q{SET ROLE maker; DROP FUNCTION theirs(); RESET ROLE; SET ROLE other; CREATE FUNCTION theirs() RETURNS int LANGUAGE sql AS 'SELECT 2'});
 is(problem(call('theirs', '{}')), '404 not-found', 'what another puts in its place is not called');
 value(q{SET ROLE other; DROP FUNCTION theirs(); RESET ROLE; SET ROLE maker; SELECT itemize.unexpose('theirs')});
+# A type of its signature is gone, and the function with it.
+value(q{CREATE TYPE short AS ENUM ('a'); CREATE FUNCTION brief(s short) RETURNS int LANGUAGE sql AS 'SELECT 4'; ALTER FUNCTION brief(short) OWNER TO maker; SET ROLE maker; SELECT itemize.expose('brief(short)')});
+is(told(call('brief', '{"s": "a"}')), '200 4', 'one with a type of its own');
+value('DROP TYPE short CASCADE');
+is(problem(call('brief', '{}')), '404 not-found', 'is gone with the type');
+is(value(q{SET ROLE maker; SELECT itemize.unexpose('brief')}), 't', 'and taken back');
+# Whoever calls stays who he is.
+value(q{CREATE FUNCTION become(who text) RETURNS text LANGUAGE plpgsql AS $$ BEGIN EXECUTE format('SET LOCAL ROLE %s', who); RETURN current_user; END $$; SELECT itemize.expose('become(text)')});
+is(call('become', qq({"who": "$_"}))->{status}, 403, "a function does not become $_") for 'NONE', 'itemize_writer', 'member';
+value(q{CREATE FUNCTION become() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN SET LOCAL ROLE NONE; RETURN NEW; END $$;
+CREATE TRIGGER become BEFORE UPDATE ON product FOR EACH ROW WHEN (NEW.name = 'become') EXECUTE FUNCTION become(); GRANT SELECT, UPDATE ON product TO member});
+is(http_request('PATCH', $sidecar->url('/v1/items/product/1'), headers => [ $ann, 'Content-Type: application/json' ], body => '{"name": "become"}')->{status}, 403, 'nor does a trigger');
 value(q{CREATE FUNCTION lent() RETURNS int LANGUAGE sql AS 'SELECT 3'; GRANT EXECUTE ON FUNCTION lent() TO other WITH GRANT OPTION; SET ROLE other; SELECT itemize.expose('lent()')});
 is(told(call('lent', '{}')), '200 3', 'who may grant it may expose it');
 value(q{SELECT itemize.unexpose('lent')});

@@ -1,14 +1,15 @@
 // itemize.call_exposed: an exposed function, called by the name that it has for clients, with the members of a JSON
 // object as its arguments.
 //
-// It runs as the caller, under his settings. Values are bound, each as the type of its parameter; of the client's words
-// none gets into a statement.
+// It runs as the caller, under his settings, and cannot become another. Values are bound, each as the type of its
+// parameter; of the client's words none gets into a statement.
 #include <cstring>
 
 #include "boundary/entry.hpp"
 #include "boundary/version_check.hpp"
 #include "serializer/output_settings.hpp"
 #include "serializer/value_encoder.hpp"
+#include "write/caller_role.hpp"
 #include "write/member_input.hpp"
 
 #include "boundary/prelude.hpp"
@@ -59,7 +60,7 @@ Oid FindExposed(const char *name) {
   Oid types[] = {TEXTOID};
   Datum values[] = {CStringGetTextDatum(name)};
   const int result = SPI_execute_with_args("SELECT p.oid FROM itemize.exposed_function e JOIN pg_catalog.pg_proc p"
-                                           " ON p.oid = pg_catalog.to_regprocedure(e.function)::pg_catalog.oid"
+                                           " ON p.oid = itemize.function_named(e.function)"
                                            " WHERE e.name = $1 AND pg_catalog.pg_get_userbyid(p.proowner) = e.owner",
                                            1, types, values, nullptr, true, 1);
   if (result != SPI_OK_SELECT)
@@ -185,7 +186,9 @@ void Execute(const Callee &callee, const Arguments &arguments) {
                     errmsg("another function of the same name takes these arguments of function \"%s\"", callee.name),
                     errhint("Give functions that are exposed names of their own.")));
   }
+  const int role = ForbidOtherRoles();
   const int result = SPI_execute_plan(plan, values, nulls, false, static_cast<long>(kMostRows) + 1);
+  AllowOtherRoles(role);
   if (result != SPI_OK_SELECT) elog(ERROR, "a call failed: %s", SPI_result_code_string(result));
 }
 

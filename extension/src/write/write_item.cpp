@@ -8,6 +8,7 @@
 #include "boundary/entry.hpp"
 #include "boundary/version_check.hpp"
 #include "fetch/item_lookup.hpp"
+#include "write/caller_role.hpp"
 #include "write/member_input.hpp"
 #include "write/merge_patch.hpp"
 
@@ -252,8 +253,10 @@ void AppendReturning(Statement &statement, const Write &write) {
 /// SPI's own memory is current after each of its statements, and goes with it: what is made of the rows must not lie
 /// there. `most_rows`: 0 for all.
 void Run(const Write &write, const Statement &statement, long most_rows) {
+  const int role = ForbidOtherRoles();
   const int result = SPI_execute_with_args(statement.text.data, statement.count, statement.types, statement.values,
                                            statement.nulls, false, most_rows);
+  AllowOtherRoles(role);
   MemoryContextSwitchTo(write.room);
   if (result < 0) elog(ERROR, "a statement of a write failed: %s", SPI_result_code_string(result));
 }
