@@ -134,6 +134,7 @@ void Declare(CLI::App &app, Options &options, Raw &raw) {
   Add(app, "jwt-audience", options.jwt_audience, "what the claim aud of a token must contain");
   Add(app, "jwt-issuer", options.jwt_issuer, "what the claim iss of a token must be");
   Add(app, "jwt-role-claim", options.jwt_role_claim, "claim with the roles of a token: a name or a JSON pointer");
+  Add(app, "page-role", options.page_role, "role that may put rendered pages (empty: nobody)");
   Add(app, "jwt-clock-skew-seconds", raw.jwt_clock_skew_seconds, "by how much clocks may differ");
   Add(app, "coherence-interval-seconds", raw.coherence_interval_seconds,
       "pause between comparisons of the copy with the database; 0: none");

@@ -99,6 +99,8 @@ struct Options {
   std::string jwt_audience;
   std::string jwt_issuer;
   std::string jwt_role_claim = "role";
+  /// Whose tokens may put pages; empty: nobody's.
+  std::string page_role;
   std::chrono::seconds jwt_clock_skew{30};
 
   /// From the end of one comparison of the copy with the database to the next; 0: none.

@@ -6,7 +6,6 @@
 #include "http/entity_tag.hpp"
 #include "http/key_list.hpp"
 #include "http/min_position.hpp"
-#include "identity/strict_json.hpp"
 #include "itemize/key_text.hpp"
 
 #include <algorithm>
@@ -44,29 +43,6 @@ Question ParseSince(const nlohmann::json &since, const nlohmann::json &items) {
   return SinceQuestion{*position, live::Normalized(std::get<std::vector<live::Interest>>(std::move(interests)))};
 }
 
-Question ParseHeld(const nlohmann::json &items) {
-  std::map<std::string, HeldByClient> asked;
-  std::size_t count = 0;
-  for (const auto &[type, tags] : items.items()) {
-    if (!IsTypeName(type)) return BadRequest(Quoted(type) + " is no name of an item type");
-    if (!tags.is_object()) return BadRequest("what is held of " + Quoted(type) + " must be an object of keys and tags");
-    count += tags.size();
-    if (count > kMaxFeedbackItems)
-      return BadRequest("at most " + std::to_string(kMaxFeedbackItems) + " items can be asked about at once");
-    HeldByClient &held = asked[type];
-    std::unordered_set<std::string> seen;
-    for (const auto &[text, tag] : tags.items()) {
-      auto key = CanonicalClientKey(text);
-      if (!key) return Problem{ProblemKind::kMalformedKey, Quoted(text) + " is no key text", {}};
-      if (!tag.is_string() && !tag.is_null())
-        return BadRequest("the tag of " + Quoted(text) + " must be a text, or null when there is none");
-      if (!seen.insert(*key).second) continue;
-      held.emplace_back(std::move(*key), tag.is_null() ? std::string() : OpaqueTag(tag.get<std::string>()));
-    }
-  }
-  return asked;
-}
-
 } // namespace
 
 struct Feedback::Told {
@@ -94,6 +70,29 @@ std::string OpaqueTag(std::string_view tag) {
   return std::string(tag);
 }
 
+std::variant<std::map<std::string, HeldByClient>, Problem> ParseHeldItems(const nlohmann::json &items) {
+  std::map<std::string, HeldByClient> asked;
+  std::size_t count = 0;
+  for (const auto &[type, tags] : items.items()) {
+    if (!IsTypeName(type)) return BadRequest(Quoted(type) + " is no name of an item type");
+    if (!tags.is_object()) return BadRequest("what is held of " + Quoted(type) + " must be an object of keys and tags");
+    count += tags.size();
+    if (count > kMaxFeedbackItems)
+      return BadRequest("at most " + std::to_string(kMaxFeedbackItems) + " items can be asked about at once");
+    HeldByClient &held = asked[type];
+    std::unordered_set<std::string> seen;
+    for (const auto &[text, tag] : tags.items()) {
+      auto key = CanonicalClientKey(text);
+      if (!key) return Problem{ProblemKind::kMalformedKey, Quoted(text) + " is no key text", {}};
+      if (!tag.is_string() && !tag.is_null())
+        return BadRequest("the tag of " + Quoted(text) + " must be a text, or null when there is none");
+      if (!seen.insert(*key).second) continue;
+      held.emplace_back(std::move(*key), tag.is_null() ? std::string() : OpaqueTag(tag.get<std::string>()));
+    }
+  }
+  return asked;
+}
+
 std::variant<std::map<std::string, HeldByClient>, SinceQuestion, Problem> ParseFeedback(std::string_view body) {
   const auto parsed = identity::ParseStrictObject(body);
   const bool since = parsed && parsed->contains("since");
@@ -103,7 +102,9 @@ std::variant<std::map<std::string, HeldByClient>, SinceQuestion, Problem> ParseF
         R"(the body must be {"items":{TYPE:{KEY:ETAG,…},…}} or {"since":POSITION,"items":["TYPE/KEY",…]} )"
         "as JSON, with no member twice");
   if (since) return ParseSince((*parsed)["since"], (*parsed)["items"]);
-  return ParseHeld((*parsed)["items"]);
+  auto held = ParseHeldItems((*parsed)["items"]);
+  if (auto *problem = std::get_if<Problem>(&held)) return std::move(*problem);
+  return std::get<std::map<std::string, HeldByClient>>(std::move(held));
 }
 
 Feedback::Feedback(read::ReadBackends &backends, read::ItemReader &reader, WaitingRooms &rooms)

@@ -5,6 +5,7 @@
 #include "http/feedback_metrics.hpp"
 #include "http/feedback_since.hpp"
 #include "http/items.hpp"
+#include "identity/strict_json.hpp"
 
 #include <map>
 #include <string>
@@ -25,6 +26,9 @@ using HeldByClient = std::vector<std::pair<std::string, std::string>>;
 /// item are asked about once, by the first tag.
 [[nodiscard]] std::variant<std::map<std::string, HeldByClient>, SinceQuestion, Problem>
 ParseFeedback(std::string_view body);
+
+/// Of `{TYPE:{KEY:TAG,…},…}`, as above.
+[[nodiscard]] std::variant<std::map<std::string, HeldByClient>, Problem> ParseHeldItems(const nlohmann::json &items);
 
 /// The tag of the item's own bytes, without quotes, whatever coding the client had them in.
 [[nodiscard]] std::string OpaqueTag(std::string_view tag);

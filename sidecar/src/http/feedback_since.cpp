@@ -180,15 +180,7 @@ Reply FeedbackSince::Answer(const FramedRequest &request, const authorization::V
   if (known.system_identifier == position.epoch.system_identifier &&
       known.slot_generation > position.epoch.slot_generation)
     return ProblemReply({ProblemKind::kPositionNotReached, "this cluster has not come to the epoch of since yet", {}});
-  if (demand.at_least) {
-    switch (read::ReachedBy(*demand.at_least, position, window.complete)) {
-    case read::PositionReached::kYes: break;
-    case read::PositionReached::kOtherEpoch: return WithoutRows(Status::kOtherEpoch, position);
-    case read::PositionReached::kNotYet:
-      if (demand.wait.count() > 0 && !request.parked) return AwaitPosition(rooms_, demand);
-      return WithPreferenceApplied(request.head, demand, WithoutRows(Status::kNotReached, std::nullopt));
-    }
-  }
+  if (auto instead = UnlessReached(rooms_, request, demand, position, window.complete)) return std::move(*instead);
   std::unordered_map<std::string, std::string> rules;
   for (const auto &[type, access] : window.state.types)
     rules.emplace(type, access.rule);

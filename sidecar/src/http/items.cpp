@@ -54,6 +54,18 @@ Reply AwaitPosition(WaitingRooms &rooms, const read::ReadDemand &demand) {
   return reply;
 }
 
+std::optional<Reply> UnlessReached(WaitingRooms &rooms, const FramedRequest &request, const read::ReadDemand &demand,
+                                   const Position &position, Lsn complete) {
+  if (!demand.at_least) return std::nullopt;
+  switch (read::ReachedBy(*demand.at_least, position, complete)) {
+  case read::PositionReached::kYes: return std::nullopt;
+  case read::PositionReached::kOtherEpoch: return WithoutRows(Status::kOtherEpoch, position);
+  case read::PositionReached::kNotYet: break;
+  }
+  if (demand.wait.count() > 0 && !request.parked) return AwaitPosition(rooms, demand);
+  return WithPreferenceApplied(request.head, demand, WithoutRows(Status::kNotReached, std::nullopt));
+}
+
 Reply Items::WithoutContent(Status status, const std::optional<Position> &position, const read::ReadDemand &demand,
                             const std::string &type, const std::string &key) {
   if (status == Status::kAwaitPosition) return AwaitPosition(rooms_, demand);

@@ -33,6 +33,11 @@ struct WaitingRooms {
 /// Until the copy has reached ReadDemand::at_least, or ReadDemand::wait later.
 [[nodiscard]] Reply AwaitPosition(WaitingRooms &rooms, const read::ReadDemand &demand);
 
+/// What is answered when the copy, at `position`, has not come to ReadDemand::at_least, and nobody can answer instead.
+[[nodiscard]] std::optional<Reply> UnlessReached(WaitingRooms &rooms, const FramedRequest &request,
+                                                 const read::ReadDemand &demand, const Position &position,
+                                                 Lsn complete);
+
 class Items {
 public:
   Items(read::ItemReader &reader, WaitingRooms &rooms, read::MemoryCache &memory)

@@ -60,8 +60,9 @@ Reply Named(std::string_view route, Reply reply) {
 
 Routes::Routes(RouteContext &context)
     : context_(context), reader_(context.backends), items_(reader_, context.rooms, context.backends.memory),
-      feedback_(context.backends, reader_, context.rooms), searches_(reader_, context.rooms),
-      writes_(reader_, context.rooms.writes), subscribe_(context.hub, context.backends.options.prefix, reader_) {}
+      feedback_(context.backends, reader_, context.rooms), pages_(context.backends, reader_, context.rooms),
+      searches_(reader_, context.rooms), writes_(reader_, context.rooms.writes),
+      subscribe_(context.hub, context.backends.options.prefix, reader_) {}
 
 std::optional<Reply> Routes::Answer(const FramedRequest &request) {
   try {
@@ -81,6 +82,7 @@ std::optional<Reply> Routes::Dispatch(const FramedRequest &request) {
   const bool ours =
       path[0] == "v1" || (path.size() == 1 && (path[0] == "livez" || path[0] == "readyz" || path[0] == "metrics"));
   if (!ours) return std::nullopt;
+  if (pages_.enabled() && path.size() >= 3 && path[1] == "pages") return Named("page", Page(request, target));
   const bool one = path.size() == 4 && path[1] == "items";
   const bool collection = path.size() == 3 && path[1] == "items";
   const bool batch = path.size() == 2 && path[0] == "v1" && path[1] == "batch" && context_.rooms.writes.on();
@@ -155,6 +157,19 @@ Reply Routes::Write(const FramedRequest &request, const Target &target, std::str
   const auto parameters = ParseQuery(target.query);
   if (!parameters || !parameters->empty()) return ProblemReply(BadRequest("writes take no parameters"));
   return writes_.Begin(request, *operation, caller, type, raw_key);
+}
+
+Reply Routes::Page(const FramedRequest &request, const Target &target) {
+  constexpr std::string_view kPages = "/v1/pages/";
+  const std::string &method = request.head.method;
+  if (!IsRead(method) && method != "PUT" && method != "DELETE")
+    return ProblemReply({ProblemKind::kMethodNotAllowed, {}, std::string(kPageMethods)});
+  identity::Caller caller;
+  if (auto reply = context_.authentication.Check(request, caller)) return std::move(*reply);
+  const auto parameters = ParseQuery(target.query);
+  if (!parameters) return ProblemReply(BadRequest("a '%' in the query is not followed by two hexadecimal digits"));
+  if (auto problem = CheckParameters(*parameters, {})) return ProblemReply(*problem);
+  return pages_.Answer(request, caller, target.path.substr(kPages.size()));
 }
 
 Reply Routes::Live(const RequestHead &head, const authorization::Viewer &viewer, const Parameters &parameters) {

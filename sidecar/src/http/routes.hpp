@@ -6,6 +6,7 @@
 #include "http/exchange.hpp"
 #include "http/feedback.hpp"
 #include "http/items.hpp"
+#include "http/pages.hpp"
 #include "http/searches.hpp"
 #include "http/writes.hpp"
 #include "live/resume.hpp"
@@ -33,6 +34,8 @@ private:
   std::optional<Reply> Dispatch(const FramedRequest &request);
   /// A POST, PATCH, PUT or DELETE of an item, or what else came for it.
   Reply Write(const FramedRequest &request, const Target &target, std::string_view type, std::string_view raw_key);
+  /// `/v1/pages/{path}`.
+  Reply Page(const FramedRequest &request, const Target &target);
   Reply Live(const RequestHead &head, const authorization::Viewer &viewer, const Parameters &parameters);
   /// What can be asked for here, as far as the caller may know.
   [[nodiscard]] Reply OpenApi(const RequestHead &head, const authorization::Viewer &viewer) const;
@@ -43,6 +46,7 @@ private:
   read::ItemReader reader_;
   Items items_;
   Feedback feedback_;
+  Pages pages_;
   Searches searches_;
   Writes writes_;
   live::Subscribe subscribe_;

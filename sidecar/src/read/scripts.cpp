@@ -266,6 +266,82 @@ end
 return redis.status_reply('OK')
 )lua";
 
+const std::string kStampBody = R"lua(
+local namespace, epoch, applied, server = local_copy()
+if not namespace then return {} end
+local answer, rooms = {namespace, epoch, applied, server or false}, {}
+for i = 2, #ARGV, 2 do
+  local type = ARGV[i]
+  if rooms[type] == nil then
+    local _, _, gen = type_of(namespace, type)
+    rooms[type] = gen and namespace .. ':item:' .. type .. ':' .. gen .. ':' or false
+  end
+  local item = rooms[type] and rooms[type] .. ARGV[i + 1]
+  local held = item and call_or_drop('HMGET', item, 'r', 'v') or {}
+  if held[1] and not held[2] then held[2] = redis.pcall('HSET', item, 'v', ARGV[1]) == 1 and ARGV[1] end
+  answer[#answer + 1] = held[1] and held[2] and {held[1], held[2]} or false
+end
+return answer
+)lua";
+
+/// Whether all items of a page are what they were: then the rules of their types, and the rows of those types that each
+/// sees for himself, each after its rule. With `ttl` they are kept for so long.
+const std::string kPageStands = R"lua(
+local function page_stands(namespace, items, ttl)
+  local rooms, rules, owners, owned = {}, {}, {}, {}
+  for type, key, stamp in string.gmatch(items, '([^\t]+)\t([^\t]+)\t([^\n]+)\n') do
+    if rooms[type] == nil then
+      local _, read, gen = type_of(namespace, type)
+      rooms[type] = gen and namespace .. ':item:' .. type .. ':' .. gen .. ':' or false
+      rules[#rules + 1] = read
+      owners[type] = read and string.match(read, '^owner:') and read
+    end
+    local item = rooms[type] and rooms[type] .. key
+    if not item or call_or_drop('HGET', item, 'v') ~= stamp then return nil end
+    if ttl then redis.call('EXPIRE', item, ttl) end
+    if ttl and owners[type] then
+      owned[#owned + 1] = owners[type]
+      owned[#owned + 1] = call_or_drop('HGET', item, 'r') or ''
+    end
+  end
+  return rules, owned
+end
+)lua";
+
+const std::string kPageStoreBody = R"lua(
+local namespace = local_copy()
+local page = ARGV[1] .. ':page:' .. ARGV[2]
+-- Nothing is written before it: then Redis would not tell any more that there is no memory.
+if namespace ~= ARGV[1] or not page_stands(namespace, ARGV[7]) then return 0 end
+redis.call('HSET', page, 'b', ARGV[4], 'c', ARGV[5], 'e', ARGV[6], 'i', ARGV[7])
+redis.call('EXPIRE', page, ARGV[3])
+return 1
+)lua";
+
+const std::string kPageFindBody = R"lua(
+local namespace, epoch, applied, server, complete = local_copy()
+if not namespace then return {} end
+local answer = {epoch, applied, server or false, complete}
+local page = namespace .. ':page:' .. ARGV[1]
+local held = call_or_drop('HMGET', page, 'b', 'c', 'e', 'i') or {}
+if not (held[1] and held[2] and held[3] and held[4]) then return answer end
+local rules, owned = page_stands(namespace, held[4], ARGV[2])
+if not rules then
+  redis.call('UNLINK', page)
+  return answer
+end
+redis.call('EXPIRE', page, ARGV[2])
+for i = 1, 4 do answer[#answer + 1] = held[i] end
+answer[#answer + 1] = rules
+answer[#answer + 1] = owned
+return answer
+)lua";
+
+const std::string kPageRemoveBody = R"lua(
+local namespace = local_copy()
+return namespace and redis.call('UNLINK', namespace .. ':page:' .. ARGV[1]) or 0
+)lua";
+
 } // namespace
 
 const RedisScript kReadScript(std::string(kCallOrDropLua) + kPrelude + kReadBody);
@@ -275,6 +351,10 @@ const RedisScript kFillStoreScript(kLuaPrelude + PendingFillsLua() + kCallOrDrop
                                    kFillStoreBody);
 const RedisScript kForgetScript(PendingFillsLua() + kPrelude + kForgetBody);
 const RedisScript kForgetTypeScript(kPrelude + kForgetTypeBody);
+const RedisScript kStampScript(std::string(kCallOrDropLua) + kPrelude + kStampBody);
+const RedisScript kPageStoreScript(std::string(kCallOrDropLua) + kPrelude + kPageStands + kPageStoreBody);
+const RedisScript kPageFindScript(std::string(kCallOrDropLua) + kPrelude + kPageStands + kPageFindBody);
+const RedisScript kPageRemoveScript(kPrelude + kPageRemoveBody);
 const RedisScript kFillAbandonScript(PendingFillsLua() + kCallOrDropLua + kOwnMarker + kFillAbandonBody);
 
 } // namespace itemize::sidecar::read

@@ -41,4 +41,20 @@ extern const RedisScript kForgetTypeScript;
 /// ARGV: type, namespace, GEN, token, keys. Gives markers back after a failed fill.
 extern const RedisScript kFillAbandonScript;
 
+/// ARGV: a stamp, then for each item two: type, key. Puts the stamp on rows that have none. Answers {} as above, else
+/// {namespace, epoch, applied, server or nil, then for each: {row, its stamp} | nil (not held, or no memory left)}.
+extern const RedisScript kStampScript;
+
+/// ARGV: namespace, path, item TTL in seconds, body, content type, entity tag, items as PageField::kItems has them.
+/// Stores the page if they are still those: 1, else 0.
+extern const RedisScript kPageStoreScript;
+
+/// ARGV: path, item TTL in seconds. Answers {} as above, else {epoch, applied, server or nil, complete LSN}, and then,
+/// if the page stands: body, content type, entity tag, items, {the rules of their types}, {rule, row, … of each item by
+/// a rule of owners}.
+extern const RedisScript kPageFindScript;
+
+/// ARGV: path. How many there were.
+extern const RedisScript kPageRemoveScript;
+
 } // namespace itemize::sidecar::read

@@ -119,6 +119,16 @@ struct ItemField {
   static constexpr const char *kStamp = "v";
 };
 
+/// Fields of a rendered page's hash, all set.
+struct PageField {
+  static constexpr const char *kBody = "b";
+  static constexpr const char *kContentType = "c";
+  static constexpr const char *kEntityTag = "e";
+  /// For each item that it was made of a line `type<TAB>key<TAB>stamp` (ItemField::kStamp): as long as all of the
+  /// stamps stand, so does the page.
+  static constexpr const char *kItems = "i";
+};
+
 /// The keys of one local copy. GEN = "<generation>.<truncations>", see LocalTypes.
 class LocalNamespace {
 public:
@@ -161,6 +171,8 @@ public:
   static constexpr std::string_view kFills = ":local:fills";
   static constexpr std::string_view kItem = ":item:";
   static constexpr std::string_view kFill = ":fill:";
+  /// Before the path: hash with PageField fields.
+  static constexpr std::string_view kPage = ":page:";
 
 private:
   [[nodiscard]] std::string Keyed(std::string_view room, std::string_view type, std::string_view gen,
