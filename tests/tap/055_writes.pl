@@ -39,12 +39,14 @@ BEGIN
   IF NEW.name = 'raise' THEN RAISE EXCEPTION 'not this one' USING HINT = 'Take another.'; END IF;
   IF NEW.name = 'pay' THEN RAISE EXCEPTION 'pay first' USING ERRCODE = 'PT402'; END IF;
   IF NEW.name = 'sleep' THEN PERFORM pg_sleep(600); END IF;
+  IF NEW.name ~ '^SQLSTATE ' THEN RAISE EXCEPTION 'of another server' USING ERRCODE = substr(NEW.name, 10); END IF;
   IF NEW.name = 'break' THEN PERFORM 1 / 0 FROM no_such_table; END IF;
   RETURN NEW;
 END $$;
 CREATE TRIGGER refuse BEFORE INSERT OR UPDATE ON thing FOR EACH ROW EXECUTE FUNCTION refuse();
 CREATE FUNCTION at_commit() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
 BEGIN
+  IF NEW.name = 'gone' THEN RAISE connection_failure USING MESSAGE = 'of another server'; END IF;
   IF NEW.name = 'late' THEN RAISE check_violation USING MESSAGE = 'too late'; END IF;
   IF NEW.name = 'die' THEN PERFORM pg_terminate_backend(pg_backend_pid()); PERFORM pg_sleep(600); END IF;
   RETURN NULL;
@@ -278,6 +280,11 @@ is(problem(ask('ann', 'POST', 'thing', '{"name":"a"}', 'Content-Type: applicatio
 is(ask('ann', 'PATCH', 'thing/1', '{}', 'Content-Type: text/plain')->{headers}{'accept-patch'}, 'application/merge-patch+json', 'with what is taken');
 is(ask('ann', 'PATCH', 'thing/1', '{}', 'Content-Type: application/json; charset=utf-8')->{status}, 200, 'plain JSON patches as well');
 is(value('SELECT name FROM thing WHERE id = 1'), 'mine', 'none of it was written');
+# What a trigger meets elsewhere, by a foreign table say, is no outage of this server.
+is(problem(ask('ann', 'PATCH', 'thing/1', "{\"name\":\"$_\"}")), '500 internal', "a trigger's own: $_") for 'SQLSTATE 08006', 'SQLSTATE 57P01', 'SQLSTATE 25006', 'SQLSTATE 25P03', 'gone';
+is(ask('ann', 'PATCH', 'thing/1', '{}')->{status}, 200, 'others write on');
+unlike($sidecar->log_text, qr/database_gone/, 'nor is it said to be one');
+like($sidecar->log_text, qr/write_failed.*08006/, 'but a fault');
 # Somebody holds the row for longer than a writer waits.
 my $holder = $node->background_psql('postgres', on_error_stop => 1);
 $holder->query_safe('BEGIN; SELECT 1 FROM thing WHERE id = 1 FOR UPDATE');

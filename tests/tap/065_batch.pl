@@ -24,12 +24,26 @@ INSERT INTO account VALUES (1, 'ann', 100), (2, 'bob', 0), (3, 'eve', 5);
 ALTER TABLE account ENABLE ROW LEVEL SECURITY;
 CREATE POLICY see ON account FOR SELECT USING (true);
 CREATE POLICY write ON account USING (owner <> 'eve');
-CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF NEW.cents = 4711 THEN PERFORM pg_sleep(0.2); END IF; RETURN NEW; END $$;
+CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF NEW.cents = 4711 THEN PERFORM pg_sleep(0.2); END IF;
+  IF NEW.cents = 4712 THEN PERFORM pg_sleep(0.35); END IF;
+  IF NEW.cents = 4713 THEN PERFORM set_config('request.jwt.claims', '{"sub":"mallory"}', true), set_config('role', 'other', true); END IF;
+  RETURN NEW;
+END $$;
 CREATE TRIGGER slow BEFORE UPDATE ON account FOR EACH ROW EXECUTE FUNCTION slow();
+CREATE TABLE note (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, who text NOT NULL DEFAULT current_user || ' ' || (current_setting('request.jwt.claims')::json->>'sub'));
+CREATE TABLE wide (id int PRIMARY KEY, v text NOT NULL);
+ALTER TABLE wide ALTER v SET STORAGE EXTERNAL;
+SELECT itemize.define('note', 'note', fields => '{id,who}', read => 'everyone');
+SELECT itemize.define('wide', 'wide', fields => '{id,v}', read => 'everyone');
+INSERT INTO wide SELECT n, repeat('x', 3500000) FROM generate_series(1, 5) n;
 CREATE ROLE member NOLOGIN;
+CREATE ROLE other NOLOGIN;
+GRANT SELECT, INSERT, UPDATE ON note, wide TO member, other;
 GRANT SELECT, INSERT, UPDATE, DELETE ON account, entry TO member;
 CREATE ROLE itemize_writer LOGIN NOINHERIT;
-GRANT member TO itemize_writer;
+GRANT member, other TO itemize_writer;
 GRANT EXECUTE ON FUNCTION itemize.begin_once(text, text), itemize.keep_answer(text, text, text) TO itemize_writer;
 });
 my $redis = start_redis();
@@ -103,6 +117,8 @@ my %failing = (
 	'no value' => [ { operation => 'update', type => 'account', key => '1' }, '400 bad-request 1' ],
 	'a value that is no object' => [ update('account', '1', [1]), '400 bad-request 1' ],
 	'a condition out of place' => [ update('account', '1', {}, if_none_match => '*'), '400 bad-request 1' ],
+	'a NUL in a value' => [ update('account', '1', { owner => "a\0" }), '422 invalid-item 1' ],
+	'a NUL in a condition' => [ update('account', '1', {}, if_match => "\"\0\""), '422 invalid-item 1' ],
 	'a text' => [ 'delete', '400 bad-request 1' ],
 );
 for my $what (sort keys %failing)
@@ -124,6 +140,17 @@ is(http_get($sidecar->url('/v1/batch'), $ann)->{headers}{allow}, 'POST', 'it is 
 is(problem(batch([ create('entry', account => 1, cents => 1) ], 'Authorization')), '401 token-needed -', 'who is nobody makes none');
 is(problem(http_request('POST', $sidecar->url('/v1/batch'), headers => [ bearer($secret, { sub => 'ann', role => 'none' }), 'Content-Type: application/json' ], body => '[{"operation":"delete","type":"account","key":"1"}]')), '403 forbidden -', 'nor who has no role');
 
+# ---- Each as the caller, and no more than an answer takes
+
+$answer = batch([ update('account', '1', { cents => 4713 }), { operation => 'create', type => 'note', value => {} } ]);
+is($answer->{status}, 200, 'a trigger that takes another role, and other claims');
+is(value('SELECT who FROM note'), 'member ann', 'does not take them for the next operation');
+$answer = batch([ map { update('wide', "$_", {}) } 1 .. 4 ]);
+is($answer->{status} . ' ' . length $answer->{json}{results}[3]{item}{v}, '200 3500000', 'large items');
+$answer = batch([ update('account', '1', { cents => 1 }), map { update('wide', "$_", {}) } 1 .. 5 ]);
+is(problem($answer) . " $answer->{json}{detail}", '422 invalid-item 5 the items of one batch are more than 16 MB together, up to this one. Send them in several batches.', 'are bounded together');
+is(value('SELECT cents FROM account WHERE id = 1'), 4713, 'then nothing was written');
+
 # ---- Sent again
 
 my @key = ('Idempotency-Key: "batch"');
@@ -132,13 +159,15 @@ my $again = batch([ create('entry', account => 1, cents => 7), update('account',
 is("$again->{body} $again->{headers}{'idempotent-replayed'}", "$first->{body} true", 'with a key it is made once');
 is(value('SELECT count(*) FROM entry WHERE cents = 7'), 1, 'as can be seen');
 is(problem(batch([ create('entry', account => 1, cents => 8) ], @key)), '422 idempotency-key-reused -', 'and the key is for this one');
-is(metric($sidecar, 'itemize_write_seconds_count{operation="batch"}'), 4 + 1, 'batches are counted');
+is(metric($sidecar, 'itemize_write_seconds_count{operation="batch"}'), 4 + 2 + 1, 'batches are counted');
 
 # ---- All together take no longer than one write may
 
 my $hasty = start_sidecar('extended', postgres => $node, redis => $redis, flags => [ @flags, '--write-timeout-milliseconds', 400 ]);
 poll_until(sub { problem(http_request('POST', $hasty->url('/v1/batch'), headers => [ $ann, 'Content-Type: application/json' ],
 	body => JSON::PP::encode_json([ map { update('account', '1', { cents => 4711 }) } 1 .. 50 ]))) eq '504 write-timeout -' }, 'too many that take long are ended');
+is(problem(http_request('POST', $hasty->url('/v1/batch'), headers => [ $ann, 'Content-Type: application/json' ],
+	body => JSON::PP::encode_json([ update('account', '1', { cents => 4711 }), update('account', '1', { cents => 4712 }) ]))), '504 write-timeout -', 'the last has the time that is left');
 is(value('SELECT cents FROM account WHERE id = 1'), 7, 'are none');
 is(http_request('POST', $hasty->url('/v1/batch/1'))->{status}, 404, 'and there is nothing below');
 

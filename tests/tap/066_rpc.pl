@@ -42,16 +42,18 @@ BEGIN
   IF how = 'sleep' THEN PERFORM pg_sleep(600); END IF;
   RAISE EXCEPTION 'as %', how USING ERRCODE = how;
 END $$;
+CREATE FUNCTION look() RETURNS text LANGUAGE sql AS $$ SELECT sum(stock)::text FROM product $$;
 CREATE FUNCTION secret() RETURNS int LANGUAGE sql AS $$ SELECT 1 $$;
 CREATE FUNCTION private() RETURNS int LANGUAGE sql AS $$ SELECT 1 $$;
 REVOKE EXECUTE ON FUNCTION private(), buy(int, int) FROM PUBLIC;
 SELECT itemize.expose('buy(int, int)'), itemize.expose('public.echo(bigint, text, jsonb, int[], pair, timestamptz, numeric, bytea, boolean)'), itemize.expose('numbers(int)'),
   itemize.expose('pairs(int)'), itemize.expose('one_pair()', name => 'pair'), itemize.expose('who()'), itemize.expose('nothing()'), itemize.expose('done()'),
-  itemize.expose('wide()'), itemize.expose('refuse(text)'), itemize.expose('private()');
+  itemize.expose('wide()'), itemize.expose('refuse(text)'), itemize.expose('look()'), itemize.expose('private()');
 CREATE ROLE member NOLOGIN;
 GRANT EXECUTE ON FUNCTION buy(int, int) TO member;
 CREATE ROLE maker NOLOGIN;
 CREATE ROLE other NOLOGIN;
+GRANT SELECT ON product TO member;
 GRANT CREATE ON SCHEMA public TO maker, other;
 CREATE ROLE stranger NOLOGIN;
 GRANT INSERT, DELETE ON itemize.exposed_function TO maker, other;
@@ -130,6 +132,7 @@ my %bad = (
 	'an exception' => [ 'refuse', '{"how": "P0001"}', '400 refused-by-application' ],
 	'one with a status' => [ 'refuse', '{"how": "PT402"}', '402 refused-by-application' ],
 	'a fault' => [ 'refuse', '{"how": "XX000"}', '500 internal' ],
+	(map { ("$_ of its own" => [ 'refuse', "{\"how\": \"$_\"}", '500 internal' ]) } qw(42704 42883 42P01 3F000 28000 08006 57P03 25006)),
 	'a privilege' => [ 'refuse', '{"how": "42501"}', '403 forbidden' ],
 	'none that is there' => [ 'nowhere', '{}', '404 not-found' ],
 	'one that is not exposed' => [ 'secret', '{}', '404 not-found' ],
@@ -144,6 +147,8 @@ for my $what (sort keys %bad)
 }
 is(call('numbers', '{"n": "many"}')->{json}{field}, 'n', 'and of which argument');
 is(call('secret', '{}')->{body}, call('nowhere', '{}')->{body}, 'what is not exposed is as what is not there');
+unlike($sidecar->log_text, qr/database_gone|database_refuses/, 'what a function meets is not laid to the server');
+like($sidecar->log_text, qr/write_failed.*42P01/, 'but is a fault, and told');
 is(problem(call('buy', '{"product": 2}', 'Authorization')), '401 token-needed', 'who is nobody calls nothing');
 is(problem(call('buy', '{}', 'Content-Type: text/plain')), '415 unsupported-media-type', 'arguments are said to be JSON');
 is(problem(call('buy', '{"product": 2}', 'If-Match: *')), '400 bad-request', 'a condition is not left out');
@@ -153,6 +158,28 @@ my $hasty = start_sidecar('extended', postgres => $node, redis => $redis, flags 
 poll_until(sub { problem(http_request('POST', $hasty->url('/v1/rpc/refuse'), headers => [ $ann, 'Content-Type: application/json' ], body => '{"how": "sleep"}')) eq '504 write-timeout' },
 	'a call that takes too long is ended');
 cmp_ok(metric($sidecar, 'itemize_write_seconds_count{operation="call"}'), '>', 10, 'calls are counted');
+
+# ---- Calls that write nothing
+
+# One connection: another client's commit is what its session knows of.
+my $single = start_sidecar('extended', postgres => $node, redis => $redis, flags => [ @flags, '--write-timeout-milliseconds', 60000, '--write-connections', 1 ]);
+sub once { my ($function, $body, @headers) = @_; return http_request('POST', $single->url("/v1/rpc/$function"), headers => [ $ann, 'Content-Type: application/json', @headers ], body => $body) }
+my $bought = once('buy', '{"product": 2}');
+my $later = commit($node, 'UPDATE product SET stock = 1000 WHERE id = 2');
+my $looked = once('look', '{}');
+is(told($looked), '200 "1000"', 'a call that reads shows what others have committed');
+my ($epoch, $at) = $later =~ /^(.*):(\d+)-0$/;
+ok($looked->{headers}{'itemize-position'} =~ /^\Q$epoch\E:(\d+)-0$/ && $1 >= $at, 'and its position is not before that') or diag "$bought->{headers}{'itemize-position'} $looked->{headers}{'itemize-position'} $later";
+
+# ---- A result that is kept is for who may call
+
+is(told(once('look', '{}', 'Idempotency-Key: "look"')), '200 "1000"', 'a call with a key');
+value('REVOKE EXECUTE ON FUNCTION look() FROM PUBLIC');
+is(problem(once('look', '{}', 'Idempotency-Key: "look"')), '403 forbidden', 'who may call it no more is not given what it said');
+value('GRANT EXECUTE ON FUNCTION look() TO member');
+is(told(once('look', '{}', 'Idempotency-Key: "look"')), '200 "1000"', 'who may again is');
+value(q{SELECT itemize.unexpose('look')});
+is(problem(once('look', '{}', 'Idempotency-Key: "look"')), '404 not-found', 'nor is anybody once it is not exposed');
 
 # ---- Who exposes what
 

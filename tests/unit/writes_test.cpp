@@ -186,6 +186,9 @@ TEST(Batch, AProblemNamesItsOperation) {
   ASSERT_EQ(changes.size(), 2U);
   EXPECT_EQ(changes[1].key, "1,a");
   EXPECT_EQ(place(R"([{"operation":"delete","type":"t","key":"1"},{"operation":"delete","type":"t"}])"), 1U);
+  EXPECT_EQ(place(R"([{"operation":"delete","type":"t","key":"1"},)"
+                  R"({"operation":"update","type":"t","key":"1","value":{"a":[{"b\u0000":1}]}}])"),
+            1U);
   EXPECT_EQ(place("[]"), std::nullopt);
   EXPECT_TRUE(std::holds_alternative<Problem>(http::ParseBatch("[]")));
 }

@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace itemize::sidecar::http {
 
@@ -30,6 +31,24 @@ std::optional<std::string> TextOf(const json &object, const char *name) {
   return found != object.end() && found->is_string() ? std::optional(found->get<std::string>()) : std::nullopt;
 }
 
+/// Whether U+0000 is anywhere in it: PostgreSQL's texts cannot have that, and its JSON functions stop at it wherever it
+/// stands, without a word on which operation it is.
+bool HasNul(const json &object) {
+  std::vector<const json *> left = {&object};
+  const auto has_nul = [](const std::string &text) { return text.find('\0') != std::string::npos; };
+  while (!left.empty()) {
+    const json &value = *left.back();
+    left.pop_back();
+    if (value.is_string() && has_nul(value.get_ref<const std::string &>())) return true;
+    if (!value.is_structured()) continue;
+    for (const auto &[name, member] : value.items()) {
+      if (value.is_object() && has_nul(name)) return true;
+      left.push_back(&member);
+    }
+  }
+  return false;
+}
+
 std::optional<Problem> CheckMembers(const json &object) {
   if (!object.is_object()) return BadRequest("an operation must be a JSON object");
   for (const auto &[name, value] : object.items()) {
@@ -43,6 +62,10 @@ std::optional<Problem> CheckMembers(const json &object) {
 
 std::variant<write::Change, Problem> ParseOperation(const json &object) {
   if (auto problem = CheckMembers(object)) return *std::move(problem);
+  if (HasNul(object)) {
+    return Problem{
+        ProblemKind::kInvalidItem, "a text has the character U+0000, which PostgreSQL cannot store: leave it out", {}};
+  }
   const auto name = TextOf(object, "operation");
   const auto *const known =
       std::find_if(kOperations.begin(), kOperations.end(), [&](const auto &one) { return one.first == name; });

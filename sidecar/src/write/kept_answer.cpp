@@ -21,6 +21,10 @@ std::string Format(const std::vector<Written> &written, bool whole) {
 } // namespace
 
 std::string FormatKept(const std::vector<Written> &written) {
+  std::size_t bytes = 0;
+  for (const Written &one : written)
+    bytes += one.item.size();
+  if (bytes > kMostKeptBytes) return Format(written, false);
   std::string kept = Format(written, true);
   return kept.size() <= kMostKeptBytes ? kept : Format(written, false);
 }

@@ -2,12 +2,14 @@
 
 #include "itemize/read_rule.hpp"
 #include "read/database_access.hpp"
+#include "read/item_reader.hpp"
 #include "write/kept_answer.hpp"
 
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <memory>
+#include <utility>
 
 namespace itemize::sidecar::write {
 
@@ -28,6 +30,9 @@ constexpr std::chrono::milliseconds kTimeoutSlack{1000};
 constexpr std::chrono::milliseconds kConnectTimeout{2000};
 constexpr std::string_view kTransactionRollback = "40"; // deadlock_detected, serialization_failure
 constexpr const char *kInvalidAuthorization = "28000";
+constexpr std::string_view kReadOnly = "25006";          // read_only_sql_transaction
+constexpr std::string_view kAmbiguousFunction = "42725"; // ambiguous_function
+constexpr const char *kProgramLimitExceeded = "54000";
 
 // As PostgREST does it. Of the roles the first that the login role was made a member of; never itself, nor one that
 // row-level security does not hold.
@@ -44,9 +49,24 @@ SELECT pg_catalog.set_config('request.jwt.claims', $1, true), pg_catalog.set_con
    FROM pg_catalog.json_array_elements_text($3::pg_catalog.json) WITH ORDINALITY AS wanted(type, place))
 FROM caller)";
 
+// What a trigger has set is not there for the next change.
+constexpr const char *kRemainCaller = "SELECT pg_catalog.set_config('request.jwt.claims', $1, true), "
+                                      "pg_catalog.set_config('role', $2, true), "
+                                      "pg_catalog.set_config('statement_timeout', $3, true)";
+
+// A row for a function that is exposed by this name, as itemize.call_exposed finds it: whether who asks may call it.
+constexpr const char *kMayCall = R"(
+SELECT pg_catalog.has_schema_privilege(p.pronamespace, 'USAGE') AND pg_catalog.has_function_privilege(p.oid, 'EXECUTE')
+FROM itemize.exposed_function e
+JOIN pg_catalog.pg_proc p ON p.oid = pg_catalog.to_regprocedure(e.function)::pg_catalog.oid
+WHERE e.name = $1 AND pg_catalog.pg_get_userbyid(p.proowner) = e.owner)";
+
+// Whether the transaction has written so far: the last column of what makes a change.
+#define ITEMIZE_HAS_WRITTEN ", pg_catalog.pg_current_xact_id_if_assigned() IS NOT NULL"
+
 // What a function or trigger may have left of itself on the connection. DISCARD ALL without its PLANS, which the next
-// write needs as well, and in a form that goes along with COMMIT and ROLLBACK.
-constexpr const char *kForget = "; RESET ROLE; RESET ALL; CLOSE ALL; DEALLOCATE ALL; UNLISTEN *; "
+// write needs as well, and in a form that goes along with ROLLBACK.
+constexpr const char *kForget = "RESET ROLE; RESET ALL; CLOSE ALL; DEALLOCATE ALL; UNLISTEN *; "
                                 "SELECT pg_catalog.pg_advisory_unlock_all(); DISCARD TEMP; DISCARD SEQUENCES";
 
 std::string BeginStatement(std::chrono::milliseconds timeout) {
@@ -116,8 +136,13 @@ private:
   std::optional<PostgresResult> in_batch_;
 };
 
-/// Whether an error at COMMIT leaves open what has become of it: the server's own refusals do not, its end does.
-bool LeavesOpen(const PostgresError &error) { return OutcomeOf(error.sqlstate()) == Outcome::kUnavailable; }
+/// Of what an answer would show.
+std::size_t BytesOf(const std::vector<Written> &written) {
+  std::size_t bytes = 0;
+  for (const Written &one : written)
+    bytes += one.item.size();
+  return bytes;
+}
 
 } // namespace
 
@@ -151,15 +176,18 @@ Done Writer::Run(const Ask &ask) {
     progress_ = {};
     ask_ = &ask;
     committing_ = false;
+    calling_ = false;
+    has_written_ = false;
     if (!metrics_.outage.MayTry()) return Without(Outcome::kUnavailable);
     try {
       return Try(ask);
     } catch (const PostgresError &error) {
+      const bool answered = IsAnswer(error);
       RollBack(&error);
       // Not one that has waited for a lock already.
       const bool again =
           error.sqlstate().compare(0, kTransactionRollback.size(), kTransactionRollback) == 0 && tries < kMostTries;
-      if (!again || backends_.stop.WaitFor(tries * kRetryPause)) return DoneFor(error);
+      if (!again || backends_.stop.WaitFor(tries * kRetryPause)) return DoneFor(error, Judge(error, answered));
       metrics_.retries.Increment();
     } catch (...) {
       // Whatever it was: another client's write must not come into a transaction of this one.
@@ -186,7 +214,8 @@ Done Writer::Try(const Ask &ask) {
   }
   metrics_.refusal.Works();
   Done done = Without(Outcome::kOk);
-  done.position = Position(done.repeated);
+  // A commit without a transaction ID has no position of its own: the session's is that of another client's write.
+  done.position = Position(done.repeated || !has_written_);
   return done;
 }
 
@@ -201,6 +230,7 @@ bool Writer::BecomeCaller(PostgresConnection &database, const Ask &ask) {
   const std::string &anonymous = backends_.options.write_anonymous_role;
   if (ask.roles.empty() && !anonymous.empty()) roles = {anonymous};
   if (claims.empty()) claims = nlohmann::json{{"role", anonymous}}.dump();
+  claims_ = claims;
   nlohmann::json types = nlohmann::json::array();
   for (const Change &change : ask.changes)
     types.push_back(change.type);
@@ -218,6 +248,10 @@ bool Writer::BecomeCaller(PostgresConnection &database, const Ask &ask) {
   }
 }
 
+void Writer::RemainCaller(PostgresConnection &database, std::chrono::milliseconds timeout) {
+  database.Query(kRemainCaller, {claims_, role_, std::to_string(std::max<std::int64_t>(timeout.count(), 1))});
+}
+
 bool Writer::Sees(std::string_view item) const {
   const std::string_view rule = progress_.RuleOf(progress_.failed);
   return !IsRuleOfOwners(rule) || ask_->viewer.MaySee(rule, item);
@@ -229,18 +263,33 @@ Outcome Writer::RunBegun(PostgresConnection &database, const Ask &ask) {
     if (outcome != Outcome::kOk) return outcome;
   }
   if (!BecomeCaller(database, ask)) return Outcome::kNoRole;
-  if (progress_.repeated) return Outcome::kOk;
+  if (progress_.repeated) return MayRepeat(database, ask.changes.front());
   const Bodies bodies(database, ask);
-  const auto give_up = Clock::now() + backends_.options.write_timeout;
+  const std::chrono::milliseconds timeout = backends_.options.write_timeout;
+  const auto give_up = Clock::now() + timeout;
   for (const Change &change : ask.changes) {
-    if (progress_.failed > 0 && Clock::now() > give_up) return Outcome::kTimeout;
+    if (progress_.failed > 0) {
+      const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(give_up - Clock::now());
+      if (left.count() <= 0) return Outcome::kTimeout;
+      RemainCaller(database, left);
+    }
     Outcome outcome = CheckCondition(database, change);
     if (outcome == Outcome::kOk) outcome = Make(database, change, bodies.Of(progress_.failed));
     if (outcome != Outcome::kOk) return outcome;
     ++progress_.failed;
   }
   if (ask.once) Keep(database, *ask.once);
+  // Deferred triggers run at the commit, and as the caller. It has its own time: the wait for synchronous standbys must
+  // not be cut short by what the changes took.
+  if (ask.once || ask.changes.size() > 1) RemainCaller(database, timeout);
   return Outcome::kOk;
+}
+
+Outcome Writer::MayRepeat(PostgresConnection &database, const Change &change) {
+  if (change.operation != Operation::kCall) return Outcome::kOk;
+  const PostgresResult callable = database.Query(kMayCall, {change.type});
+  if (callable.rows() == 0) return Outcome::kNotDefined;
+  return callable.Text(0, 0) == "t" ? Outcome::kOk : Outcome::kForbidden;
 }
 
 Outcome Writer::LookUp(PostgresConnection &database, const Once &once) {
@@ -258,17 +307,12 @@ Outcome Writer::LookUp(PostgresConnection &database, const Once &once) {
 }
 
 void Writer::Keep(PostgresConnection &database, const Once &once) {
-  std::vector<Written> kept = progress_.written;
-  // What was deleted is not shown.
-  for (std::size_t i = 0; i < kept.size(); ++i) {
-    if (ask_->changes[i].operation == Operation::kDelete) kept[i].item.clear();
-  }
   database.Execute("SET LOCAL ROLE NONE");
   AsLoginRole([&] {
-    return database.Query("SELECT itemize.keep_answer($1, $2, $3)", {once.scope, once.request, FormatKept(kept)});
+    return database.Query("SELECT itemize.keep_answer($1, $2, $3)",
+                          {once.scope, once.request, FormatKept(progress_.written)});
   });
-  // Deferred triggers run at the commit, and as the caller.
-  database.Query("SELECT pg_catalog.set_config('role', $1, true)", {role_});
+  has_written_ = true;
 }
 
 Outcome Writer::CheckCondition(PostgresConnection &database, const Change &change) {
@@ -286,24 +330,30 @@ Outcome Writer::Make(PostgresConnection &database, const Change &change, std::st
   switch (change.operation) {
   case Operation::kCreate: {
     const PostgresResult created =
-        database.Query("SELECT key, item FROM itemize.create_item($1, $2::pg_catalog.jsonb)", {change.type, body});
+        database.Query("SELECT key, item" ITEMIZE_HAS_WRITTEN " FROM itemize.create_item($1, $2::pg_catalog.jsonb)",
+                       {change.type, body});
+    NoteWritten(created);
     written.key = created.Text(0, 0);
     written.item = created.Text(0, 1);
     written.created = true;
     break;
   }
   case Operation::kReplace: {
-    const PostgresResult replaced =
-        database.Query("SELECT item, created FROM itemize.replace_item($1, $2, $3::pg_catalog.jsonb)",
-                       {change.type, change.key, body});
+    const PostgresResult replaced = database.Query("SELECT item, created" ITEMIZE_HAS_WRITTEN
+                                                   " FROM itemize.replace_item($1, $2, $3::pg_catalog.jsonb)",
+                                                   {change.type, change.key, body});
+    NoteWritten(replaced);
     written.item = replaced.Text(0, 0);
     written.created = replaced.Text(0, 1) == "t";
     if (change.only_create && !written.created) return Outcome::kNotMeant;
     break;
   }
   case Operation::kCall: {
-    const PostgresResult called =
-        database.Query("SELECT itemize.call_exposed($1, $2::pg_catalog.jsonb)", {change.type, body});
+    calling_ = true;
+    const PostgresResult called = database.Query(
+        "SELECT itemize.call_exposed($1, $2::pg_catalog.jsonb)" ITEMIZE_HAS_WRITTEN, {change.type, body});
+    calling_ = false;
+    NoteWritten(called);
     written.item = called.Text(0, 0);
     break;
   }
@@ -311,21 +361,31 @@ Outcome Writer::Make(PostgresConnection &database, const Change &change, std::st
   case Operation::kDelete: {
     const PostgresResult changed =
         change.operation == Operation::kPatch
-            ? database.Query("SELECT itemize.update_item($1, $2, $3::pg_catalog.jsonb)",
+            ? database.Query("SELECT itemize.update_item($1, $2, $3::pg_catalog.jsonb)" ITEMIZE_HAS_WRITTEN,
                              {change.type, change.key, body})
-            : database.Query("SELECT itemize.delete_item($1, $2)", {change.type, change.key});
+            : database.Query("SELECT itemize.delete_item($1, $2)" ITEMIZE_HAS_WRITTEN, {change.type, change.key});
+    NoteWritten(changed);
     if (changed.IsNull(0, 0)) return Outcome::kMissing;
     written.item = changed.Text(0, 0);
     if (change.operation == Operation::kDelete && change.is_meant) {
       if (!Sees(written.item)) return Outcome::kMissing;
       if (!change.is_meant(written.item)) return Outcome::kNotMeant;
     }
+    // What was deleted is not shown.
+    if (change.operation == Operation::kDelete) written.item.clear();
     break;
   }
   }
   progress_.written.push_back(std::move(written));
+  if (BytesOf(progress_.written) > read::kMaxAnswerBytes) {
+    throw PostgresError("the items of one batch are more than " + std::to_string(read::kMaxAnswerMegabytes) +
+                            " MB together, up to this one",
+                        kProgramLimitExceeded, "Send them in several batches.");
+  }
   return Outcome::kOk;
 }
+
+void Writer::NoteWritten(const PostgresResult &made) { has_written_ = made.Text(0, made.columns() - 1) == "t"; }
 
 bool Writer::Commit() {
   const auto lost = [this](const char *error) {
@@ -335,15 +395,29 @@ bool Writer::Commit() {
   };
   committing_ = true;
   try {
-    connection_.Get().Execute(std::string("COMMIT") + kForget);
-    return true;
+    connection_.Get().Execute("COMMIT");
   } catch (const PostgresError &error) {
-    if (!LeavesOpen(error)) throw;
+    // The server's own refusals leave nothing open, its end does.
+    if (IsAnswer(error)) throw;
     lost(error.what());
+    return false;
   } catch (const Stopped &) {
     lost("this process is being stopped");
+    return false;
   }
-  return false;
+  Forget();
+  return true;
+}
+
+void Writer::Forget() {
+  try {
+    connection_.Get().Execute(kForget);
+  } catch (const PostgresError &) {
+    // It is written all the same; what cannot be cleared away goes with the connection.
+    connection_.Drop();
+  } catch (const Stopped &) {
+    connection_.Drop();
+  }
 }
 
 std::string Writer::Position(bool of_all) {
@@ -371,13 +445,42 @@ void Writer::RollBack(const PostgresError *error) {
     if ((error == nullptr || !error->sqlstate().empty()) && database.ok()) {
       // A COMMIT that failed has ended the transaction: there is nothing left to roll back, and the server would say
       // so.
-      database.Execute(std::string(committing_ ? "" : "ROLLBACK") + kForget);
+      database.Execute(std::string(committing_ ? "" : "ROLLBACK; ") + kForget);
       return;
     }
   } catch (const PostgresError &) {
     // it goes as well
   }
   connection_.Drop();
+}
+
+bool Writer::IsAnswer(const PostgresError &error) {
+  return !error.sqlstate().empty() && connection_.connected() && connection_.Get().ok();
+}
+
+Outcome Writer::Judge(const PostgresError &error, bool answered) {
+  const Outcome outcome = OutcomeOf(error.sqlstate());
+  if (!answered) return outcome;
+  try {
+    if (outcome == Outcome::kUnavailable) {
+      // What a function or trigger says of another server, of a table elsewhere say, is no word of this one.
+      const bool is_standby =
+          error.sqlstate() == kReadOnly && connection_.Get().Query("SHOW transaction_read_only").Text(0, 0) == "on";
+      return is_standby ? outcome : Outcome::kFailed;
+    }
+    const bool may_be_its_own = outcome == Outcome::kNotDefined || outcome == Outcome::kRefused;
+    if (calling_ && may_be_its_own && error.sqlstate() != kAmbiguousFunction) {
+      const std::string &function = ask_->changes.front().type;
+      return connection_.Get().Query(kMayCall, {function}).rows() > 0 ? Outcome::kFailed : outcome;
+    }
+  } catch (const PostgresError &refusal) {
+    // There is such a function, in a schema that is not for the login role.
+    if (OutcomeOf(refusal.sqlstate()) == Outcome::kForbidden) return Outcome::kFailed;
+    if (read::IsOutage(refusal)) connection_.Drop();
+  } catch (const Stopped &) {
+    connection_.Drop();
+  }
+  return outcome;
 }
 
 void Writer::NoteOutage(const char *error) {
@@ -388,8 +491,8 @@ void Writer::NoteOutage(const char *error) {
   }
 }
 
-Done Writer::DoneFor(const PostgresError &error) {
-  Done done = Without(OutcomeOf(error.sqlstate()));
+Done Writer::DoneFor(const PostgresError &error, Outcome outcome) {
+  Done done = Without(outcome);
   const std::string_view type = ask_->changes[std::min(done.failed, ask_->changes.size() - 1)].type;
   if (done.outcome != Outcome::kUnavailable) NoteOutage(nullptr);
   switch (done.outcome) {

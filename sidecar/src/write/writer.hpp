@@ -58,13 +58,25 @@ private:
   [[nodiscard]] bool Sees(std::string_view item) const;
   /// False when the login role may become none of the caller's roles.
   bool BecomeCaller(PostgresConnection &database, const Ask &ask);
+  /// Again, after what a change may have set; `timeout`: of each statement from here on, at least 1 ms.
+  void RemainCaller(PostgresConnection &database, std::chrono::milliseconds timeout);
+  /// As the caller: whether what was kept of a change is still for him. Of items the rules of reading decide.
+  static Outcome MayRepeat(PostgresConnection &database, const Change &change);
+  /// Of the row that a change has come back with.
+  void NoteWritten(const PostgresResult &made);
   /// False when the connection was lost: then nobody knows.
   bool Commit();
+  /// After a commit: the connection is ready for another transaction, or gone.
+  void Forget();
   /// Of this connection's commit, or of all so far.
   std::string Position(bool of_all);
   /// After an error, or null: the connection is ready for another transaction, or gone.
   void RollBack(const PostgresError *error);
-  Done DoneFor(const PostgresError &error);
+  /// Whether it is the server's word on a statement, and the connection is still there.
+  bool IsAnswer(const PostgresError &error);
+  /// After it was rolled back. `answered`: as IsAnswer said before that.
+  Outcome Judge(const PostgresError &error, bool answered);
+  Done DoneFor(const PostgresError &error, Outcome outcome);
   Done Without(Outcome outcome);
   void NoteOutage(const char *error);
 
@@ -75,8 +87,13 @@ private:
   const Ask *ask_ = nullptr;
   /// COMMIT has been sent: whatever it says, no transaction is open.
   bool committing_ = false;
-  /// The role of the database that the caller is.
+  /// An exposed function is running.
+  bool calling_ = false;
+  /// The transaction has an ID, hence its commit a position.
+  bool has_written_ = false;
+  /// The role of the database that the caller is, and his claims as triggers see them.
   std::string role_;
+  std::string claims_;
   /// How far the transaction is: `failed` is the change that is being made.
   Done progress_;
 };
