@@ -3,11 +3,15 @@
 #include "fuzz.hpp"
 
 #include "http/content_coding.hpp"
+#include "http/entity_tag.hpp"
+#include "http/idempotency.hpp"
 #include "http/min_position.hpp"
 #include "http/request_framer.hpp"
 
 #include <algorithm>
+#include <optional>
 #include <string>
+#include <variant>
 #include <vector>
 
 namespace {
@@ -26,6 +30,19 @@ std::string Written(const FramedRequest &request) {
   return text + '\n' + request.body;
 }
 
+/// What says whether a write is made.
+void TryConditions(const FramedRequest &request) {
+  constexpr std::string_view kTag = R"("a")";
+  if (const auto match = request.head.FindAll("If-Match")) {
+    const bool names_it = match->find("\"a") != std::string::npos || match->find('*') != std::string::npos;
+    fuzz::Require(names_it || !IfMatchHits(*match, kTag), "a condition holds for what it names");
+  }
+  const auto once = ParseOnce(request, nullptr);
+  if (const auto *known = std::get_if<std::optional<itemize::sidecar::write::Once>>(&once))
+    fuzz::Require(known->has_value() == request.head.FindAll("Idempotency-Key").has_value(),
+                  "a key is taken or refused");
+}
+
 Seen Feed(std::string_view bytes, std::size_t step) {
   RequestFramer framer;
   Seen seen;
@@ -37,6 +54,7 @@ Seen Feed(std::string_view bytes, std::size_t step) {
       const FramedRequest request = framer.Take();
       const AcceptedCodings accepted(request.head);
       (void)accepted;
+      TryConditions(request);
       (void)FindPreference(request.head, "wait");
       seen.requests.push_back(Written(request));
     }
