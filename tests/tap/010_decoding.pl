@@ -89,6 +89,48 @@ subtest 'an unchanged TOAST value is marked absent, unless the old row has it' =
 	is_deeply([ map { "$_->[0]$_->[4]" } changes() ], ['D41'], 'a delete under FULL names the key');
 };
 
+subtest 'a table with the full identity says what a row was, in format 3' => sub {
+	sql('CREATE TABLE former (id int PRIMARY KEY, name text, price numeric, at timestamptz, place public.geometry(Point, 4326), tags text[], hidden text)',
+		q{SELECT itemize.define('former', 'former', fields => '{id,name,price,at,place,tags}', read => 'everyone')});
+	changes();
+	my $former = sub { return map { $_->[ $_->[0] eq 'D' ? 5 : 7 ] // '' } grep { $_->[0] ne 'I' } @_ };
+	$stream->use_options('version=3');
+	sql("INSERT INTO former VALUES (1, 'a', 1.50, '2026-07-01 12:00+02', 'SRID=4326;POINT(4 51)', '{x}', 'secret')", 'UPDATE former SET price = 2 WHERE id = 1', 'DELETE FROM former');
+	is_deeply([ $former->(changes()) ], [ '', '' ], 'nothing of a table with another identity');
+	sql('ALTER TABLE former REPLICA IDENTITY FULL', "INSERT INTO former VALUES (1, 'a', 1.50, '2026-07-01 12:00+02', 'SRID=4326;POINT(4 51)', '{x}', 'secret')");
+	is_deeply([ map { scalar @$_ } changes() ], [7], 'an insert has none');
+	sql(q{UPDATE former SET price = 2, hidden = 'other', tags = '{y}' WHERE id = 1}, q{UPDATE former SET name = NULL, place = 'SRID=4326;POINT(5 51)' WHERE id = 1},
+		q{UPDATE former SET hidden = 'x' WHERE id = 1}, q{UPDATE former SET name = E'tab\t' WHERE id = 1}, q{UPDATE former SET price = 2.0 WHERE id = 1});
+	is_deeply([ $former->(changes()) ], [ '{"price":1.50}', '{"name":"a","place":{"type":"Point","coordinates":[4,51]}}', '{}', '{"name":null}', '{"price":2}' ],
+		'an update: the values that are others, of visible fields that can be compared');
+	sql('UPDATE former SET id = 2, price = 3 WHERE id = 1');
+	my @changes = changes();
+	is(join(' ', map { $_->[0] } @changes), 'D I', 'a changed key');
+	my $whole = '{"id":1,"name":"tab\t","price":2.0,"at":"2026-07-01T10:00:00+00:00","place":{"type":"Point","coordinates":[5,51]}}';
+	is($changes[0][5], $whole, 'the row under the old key, all of it');
+	is(scalar @{ $changes[1] }, 7, 'and none for the new one');
+	sql('DELETE FROM former');
+	is((changes())[0][5], $whole =~ s/"id":1/"id":2/r =~ s/2\.0/3/r, 'a deletion: all of it');
+
+	# 2,000 characters of two bytes, stored in line, compressed, and in the TOAST table.
+	for my $storage (qw(PLAIN EXTENDED EXTERNAL))
+	{
+		sql("ALTER TABLE former ALTER name SET STORAGE $storage", "INSERT INTO former (id, name) VALUES (3, 'x' || repeat(U&'\\00e9', 2000))", "UPDATE former SET price = 1 WHERE id = 3", "UPDATE former SET name = name || '!' WHERE id = 3", 'DELETE FROM former');
+		my ($insert, $kept, $changed) = changes();
+		is($kept->[7], '{"price":null}', "$storage: a long text that is unchanged is not told");
+		is($changed->[7], '{"name":"x' . ("\xc3\xa9" x 511) . '"}', '... and of one that is another now the beginning');
+	}
+	sql(q{SELECT itemize.define('former', 'former', fields => '{id,name}', read => 'owner', owner => 'name', replace => true)}, "INSERT INTO former (id, name) VALUES (5, 'ann')",
+		"UPDATE former SET name = 'bob' WHERE id = 5", "UPDATE former SET name = NULL WHERE id = 5", 'DELETE FROM former');
+	is_deeply([ map { [ @$_[ 4 .. $#$_ ] ] } grep { $_->[0] eq 'D' } changes() ], [ [ 5, 'ann', '{"id":5,"name":"ann"}' ], [ 5, 'bob', '{"id":5,"name":"bob"}' ], [ 5, '', '{"id":5,"name":null}' ] ],
+		'behind the owner, where there is one');
+	$stream->use_options;
+	sql("INSERT INTO former (id) VALUES (4)", "UPDATE former SET price = 1 WHERE id = 4", 'DELETE FROM former');
+	is_deeply([ $former->(changes()) ], [ '', '' ], 'nothing in format 1');
+	sql(q{SELECT itemize.undefine('former')}, 'DROP TABLE former');
+	changes();
+};
+
 subtest 'what is rolled back never leaves' => sub {
 	sql('BEGIN', "INSERT INTO item VALUES (50, 'a')", 'SAVEPOINT s', "INSERT INTO item VALUES (51, 'b')", 'ROLLBACK TO s', "INSERT INTO item VALUES (52, 'c')", 'COMMIT');
 	my ($transaction, @rest) = $stream->transactions;
@@ -240,7 +282,7 @@ subtest 'of items for their owners a delete says whose it was, in format 2' => s
 };
 
 subtest 'a bad option is refused with a hint, and the server stays up' => sub {
-	for my $case ([ 'format=json', qr/has no option "format"/ ], [ 'version=3', qr/cannot write change events of version "3"/ ],
+	for my $case ([ 'format=json', qr/has no option "format"/ ], [ 'version=4', qr/cannot write change events of version "4"/ ],
 		[ 'careful=yes', qr/option "careful" of output plugin "itemize" cannot be "yes"/ ])
 	{
 		my ($status, $error) = $stream->refused("--option=$case->[0]");

@@ -315,7 +315,7 @@ subtest 'two publishers' => sub {
 
 subtest 'a piece that cannot be read is set aside' => sub {
 	my $stream_redis = start_redis();
-	my $network = Itemize::Proxy->launch($node->host . '/.s.PGSQL.' . $node->port, 'POISON', "B\t2\t", "B\t9\t");
+	my $network = Itemize::Proxy->launch($node->host . '/.s.PGSQL.' . $node->port, 'POISON', "B\t3\t", "B\t9\t");
 	my $replication = sprintf('postgresql://itemize_global@127.0.0.1:%d/postgres?sslmode=disable&gssencmode=disable', $network->port);
 	$sidecar = start_sidecar('absolute', redis => $stream_redis, flags => [ '--slot', 'poison', '--database', database_url($node, user => 'itemize_reader'), '--replication-database', $replication ]);
 	my $stream = follow('item/*');

@@ -85,7 +85,7 @@ sub pieces
 	my ($redis) = @_;
 	my $text = $redis->cli('XRANGE', 'itemize:{' . $redis->cli('GET', 'itemize:epoch') . '}:stream', '-', '+');
 	my @pieces;
-	while ($text =~ /^B\t[12]\t(\S+)\t(\d+)\t[^\n]*\n(.*?)^([CP])\t\1\t\d+$/gms)
+	while ($text =~ /^B\t[1-3]\t(\S+)\t(\d+)\t[^\n]*\n(.*?)^([CP])\t\1\t\d+$/gms)
 	{
 		my ($lsn, $xid, $lines, $end) = ($1, $2, $3, $4);
 		my (@changes, @ordinals);
@@ -190,7 +190,7 @@ subtest 'what is sent again in other pieces is not doubled' => sub {
 	# What a publisher would leave behind whose pieces were smaller: the stream ends inside what is now the first piece.
 	my ($piece) = split /\n(?=B\t)/, sql(q{SELECT data FROM pg_logical_slot_peek_changes('itemize', NULL, NULL, 'version', '1')});
 	my ($head, @changes) = split /\n/, $piece;
-	my ($high, $low) = $head =~ m{^B\t[12]\t([0-9A-F]+)/([0-9A-F]+)\t};
+	my ($high, $low) = $head =~ m{^B\t[1-3]\t([0-9A-F]+)/([0-9A-F]+)\t};
 	my $lsn = hex($high) * 2**32 + hex($low);
 	pop @changes while @changes && $changes[-1] !~ /^I/;
 	my $kept = 100;

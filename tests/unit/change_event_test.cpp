@@ -75,6 +75,23 @@ TEST(PieceReader, InFormat2ADeleteMaySayWhoseItWas) {
   EXPECT_EQ(told, (decltype(told){{"k", "ann%2Fb"}, {"l", ""}, {"m", "untold"}}));
 }
 
+TEST(PieceReader, InFormat3AnUpdateAndADeleteMaySayWhatTheRowWas) {
+  auto reader = PieceReader::Open("B\t3\t0/10\t1\t0\t\nU\t1\ta\t1\tk\t{\"n\":1}\t5\t{\"n\":2}\n"
+                                  "U\t2\ta\t1\tk\t{}\t0\nD\t3\ta\t1\tk\t{\"n\":3}\n"
+                                  "D\t4\tb\t1\tk\tann\t{\"n\":4}\nD\t5\tb\t1\tk\t\t{}\nD\t6\tb\t1\tk\t\nD\t7\tb\t1\tk\n"
+                                  "C\t0/10\t7\n");
+  ASSERT_TRUE(reader);
+  std::vector<std::string> told;
+  for (const Change &change : ReadAll(*reader)) {
+    told.push_back(std::string(change.former.value_or("untold")) + ' ' + std::string(change.owner.value_or("untold")) +
+                   ' ' + std::string(change.member_lengths));
+    EXPECT_EQ(change.key, "k");
+  }
+  EXPECT_TRUE(reader->ok() && reader->complete());
+  EXPECT_EQ(told, (decltype(told){"{\"n\":2} untold 5", "untold untold 0", "{\"n\":3} untold ", "{\"n\":4} ann ",
+                                  "{}  ", "untold  ", "untold untold "}));
+}
+
 TEST(PieceReader, APartIsNotComplete) {
   const std::string piece = "B\t1\t0/10\t1\t0\t\nD\t1\ta\t1\tk\nP\t0/10\t1\n";
   auto reader = PieceReader::Open(piece);
@@ -96,7 +113,7 @@ TEST(PieceReader, AHeartbeatHasNoChanges) {
 }
 
 TEST(PieceReader, RefusesOtherHeaders) {
-  for (const char *piece : {"", "\n", "B", "B\t3\t0/10\t1\t0\t\n", "B\t1\tx\t1\t0\t\n", "B\t1\t0/10\t-1\t0\t\n",
+  for (const char *piece : {"", "\n", "B", "B\t4\t0/10\t1\t0\t\n", "B\t1\tx\t1\t0\t\n", "B\t1\t0/10\t-1\t0\t\n",
                             "B\t1\t0/10\t1\tx\t\n", "Q\t1\t0/10\t1\t0\t\n", "H\t1\t\n", "F\t1\t0/10\t1\t1\nB"}) {
     EXPECT_FALSE(PieceReader::Open(piece).has_value()) << piece;
   }

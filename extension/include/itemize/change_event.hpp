@@ -1,6 +1,6 @@
 // The change event: what the output plugin writes and every later hop reads.
 //
-// Formats 1 and 2, documented in docs/reference/change-event.md. One message of the replication protocol is
+// Formats 1 to 3, documented in docs/reference/change-event.md. One message of the replication protocol is
 // one *piece*: TAB separated lines, each ended by '\n', a header line first, a trailer line last. A
 // row is opaque bytes: compact JSON holds neither raw TAB nor raw newline.
 #pragma once
@@ -17,6 +17,12 @@ namespace itemize {
 inline constexpr int kChangeEventFormat = 1;
 /// As 1, and a deleted row of a type that is for owners alone says whose it was (Change::owner).
 inline constexpr int kOwnerFormat = 2;
+/// As 2, and what a row was before is told where the log has all of it (Change::former).
+inline constexpr int kFormerFormat = 3;
+
+/// A former text is told up to this many bytes of UTF-8, not cut inside a character: enough to compare it with any
+/// shorter one.
+inline constexpr std::size_t kFormerTextBytes = 1024;
 
 /// Largest message of the output plugin in bytes. Longer pieces (one huge row) go out as fragments.
 inline constexpr std::size_t kMaxPieceBytes = std::size_t{256} * 1024;
@@ -71,6 +77,9 @@ struct Change {
   std::string_view reason;         ///< change set aside: a stable word, then details; never the row
   /// delete, of a type that is for owners alone: whose it was, percent-encoded as a key; empty: nobody's
   std::optional<std::string_view> owner;
+  /// update, delete: a JSON object of values that the row had before: of an update those that are others now. Nothing:
+  /// the log does not have them. Values of some kinds are in none (change-event.md).
+  std::optional<std::string_view> former;
 };
 
 namespace internal {
@@ -94,7 +103,7 @@ public:
     std::string_view line = reader.TakeLine();
     const std::string_view kind = internal::TakeColumn(line);
     const std::string_view format = internal::TakeColumn(line);
-    if (format != "1" && format != "2") return std::nullopt;
+    if (format != "1" && format != "2" && format != "3") return std::nullopt;
     const auto lsn = ParsePgLsn(internal::TakeColumn(line));
     if (!lsn) return std::nullopt;
     reader.header_.commit_lsn = *lsn;
@@ -131,7 +140,8 @@ public:
       if (!ReadSubject(change, line)) return Malformed();
       change.key = internal::TakeColumn(line);
       change.row = internal::TakeColumn(line);
-      change.member_lengths = line;
+      change.member_lengths = internal::TakeColumn(line);
+      if (!line.empty()) change.former = line;
       return !change.row.empty() || Malformed();
     case LineKind::kDelete:
       if (!ReadSubject(change, line)) return Malformed();
@@ -182,10 +192,19 @@ private:
     return true;
   }
 
+  /// Behind the key, both optional: an owner, in which a brace would be percent-encoded, and a JSON object.
   static void ReadDeleted(Change &change, std::string_view line) {
-    const std::size_t tab = line.find('\t');
+    std::size_t tab = line.find('\t');
     change.key = line.substr(0, tab);
-    if (tab != std::string_view::npos) change.owner = line.substr(tab + 1);
+    while (tab != std::string_view::npos) {
+      line.remove_prefix(tab + 1);
+      tab = line.find('\t');
+      const std::string_view column = line.substr(0, tab);
+      if (!column.empty() && column.front() == '{')
+        change.former = column;
+      else
+        change.owner = column;
+    }
   }
 
   static bool ReadMessage(Change &change, std::string_view &line) {

@@ -4,6 +4,7 @@
 
 #include "boundary/subtransaction.hpp"
 #include "serializer/buffer.hpp"
+#include "serializer/former_values.hpp"
 #include "serializer/row_limit.hpp"
 
 #include "boundary/prelude.hpp"
@@ -19,6 +20,7 @@ struct ItemChange {
   bool has_row;         ///< there is one now, in plan.new_row
   LineKind row_kind;    ///< insert or update
   const RowValues *old; ///< null when the log does not have it
+  bool tells_former;    ///< what the row was is in session.former
 };
 
 void MakeKey(const RelationPlan &plan, const RowValues &row, const RowValues *fallback, StringInfo key) {
@@ -92,7 +94,23 @@ ItemChange ReadItemChange(Session &session, const RelationPlan &plan, TupleDesc 
   return item;
 }
 
-void WriteDelete(Session &session, LogicalDecodingContext *ctx, const RelationPlan &plan) {
+/// Puts into session.former what the row was, if the log has all of it and the reader knows the column.
+void MakeFormer(Session &session, const RelationPlan &plan, ItemChange &item) {
+  item.tells_former = false;
+  if (likely(!plan.identity_is_full) || session.writer.format < kFormerFormat) return;
+  if (!item.known || item.old == nullptr) return;
+  resetStringInfo(&session.former);
+  // A row under another key, or another's, is a new one.
+  const RowValues *const newer = item.has_row && !item.deletes ? &plan.new_row : nullptr;
+  item.tells_former = EncodeFormer(*plan.encoder, *item.old, newer, &session.former);
+}
+
+void AppendFormer(const Session &session, StringInfo line) {
+  AppendByte(line, '\t');
+  AppendBytes(line, session.former.data, session.former.len);
+}
+
+void WriteDelete(Session &session, LogicalDecodingContext *ctx, const RelationPlan &plan, const ItemChange &item) {
   session.forgotten = 0;
   StringInfo const line = BeginLine(session.writer, LineKind::kDelete, plan.subject, plan.subject_length);
   AppendByte(line, '\t');
@@ -101,6 +119,7 @@ void WriteDelete(Session &session, LogicalDecodingContext *ctx, const RelationPl
     AppendByte(line, '\t');
     AppendBytes(line, session.old_owner.data, session.old_owner.len);
   }
+  if (item.tells_former) AppendFormer(session, line);
   EndLine(session.writer, ctx);
 }
 
@@ -114,9 +133,11 @@ void WriteSetAside(Session &session, LogicalDecodingContext *ctx, const char *su
   EndLine(session.writer, ctx);
 }
 
-void EndRowLine(Session &session, LogicalDecodingContext *ctx, StringInfo line) {
+void EndRowLine(Session &session, LogicalDecodingContext *ctx, StringInfo line, const ItemChange *item) {
   AppendByte(line, '\t');
   AppendBytes(line, session.member_lengths.data, session.member_lengths.len);
+  // Of a row that is inserted in place of another the deletion in front tells it.
+  if (item != nullptr && item->tells_former && item->row_kind == LineKind::kUpdate) AppendFormer(session, line);
   EndLine(session.writer, ctx);
 }
 
@@ -129,7 +150,7 @@ void WriteAbsentRow(Session &session, LogicalDecodingContext *ctx, const Relatio
   AppendByte(line, '\t');
   resetStringInfo(&session.member_lengths);
   EncodeAbsentRow(*plan.encoder, line, &session.member_lengths);
-  EndRowLine(session, ctx, line);
+  EndRowLine(session, ctx, line, nullptr);
 }
 
 /// Appends the row to `out`. False, and nothing of use there, when it is over the limit; then `bytes` says how long it
@@ -161,7 +182,7 @@ void WriteRow(Session &session, LogicalDecodingContext *ctx, const RelationPlan 
   EncodeKey(*plan.encoder, plan.new_row, item.old, line);
   AppendByte(line, '\t');
   Size bytes;
-  if (likely(EncodeRowWithinLimit(session, plan, item, line, bytes))) return EndRowLine(session, ctx, line);
+  if (likely(EncodeRowWithinLimit(session, plan, item, line, bytes))) return EndRowLine(session, ctx, line, &item);
   CancelLine(session.writer);
   MakeKey(plan, plan.new_row, item.old, &session.new_key);
   SetAsideTooLarge(session, ctx, plan, item.row_kind, bytes);
@@ -219,9 +240,10 @@ void WriteTruncate(Session &session, LogicalDecodingContext *ctx, const Relation
 
 void WriteItemChange(Session &session, LogicalDecodingContext *ctx, const RelationPlan &plan, TupleDesc description,
                      ReorderBufferChange *change) {
-  const ItemChange item = ReadItemChange(session, plan, description, change);
+  ItemChange item = ReadItemChange(session, plan, description, change);
   if (unlikely(!item.known)) return WriteTruncate(session, ctx, plan);
-  if (item.deletes) WriteDelete(session, ctx, plan);
+  MakeFormer(session, plan, item);
+  if (item.deletes) WriteDelete(session, ctx, plan, item);
   if (item.has_row) WriteRow(session, ctx, plan, item);
 }
 
@@ -251,7 +273,9 @@ void WriteItemChangeCarefully(Session &session, LogicalDecodingContext *ctx, con
     if (key_error != nullptr) item.known = false;
   }
   if (!item.known) return WriteTruncate(session, ctx, plan);
-  if (item.deletes) WriteDelete(session, ctx, plan);
+  // By itself: a value that the row no longer has keeps nothing else from being told.
+  if (TryEncoding([&] { MakeFormer(session, plan, item); }) != nullptr) item.tells_former = false;
+  if (item.deletes) WriteDelete(session, ctx, plan, item);
   if (!item.has_row) return;
   if (error != nullptr) return WriteAbsentRow(session, ctx, plan, item.row_kind);
   if (!fits) return SetAsideTooLarge(session, ctx, plan, item.row_kind, bytes);
@@ -261,7 +285,7 @@ void WriteItemChangeCarefully(Session &session, LogicalDecodingContext *ctx, con
   AppendBytes(line, session.new_key.data, session.new_key.len);
   AppendByte(line, '\t');
   AppendBytes(line, row.data, row.len);
-  EndRowLine(session, ctx, line);
+  EndRowLine(session, ctx, line, &item);
 }
 
 const RelationPlan *GetRelationPlanCarefully(Session &session, Relation relation, const ReorderBufferChange *change,

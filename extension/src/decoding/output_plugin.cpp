@@ -38,23 +38,24 @@ struct Options {
   ereport(
       ERROR,
       (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("output plugin \"itemize\" has no option \"%s\"", name),
-       errhint("The options are \"version\", the format of the change events: '%d' or '%d', and \"careful\": '0' or "
-               "'1'.",
-               kChangeEventFormat, kOwnerFormat)));
+       errhint(
+           "The options are \"version\", the format of the change events: '%d', '%d' or '%d', and \"careful\": '0' or "
+           "'1'.",
+           kChangeEventFormat, kOwnerFormat, kFormerFormat)));
   pg_unreachable();
 }
 
 int ParseFormat(const char *value) {
-  for (const int format : {kChangeEventFormat, kOwnerFormat}) {
+  for (const int format : {kChangeEventFormat, kOwnerFormat, kFormerFormat}) {
     char expected[16];
     snprintf(expected, sizeof(expected), "%d", format);
     if (std::strcmp(value, expected) == 0) return format;
   }
   ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
                   errmsg("output plugin \"itemize\" cannot write change events of version \"%s\"", value),
-                  errhint("This library writes versions '%d' and '%d'; the consumer and the extension must be of like "
-                          "versions.",
-                          kChangeEventFormat, kOwnerFormat)));
+                  errhint("This library writes versions '%d', '%d' and '%d'; the consumer and the extension must be of "
+                          "like versions.",
+                          kChangeEventFormat, kOwnerFormat, kFormerFormat)));
   pg_unreachable();
 }
 
@@ -107,6 +108,7 @@ void Startup(LogicalDecodingContext *ctx, OutputPluginOptions *options, bool is_
   initStringInfo(&session->new_key);
   initStringInfo(&session->old_owner);
   initStringInfo(&session->new_owner);
+  initStringInfo(&session->former);
   session->writer.format = chosen.format;
   initStringInfo(&session->member_lengths);
   MemoryContextSwitchTo(caller);

@@ -53,6 +53,7 @@ void BuildPlan(RelationPlan &plan, Relation relation) {
   plan.depends_on_settings = false;
   plan.identity_tells_key = true;
   plan.identity_tells_owner = true;
+  plan.identity_is_full = RelationGetForm(relation)->relreplident == REPLICA_IDENTITY_FULL;
   plan.owner = nullptr;
   plan.generation = 0;
   plan.subject = "";

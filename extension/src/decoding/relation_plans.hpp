@@ -28,6 +28,7 @@ struct RelationPlan {
   bool depends_on_settings;  ///< see serializer/output_settings.hpp
   bool identity_tells_key;   ///< else an update without an old row may have changed the key
   bool identity_tells_owner; ///< else updates and deletes do not say whose the row was
+  bool identity_is_full;     ///< updates and deletes say all that the row was
   const FieldEncoder *owner; ///< null: items are not for their owners alone
   int64 generation;          ///< of the definition; no two definitions share one
   const char *subject;       ///< `<type>TAB<generation>`, as it stands in every line; read by WriteBlocks

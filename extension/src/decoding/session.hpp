@@ -20,6 +20,7 @@ struct Session {
   StringInfoData old_owner;
   StringInfoData new_owner;
   StringInfoData member_lengths;
+  StringInfoData former;     ///< what the row of the change at hand was, as its line has it
   int64 forgotten;           ///< generation whose rows the last line told to forget, else 0
   bool begun;                ///< the transaction at hand has a change of ours
   bool settings_for_session; ///< set once, as in a walsender

@@ -63,7 +63,7 @@ local erased -- the newest entry with an erasure among those added here
 local id, index, text, begin
 local erases -- in the piece under way
 
-local function xid() return string.match(text, '^B\t[12]\t[^\t]*\t(%d+)', begin) end
+local function xid() return string.match(text, '^B\t[123]\t[^\t]*\t(%d+)', begin) end
 
 -- held: member lengths, "known to be missing", snapshot, watch, stamp
 local function update_item(item, held, kind, key_end, row_end, lengths_end)

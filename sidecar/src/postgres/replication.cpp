@@ -88,7 +88,7 @@ std::string ReplicationStream::Show(const std::string &setting) {
 
 void ReplicationStream::Start(const std::string &slot, bool careful) {
   const PostgresResult result = connection_.Execute("START_REPLICATION SLOT " + Quoted(slot) +
-                                                    " LOGICAL 0/0 (version '2'" + (careful ? ", careful '1')" : ")"));
+                                                    " LOGICAL 0/0 (version '3'" + (careful ? ", careful '1')" : ")"));
   if (PQresultStatus(result.raw()) != PGRES_COPY_BOTH) throw Unexpected("START_REPLICATION");
 }
 

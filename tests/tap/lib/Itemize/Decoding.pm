@@ -70,7 +70,7 @@ sub messages
 
 	# pg_recvlogical ends each message with a newline of its own.
 	my @messages;
-	while ($out =~ /\G((?:B\t.*?\n[CP]\t[^\n]*\n)|(?:F\t1\t[^\t]*\t\d+\t\d+\n.*?))\n(?=B\t[12]\t|F\t1\t|\z)/sgc) { push @messages, $1 }
+	while ($out =~ /\G((?:B\t.*?\n[CP]\t[^\n]*\n)|(?:F\t1\t[^\t]*\t\d+\t\d+\n.*?))\n(?=B\t[1-3]\t|F\t1\t|\z)/sgc) { push @messages, $1 }
 	die 'unexpected output: ' . substr($out, pos($out) // 0, 200) if (pos($out) // 0) != length $out;
 	return @messages;
 }
@@ -81,7 +81,7 @@ sub parse_piece
 	my ($text) = @_;
 	my @lines = map { [ split /\t/, $_, -1 ] } split /\n/, $text;
 	my ($begin, $end) = ($lines[0], $lines[-1]);
-	die "no piece: $text" if $begin->[0] ne 'B' || $begin->[1] !~ /^[12]$/ || $begin->[2] ne $end->[1];
+	die "no piece: $text" if $begin->[0] ne 'B' || $begin->[1] !~ /^[1-3]$/ || $begin->[2] ne $end->[1];
 	my %piece = (format => $begin->[1], lsn => $begin->[2], xid => $begin->[3], time => $begin->[4], origin => $begin->[5]);
 	return { %piece, complete => $end->[0] eq 'C' ? 1 : 0, count => $end->[2], changes => [ @lines[ 1 .. $#lines - 1 ] ] };
 }
