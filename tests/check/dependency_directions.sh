@@ -24,20 +24,21 @@ extension/src/                    | itemize/ boundary/ serializer/ definition/ d
 sidecar/src/base/                 | itemize/
 sidecar/src/identity/             | itemize/ base/
 sidecar/src/authorization/        | itemize/ base/ identity/
+sidecar/src/matching/             | itemize/ base/
 sidecar/src/redis/                | itemize/ base/
 sidecar/src/postgres/             | itemize/ base/
 sidecar/src/global/               | itemize/ base/ redis/ postgres/ options.hpp
 sidecar/src/local/                | itemize/ base/ redis/ postgres/ options.hpp
-sidecar/src/read/                 | itemize/ base/ authorization/ redis/ postgres/ options.hpp
+sidecar/src/read/                 | itemize/ base/ matching/ authorization/ redis/ postgres/ options.hpp
 sidecar/src/coherence/            | itemize/ base/ authorization/ redis/ postgres/ options.hpp read/
 sidecar/src/admission/            | itemize/ base/ identity/ authorization/ redis/ postgres/ options.hpp read/
-sidecar/src/live/                 | itemize/ base/ identity/ authorization/ redis/ postgres/ options.hpp read/ admission/register.hpp
+sidecar/src/live/                 | itemize/ base/ matching/ identity/ authorization/ redis/ postgres/ options.hpp read/ admission/register.hpp
 sidecar/src/search/               | itemize/ base/ authorization/ redis/ postgres/ options.hpp read/
 sidecar/src/write/                | itemize/ base/ authorization/ redis/ postgres/ options.hpp read/
-sidecar/src/http/                 | itemize/ base/ redis/ postgres/ options.hpp identity/ authorization/ read/ admission/ live/ search/ write/
+sidecar/src/http/                 | itemize/ base/ matching/ redis/ postgres/ options.hpp identity/ authorization/ read/ admission/ live/ search/ write/
 sidecar/src/tail/                 | itemize/ base/ redis/ postgres/ options.hpp local/stream_reader.hpp
 sidecar/src/operate/              | itemize/ base/ redis/ postgres/ options.hpp
-sidecar/src/                      | itemize/ base/ redis/ postgres/ identity/ authorization/ global/ local/ read/ admission/ search/ write/ coherence/ live/ http/ tail/ operate/
+sidecar/src/                      | itemize/ base/ matching/ redis/ postgres/ identity/ authorization/ global/ local/ read/ admission/ search/ write/ coherence/ live/ http/ tail/ operate/
 tests/unit/                       | *
 tests/boundary/                   | boundary/
 tests/faults/                     | itemize/
@@ -57,7 +58,7 @@ includes() {
     sed -nE 's/^([^:]+):([0-9]+):[^"<]*["<]([^">]+)[">].*/\1 \2 \3/p'
 }
 
-houses='^(itemize|boundary|serializer|definition|decoding|fetch|publish|search|leaving|write|base|identity|authorization|redis|postgres|global|local|read|admission|coherence|live|http|tail|operate)/'
+houses='^(itemize|boundary|serializer|definition|decoding|fetch|publish|search|leaving|write|base|identity|authorization|matching|redis|postgres|global|local|read|admission|coherence|live|http|tail|operate)/'
 
 allowed_by_rule() { # FILE TARGET: the first row whose path the file lies under decides
   local path allowed prefix

@@ -1,3 +1,5 @@
+#include "matching_fixture.hpp"
+
 #include "live/event.hpp"
 #include "live/local_stream.hpp"
 #include "live/outbox.hpp"
@@ -148,6 +150,64 @@ TEST(Outbox, WhateverIsPushedAndTakenTheNewestOfEachKeyIsToldLastAndNothingIsLef
   }
 }
 
+TEST(Event, SaysWhatAnItemHasBecomeByAFilter) {
+  const auto entered = FilteredEvent(At(5, 2), matching::Outcome::kEntered, "t", "k", "{\"a\":1}");
+  EXPECT_EQ(entered->text,
+            "id: 7.1.9:5-2\nevent: entered\ndata: {\"type\":\"t\",\"key\":\"k\",\"item\":{\"a\":1}}\n\n");
+  EXPECT_EQ(WithOutcome(*entered, matching::Outcome::kChanged)->text,
+            "id: 7.1.9:5-2\nevent: changed\ndata: {\"type\":\"t\",\"key\":\"k\",\"item\":{\"a\":1}}\n\n");
+  EXPECT_EQ(FilteredEvent(At(5, 2), matching::Outcome::kLeft, "t", "k", "{\"a\":1}")->text,
+            "id: 7.1.9:5-2\nevent: left\ndata: {\"type\":\"t\",\"key\":\"k\"}\n\n")
+      << "of what is no longer of the kind nothing more is told";
+}
+
+TEST(Outbox, ConflatedEventsOfAFilterTellWhatThoseBeforeThemWere) {
+  using matching::Outcome;
+  std::minstd_rand random(9);
+  std::size_t conflated = 0;
+  for (int round = 0; round < 300; ++round) {
+    Outbox outbox(2500);
+    // What the row is by the filter, and what a client makes of what it takes.
+    std::map<std::string, bool> is;
+    std::map<std::string, bool> held;
+    const auto take = [&](std::size_t bytes) {
+      for (const SharedEvent &event : outbox.Take(bytes)) {
+        if (event->forgets) held.clear();
+        if (event->outcome == Outcome::kNone) continue;
+        bool &has = held[event->subject];
+        if (event->outcome == Outcome::kEntered) {
+          EXPECT_FALSE(has) << "entered what was there";
+        }
+        if (event->outcome == Outcome::kChanged) {
+          EXPECT_TRUE(has) << "changed what was not there";
+        }
+        has = event->outcome != Outcome::kLeft;
+      }
+    };
+    for (std::uint64_t lsn = 1; lsn <= 120; ++lsn) {
+      const std::string key = std::to_string(random() % 3);
+      if (random() % 25 == 0) {
+        is.clear();
+        ASSERT_TRUE(outbox.Push(TruncateEvent(At(lsn, 1), "t")));
+        continue;
+      }
+      bool &now = is["t/" + key];
+      const bool next = random() % 2 == 0;
+      if (!now && !next) continue;
+      const Outcome outcome = next ? (now ? Outcome::kChanged : Outcome::kEntered) : Outcome::kLeft;
+      now = next;
+      ASSERT_TRUE(
+          outbox.Push(FilteredEvent(At(lsn, 1), outcome, "t", key, '{' + std::string(random() % 100, ' ') + '}')));
+      if (random() % 6 == 0) take(random() % 1500);
+    }
+    take(1'000'000);
+    for (const auto &[subject, has] : is)
+      EXPECT_EQ(held[subject], has) << subject;
+    conflated += outbox.conflated();
+  }
+  EXPECT_GT(conflated, 1000U);
+}
+
 TEST(Outbox, NoMessageGivesWayToAnother) {
   Outbox outbox(2000);
   std::size_t pushed = 0;
@@ -206,6 +266,43 @@ TEST_F(SubscriptionIndexTest, ForgetsWhatIsRemoved) {
   EXPECT_TRUE(index_.empty());
 }
 
+TEST_F(SubscriptionIndexTest, WhoFollowsByAFilterIsFoundByWhatAChangeIsToHim) {
+  const auto facts = matching::ListingFacts();
+  const auto cheap = [&] { return matching::Compiled(facts, R"({"price":{"lte":"100"}})"); };
+  const auto roomy = matching::Compiled(facts, R"({"beds":{"gte":"3"}})");
+  index_.Add(Nth(0), {{"listing", std::nullopt, cheap()}});
+  index_.Add(Nth(1), {{"listing", std::nullopt, cheap()}});
+  index_.Add(Nth(2), {{"listing", std::nullopt, roomy}});
+  index_.Add(Nth(3), {{"listing", "1"}});
+  EXPECT_EQ(index_.Shared(cheap()), index_.Shared(cheap())) << "there is one of each";
+  const matching::JsonValues before{"90", "2", "null", "null", "null", "null", "null", "[]", "null", "null"};
+  const matching::JsonValues after{"110", "3", "null", "null", "null", "null", "null", "[]", "null", "null"};
+  const auto change = matching::ChangeOf(*facts, &before, &after);
+  auto matched = index_.Match(change.view());
+  std::sort(matched.left.begin(), matched.left.end());
+  EXPECT_EQ(matched.left, (std::vector<Subscriber *>{Nth(0), Nth(1)}));
+  EXPECT_EQ(matched.entered, std::vector<Subscriber *>{Nth(2)});
+  EXPECT_TRUE(matched.changed.empty() && matched.told);
+  EXPECT_EQ(index_.Find("listing", "1"), std::vector<Subscriber *>{Nth(3)}) << "an item alone is another thing";
+  EXPECT_EQ(index_.FindType("listing").size(), 4U);
+  EXPECT_EQ(index_.FindFiltered("listing").size(), 3U);
+
+  auto untold = change;
+  untold.tells_former = false;
+  matched = index_.Match(untold.view());
+  EXPECT_FALSE(matched.told);
+  EXPECT_EQ(matched.unknown.size(), 3U);
+
+  index_.Remove(Nth(0), {{"listing", std::nullopt, cheap()}});
+  index_.Remove(Nth(0), {{"listing", std::nullopt, cheap()}});
+  EXPECT_EQ(index_.Match(change.view()).left, std::vector<Subscriber *>{Nth(1)}) << "another follows it still";
+  index_.Remove(Nth(1), {{"listing", std::nullopt, cheap()}});
+  EXPECT_TRUE(index_.Match(change.view()).left.empty());
+  index_.Remove(Nth(2), {{"listing", std::nullopt, roomy}});
+  index_.Remove(Nth(3), {{"listing", "1"}});
+  EXPECT_TRUE(index_.empty());
+}
+
 TEST_F(SubscriptionIndexTest, NormalizedInterestsNameAChangeOnce) {
   const auto normalized = Normalized({{"t", "1"}, {"t", std::nullopt}, {"t", std::nullopt}, {"u", "1"}, {"u", "1"}});
   ASSERT_EQ(normalized.size(), 2U);
@@ -256,6 +353,40 @@ TEST_F(ReplayTest, TellsMessagesOfTheTopicsAskedFor) {
   EXPECT_EQ(replay.events()[0]->version, (Version{16, 2}));
   EXPECT_FALSE(replay.Add({{0x11, 1}, "B\t1\t0/11\t5\t0\t\nY\t1\t@t\t9\teveryone\nC\t0/11\t1\n"}, NoRow));
   EXPECT_EQ(replay.failure(), "definition");
+}
+
+TEST_F(ReplayTest, TellsWhatHasEnteredChangedAndLeft) {
+  const auto facts = matching::ListingFacts();
+  const std::vector<Interest> interests = {
+      {"listing", std::nullopt, matching::Compiled(facts, R"({"price":{"lte":"100"}})")}};
+  const auto line = [&](const char *price, const std::string &former, int ordinal, char kind = 'U') {
+    const matching::JsonValues values{price, "1", "null", "null", "null", "null", "null", "[]", "null", "null"};
+    const auto [row, lengths] = matching::RowOf(*facts, values);
+    const std::string head = std::string(1, kind) + '\t' + std::to_string(ordinal) + "\tlisting\t1\t7";
+    return head + (kind == 'D' ? "" : '\t' + row + '\t' + lengths) + (former.empty() ? "" : '\t' + former) + '\n';
+  };
+  const auto told = [&](const std::string &lines, std::string_view failure) {
+    Replay replay(interests, At(16, 1), 100000);
+    EXPECT_EQ(replay.Add(Entry(lines), NoRow), failure.empty());
+    EXPECT_EQ(replay.failure(), failure);
+    std::string outcomes;
+    for (const auto &event : replay.events())
+      outcomes += std::to_string(event->version.ordinal) + ' ' + std::string(matching::NameOf(event->outcome)) + ' ';
+    return outcomes;
+  };
+  EXPECT_EQ(told(line("50", "", 1, 'I') + line("60", "", 2, 'I') + line("70", R"({"price":60})", 3) +
+                     line("70", "{}", 4) + line("170", R"({"price":70})", 5) + line("180", R"({"price":170})", 6) +
+                     line("80", R"({"price":180})", 7) + line("", R"({"price":80})", 8, 'D') +
+                     line("", R"({"price":180})", 9, 'D'),
+                 ""),
+            "2 entered 3 changed 4 changed 5 left 7 entered 8 left ");
+  EXPECT_EQ(told(line("70", "", 2), "former"), "");
+  EXPECT_EQ(told(line("", "", 2, 'D'), "former"), "");
+  EXPECT_EQ(told("T\t2\tlisting\t1\n", ""), "2 none ") << "all are gone, of whatever filter";
+  EXPECT_EQ(told("Y\t2\tlisting\t2\teveryone\n", "definition"), "");
+  Replay healed(interests, At(1, 0), 10000);
+  EXPECT_FALSE(healed.AddHealed({{"1-0", {16, 4}, "listing", "1"}}, At(16, 4), NoRow))
+      << "what it was shown as is not known";
 }
 
 TEST_F(ReplayTest, WhatWasSetAsideIsNoEvent) {

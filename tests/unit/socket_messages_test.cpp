@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
+
 namespace itemize::sidecar::http {
 namespace {
 
@@ -22,6 +24,14 @@ TEST(SocketMessages, ASubscriptionIsTheTargetOfAGet) {
   EXPECT_EQ(request.id, R"("a \"b\"")");
   EXPECT_EQ(request.target, "/v1/live?last_event_id=7.1.9%3A5-2&items=t%2F1%2C%22s%2F1%2C2%22%2Ct%2F%2A&topics=x.y");
   EXPECT_EQ(Understood(R"({"id":-7,"subscribe":{"items":["t/é&a=b"]}})").target, "/v1/live?items=t%2F%C3%A9%26a%3Db");
+}
+
+TEST(SocketMessages, AFilterIsTheTargetOfAGetToo) {
+  EXPECT_EQ(Understood(R"({"id":1,"subscribe":{"type":"t","after":"7.1.9:5-2","where":)"
+                       R"({"price":["gte.20","lte.120"],"room_type":"eq.a&b","bbox":"1,2,3,4"}}})")
+                .target,
+            "/v1/live/t?last_event_id=7.1.9%3A5-2&bbox=1%2C2%2C3%2C4&price=gte.20&price=lte.120&room_type=eq.a%26b");
+  EXPECT_EQ(Understood(R"({"id":1,"subscribe":{"type":"t"}})").target, "/v1/live/t");
 }
 
 TEST(SocketMessages, IdsAreRepeatedAsTheyCame) {
@@ -54,7 +64,19 @@ TEST(SocketMessages, WhatIsNotUnderstoodNamesTheMessage) {
   EXPECT_EQ(refused("").substr(0, 4), "null");
   EXPECT_EQ(refused(R"({"id":1,"ping":1,"stop":1})").substr(0, 19), "1 'stop' is unknown");
   EXPECT_EQ(refused(R"({"id":1,"authenticate":"a\nb"})"), "1 authenticate: a token has no line ends");
-  EXPECT_EQ(refused(R"({"id":1,"subscribe":null})"), "1 subscribe: an object with items, topics or both is needed");
+  EXPECT_EQ(refused(R"({"id":1,"subscribe":null})"),
+            "1 subscribe: an object with items, topics or both, or a type, is needed");
+  const std::map<std::string, std::string> wrong{
+      {R"({"type":"t","items":["t/1"]})", "a type and where are a subscription of their own"},
+      {R"({"type":"T/x"})", "type must be the name of an item type"},
+      {R"({"type":7})", "type must be the name of an item type"},
+      {R"({"items":["t/1"],"where":{}})", "'where' is unknown"},
+      {R"({"type":"t","where":[]})", "where must be an object of conditions"},
+      {R"({"type":"t","where":{"price":120}})", "'price' must be a text such as"},
+      {R"({"type":"t","where":{"price":["lte.1",2]}})", "'price' must be a text such as"},
+      {R"({"type":"t","where":{"last_event_id":"x"}})", "'last_event_id' must be a text"}};
+  for (const auto &[what, detail] : wrong)
+    EXPECT_NE(refused(R"({"id":1,"subscribe":)" + what + '}').find(detail), std::string::npos) << what;
 }
 
 } // namespace

@@ -77,7 +77,7 @@ public:
         authentication_(keys_, http::VerifierOptionsOf(options), services.metrics, callers_,
                         [this](const auto &inquiry, auto wake) { inquiries_.Add(inquiry, std::move(wake)); }),
         kept_(loop_, backends_),
-        descriptions_(backends_), routes_{backends_, hub_, rooms_, authentication_, descriptions_},
+        descriptions_(backends_), routes_{backends_, hub_, rooms_, authentication_, descriptions_, facts_},
         workers_(WorkerCount(), [this] { return MakeExchange(); }) {
     services_.readiness.Register(kPart);
   }
@@ -248,6 +248,7 @@ private:
   const http::Authentication authentication_;
   http::KeptItems kept_;
   http::Descriptions descriptions_;
+  live::FactsCache facts_{services_.log};
   http::RouteContext routes_;
   http::WorkerPool workers_;
   int draining_ = 0;

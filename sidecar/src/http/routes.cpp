@@ -3,8 +3,10 @@
 #include "http/content.hpp"
 #include "http/health.hpp"
 #include "http/key_list.hpp"
+#include "http/live_filter.hpp"
 #include "http/openapi.hpp"
 #include "http/web_socket.hpp"
+#include "itemize/key_text.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -87,8 +89,9 @@ std::optional<Reply> Routes::Dispatch(const FramedRequest &request) {
   const bool collection = path.size() == 3 && path[1] == "items";
   const bool batch = path.size() == 2 && path[0] == "v1" && path[1] == "batch" && context_.rooms.writes.on();
   const bool call = path.size() == 3 && path[0] == "v1" && path[1] == "rpc" && context_.rooms.writes.on();
-  const bool live = path.size() == 2 && path[1] == "live";
   const bool openapi = path.size() == 2 && path[0] == "v1" && path[1] == "openapi.json";
+  const bool filtered = path.size() == 3 && path[1] == "live";
+  const bool live = filtered || (path.size() == 2 && path[1] == "live");
   const bool who = path.size() == 2 && path[1] == "caller";
   const bool feedback = path.size() == 2 && path[0] == "v1" && path[1] == "feedback";
   const SearchRoute *const search = path.size() == 3 && path[0] == "v1" ? FindSearchRoute(path[1]) : nullptr;
@@ -126,6 +129,7 @@ std::optional<Reply> Routes::Dispatch(const FramedRequest &request) {
         ProblemReply({ProblemKind::kBadRequest, "a '%' in the query is not followed by two hexadecimal digits", {}}));
   }
   const authorization::Viewer viewer(caller);
+  if (filtered) return Named(route, LiveByFilter(head, viewer, path[2], *parameters));
   if (live) return Named(route, Live(head, viewer, *parameters));
   if (search != nullptr) return Named(route, searches_.Answer(request, viewer, search->kind, path[2], *parameters));
   if (collection) return Named(route, items_.Collection(request, viewer, path[2], *parameters));
@@ -200,6 +204,37 @@ Reply Routes::Live(const RequestHead &head, const authorization::Viewer &viewer,
   if (topics != nullptr) {
     if (const auto problem = add(ParseLiveTopics(*topics))) return ProblemReply(*problem);
   }
+  return Follow(head, viewer, parameters, std::move(interests));
+}
+
+Reply Routes::LiveByFilter(const RequestHead &head, const authorization::Viewer &viewer, std::string_view type,
+                           const Parameters &parameters) {
+  if (WantsWebSocket(head)) return ProblemReply(BadRequest("a WebSocket is opened at /v1/live, without parameters"));
+  if (!IsTypeName(type)) return NotFound();
+  live::Interest interest{std::string(type), std::nullopt};
+  const auto not_ready = [] {
+    return ProblemReply({ProblemKind::kNotReady, "the local copy cannot be followed now", {}});
+  };
+  if (!context_.hub.standing()) return not_ready();
+  // First: who may not read the type is not told what it has.
+  const auto access = context_.hub.AccessOf(interest.type);
+  if (!access || !viewer.MayRead(access->rule)) return WithoutRows(read::ReadResult::Status::kUnreadable, {});
+  const auto known = context_.facts.Get(reader_, interest.type, access->generation);
+  if (known.status != read::ReadResult::Status::kOk) return WithoutRows(known.status, {});
+  if (!known.facts->missing_identity.empty()) {
+    return ProblemReply(BadRequest("items of the type " + interest.type +
+                                   " cannot be followed by a filter: their changes do not say what a row was. Who "
+                                   "administers the database can change that: ALTER TABLE … REPLICA IDENTITY FULL; the "
+                                   "log line live_filter_refused has the statements"));
+  }
+  auto filter = ParseLiveFilter(known.facts, parameters);
+  if (const auto *problem = std::get_if<Problem>(&filter)) return ProblemReply(*problem);
+  interest.filter = context_.hub.Shared(std::get<std::shared_ptr<const matching::Filter>>(std::move(filter)));
+  return Follow(head, viewer, parameters, {std::move(interest)});
+}
+
+Reply Routes::Follow(const RequestHead &head, const authorization::Viewer &viewer, const Parameters &parameters,
+                     std::vector<live::Interest> interests) {
   if (head.method == "HEAD") return MomentReply("text/event-stream", {});
   std::optional<std::string> last_event_id;
   if (const std::string *parameter = FindParameter(parameters, "last_event_id")) last_event_id = *parameter;

@@ -9,6 +9,7 @@
 #include "http/pages.hpp"
 #include "http/searches.hpp"
 #include "http/writes.hpp"
+#include "live/facts_cache.hpp"
 #include "live/resume.hpp"
 
 namespace itemize::sidecar::http {
@@ -20,6 +21,7 @@ struct RouteContext {
   WaitingRooms &rooms;
   const Authentication &authentication;
   Descriptions &descriptions;
+  live::FactsCache &facts;
 };
 
 /// One per worker, with that worker's connections.
@@ -36,6 +38,11 @@ private:
   Reply Write(const FramedRequest &request, const Target &target, std::string_view type, std::string_view raw_key);
   /// `/v1/pages/{path}`.
   Reply Page(const FramedRequest &request, const Target &target);
+  Reply LiveByFilter(const RequestHead &head, const authorization::Viewer &viewer, std::string_view type,
+                     const Parameters &parameters);
+  /// Begins to follow.
+  Reply Follow(const RequestHead &head, const authorization::Viewer &viewer, const Parameters &parameters,
+               std::vector<live::Interest> interests);
   Reply Live(const RequestHead &head, const authorization::Viewer &viewer, const Parameters &parameters);
   /// What can be asked for here, as far as the caller may know.
   [[nodiscard]] Reply OpenApi(const RequestHead &head, const authorization::Viewer &viewer) const;

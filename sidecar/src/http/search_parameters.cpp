@@ -133,24 +133,7 @@ private:
   }
 
   Result Bbox(const std::string &value) {
-    const auto bad = [&] {
-      return BadRequest(
-          "bbox must be west,south,east,north in degrees, south not above north; west above east crosses the "
-          "antimeridian, not " +
-          Quoted(value));
-    };
-    std::array<double, 4> edges{};
-    std::string_view rest = value;
-    for (std::size_t i = 0; i < edges.size(); ++i) {
-      const std::size_t comma = rest.find(',');
-      if ((comma == std::string_view::npos) != (i + 1 == edges.size())) return bad();
-      const double bound = i % 2 == 0 ? 180 : 90;
-      const auto edge = ParseWithin(rest.substr(0, comma), -bound, bound);
-      if (!edge) return bad();
-      edges[i] = *edge;
-      rest.remove_prefix(comma == std::string_view::npos ? rest.size() : comma + 1);
-    }
-    if (edges[1] > edges[3]) return bad();
+    if (!ParseBbox(value)) return BadRequest(std::string(kBboxForm) + ", not " + Quoted(value));
     ask_.question.bbox = '{' + value + '}';
     return std::nullopt;
   }

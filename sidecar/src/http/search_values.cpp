@@ -150,6 +150,21 @@ std::optional<double> ParseDistance(std::string_view text) {
   return *number * factor;
 }
 
+std::optional<std::array<double, 4>> ParseBbox(std::string_view text) {
+  std::array<double, 4> edges{};
+  for (std::size_t i = 0; i < edges.size(); ++i) {
+    const std::size_t comma = text.find(',');
+    if ((comma == std::string_view::npos) != (i + 1 == edges.size())) return std::nullopt;
+    const double bound = i % 2 == 0 ? 180 : 90;
+    const auto edge = ParseWithin(text.substr(0, comma), -bound, bound);
+    if (!edge) return std::nullopt;
+    edges.at(i) = *edge;
+    text.remove_prefix(comma == std::string_view::npos ? text.size() : comma + 1);
+  }
+  if (edges[1] > edges[3]) return std::nullopt;
+  return edges;
+}
+
 std::optional<std::string> ParseMoment(std::string_view text) {
   std::string_view rest = text;
   if (!IsBetween(DigitsAt(rest, 0, 4), 1, 9999) || rest.substr(4, 1) != "-" ||

@@ -3,6 +3,7 @@
 
 #include "http/problem.hpp"
 
+#include <array>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -37,6 +38,12 @@ inline constexpr double kMaxRadiusMetres = 20'037'508;
 
 /// `500`, `500m`, `5km`, `3mi` in metres; nothing when it is none of those, negative, or too far.
 [[nodiscard]] std::optional<double> ParseDistance(std::string_view text);
+
+inline constexpr std::string_view kBboxForm =
+    "bbox must be west,south,east,north in degrees, south not above north; west above east crosses the antimeridian";
+
+/// West, south, east and north of a text of that form.
+[[nodiscard]] std::optional<std::array<double, 4>> ParseBbox(std::string_view text);
 
 /// An RFC 3339 date or time as a timestamptz; without a zone in UTC. A space stands for the `+` that a form decodes to
 /// one. Nothing when it is none. Whether the day exists says the database.

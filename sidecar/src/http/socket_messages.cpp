@@ -47,10 +47,36 @@ std::optional<std::string> ListText(const json &value) {
   return list;
 }
 
+/// Adds the parameters of a filter: each a text, or several of one name.
+template <typename Add>
+std::optional<Problem> AddWhere(const json &where, Add add) {
+  const auto bad = [](std::string_view name) {
+    return BadRequest("subscribe: where: " + Quoted(name) +
+                      " must be a text such as \"lte.120\", or an array of such texts");
+  };
+  if (!where.is_object())
+    return BadRequest("subscribe: where must be an object of conditions: {\"price\": \"lte.120\"}");
+  for (const auto &[name, value] : where.items()) {
+    if (!value.is_string() && !value.is_array()) return bad(name);
+    for (const json &one : value.is_array() ? value : json::array({value})) {
+      if (!one.is_string() || name.empty() || name == "last_event_id") return bad(name);
+      add(PercentEncode(name), one.get_ref<const std::string &>());
+    }
+  }
+  return std::nullopt;
+}
+
 /// The target of the GET that says the same; else what is wrong.
 std::variant<std::string, Problem> SubscribeTarget(const json &what) {
-  if (!what.is_object()) return BadRequest("subscribe: an object with items, topics or both is needed");
+  if (!what.is_object()) return BadRequest("subscribe: an object with items, topics or both, or a type, is needed");
+  const auto type = what.find("type");
+  const bool filtered = type != what.end();
+  if (filtered && (!type->is_string() || !IsTypeName(type->get_ref<const std::string &>())))
+    return BadRequest("subscribe: type must be the name of an item type");
+  if (filtered && (what.count("items") > 0 || what.count("topics") > 0))
+    return BadRequest("subscribe: a type and where are a subscription of their own; items and topics are another one");
   std::string target = "/v1/live";
+  if (filtered) target += '/' + type->get<std::string>();
   char separator = '?';
   const auto add = [&](std::string_view name, const std::string &value) {
     target += separator;
@@ -64,15 +90,19 @@ std::variant<std::string, Problem> SubscribeTarget(const json &what) {
       if (!list || list->empty())
         return BadRequest("subscribe: " + name + " must be an array of texts, and have one at least");
       add(name, *list);
+    } else if (name == "where" && filtered) {
+      if (auto problem = AddWhere(value, add)) return *std::move(problem);
     } else if (name == "after") {
       if (!value.is_string()) return BadRequest("subscribe: after must be a text: the position of the last event seen");
       add("last_event_id", value.get_ref<const std::string &>());
-    } else {
+    } else if (name != "type") {
       return Problem{ProblemKind::kUnknownParameter,
-                     "subscribe: " + Quoted(name) + " is unknown; there are items, topics and after",
+                     "subscribe: " + Quoted(name) +
+                         " is unknown; there are items, topics and after, and type with where",
                      {}};
     }
   }
+  if (filtered) return target;
   if (what.count("items") == 0 && what.count("topics") == 0) return BadRequest("subscribe: items or topics is needed");
   return target;
 }

@@ -29,7 +29,7 @@ struct ItemSince {
 
 class ChangesSince {
 public:
-  /// Interests in topics are left alone.
+  /// Interests in topics are left alone. None has a filter.
   ChangesSince(const std::vector<Interest> &interests, const Version &since, OwnedChanges owned = {});
 
   /// Entries in the order of the stream; what of them is not after the position does not count.

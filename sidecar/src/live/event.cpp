@@ -57,6 +57,8 @@ std::string ItemData(std::string_view operation, std::string_view type, std::str
   return data;
 }
 
+std::string EventLine(matching::Outcome outcome) { return "\nevent: " + std::string(matching::NameOf(outcome)) + '\n'; }
+
 std::string Retry(std::chrono::milliseconds delay) { return "retry: " + std::to_string(delay.count()) + "\n\n"; }
 
 } // namespace
@@ -91,6 +93,31 @@ SharedEvent ItemEvent(const Position &position, std::string_view operation, std:
                   commit_time);
 }
 
+SharedEvent FilteredEvent(const Position &position, matching::Outcome outcome, std::string_view type,
+                          std::string_view key, std::string_view row, std::int64_t commit_time) {
+  std::string data = R"({"type":")";
+  data += type;
+  data += R"(","key":")";
+  data += key;
+  data += '"';
+  if (outcome != matching::Outcome::kLeft) {
+    data += R"(,"item":)";
+    data += row;
+  }
+  data += '}';
+  auto event = Make(Subject(type, key), std::string(type), position, matching::NameOf(outcome), data);
+  event->outcome = outcome;
+  return OfStream(std::move(event), commit_time);
+}
+
+SharedEvent WithOutcome(const Event &event, matching::Outcome outcome) {
+  auto other = std::make_shared<Event>(event);
+  const std::string name = EventLine(event.outcome);
+  other->text.replace(other->text.find(name), name.size(), EventLine(outcome));
+  other->outcome = outcome;
+  return other;
+}
+
 SharedEvent HealedEvent(const Position &position, std::string_view type, std::string_view key, bool missing,
                         std::optional<std::string_view> row) {
   const std::string_view operation = OperationName(missing ? LineKind::kDelete : LineKind::kUpdate);
@@ -98,9 +125,10 @@ SharedEvent HealedEvent(const Position &position, std::string_view type, std::st
 }
 
 SharedEvent TruncateEvent(const Position &position, std::string_view type, std::int64_t commit_time) {
-  return OfStream(Make(WholeTypeSubject(type), std::string(type), position, "item",
-                       R"({"op":"truncate","type":")" + std::string(type) + R"("})"),
-                  commit_time);
+  auto event = Make(WholeTypeSubject(type), std::string(type), position, "item",
+                    R"({"op":"truncate","type":")" + std::string(type) + R"("})");
+  event->forgets = true;
+  return OfStream(std::move(event), commit_time);
 }
 
 SharedEvent MessageEvent(const Position &position, std::string_view topic, std::string_view payload,
@@ -126,7 +154,9 @@ SharedEvent ResyncEvent(const Position &position, std::string_view reason, std::
   std::string data = R"({"reason":")" + std::string(reason) + '"';
   if (type) data += ',' + NameMember(*type);
   data += '}';
-  return Make({}, std::string(type.value_or("")), position, "resync", data);
+  auto event = Make({}, std::string(type.value_or("")), position, "resync", data);
+  event->forgets = true;
+  return event;
 }
 
 SharedEvent GoneEvent(const Position &position, std::string_view type) {

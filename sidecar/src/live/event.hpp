@@ -4,6 +4,7 @@
 #include "authorization/owner.hpp"
 #include "itemize/change_event.hpp"
 #include "itemize/lsn.hpp"
+#include "matching/filter.hpp"
 
 #include <chrono>
 #include <cstdint>
@@ -23,11 +24,15 @@ struct Event {
   std::string type;
   /// Nothing about the type may be sent any more that has not been.
   bool withdraws = false;
+  /// What the client has of the type, or of all, is forgotten, or loaded anew.
+  bool forgets = false;
   Version version;
   /// A change or a message of the stream: not for a client that has had everything up to its version already.
   bool of_stream = false;
   /// Of what is told as it happens: microseconds since the Unix epoch; 0 for all else, also for what is told again.
   std::int64_t commit_time = 0;
+  /// What it is to those who follow the rows of a filter; kNone: it is not about one of them.
+  matching::Outcome outcome = matching::Outcome::kNone;
   /// Complete, with the empty line that ends it.
   std::string text;
 };
@@ -36,6 +41,9 @@ using SharedEvent = std::shared_ptr<const Event>;
 
 /// What a browser waits before it reconnects, said on connect.
 inline constexpr std::chrono::milliseconds kReconnectDelay{2000};
+
+/// Of a resync: a change does not say what the row was before, or is.
+inline constexpr std::string_view kFormerReason = "former";
 
 [[nodiscard]] std::string Subject(std::string_view type, std::string_view key);
 [[nodiscard]] std::string WholeTypeSubject(std::string_view type);
@@ -53,6 +61,14 @@ inline constexpr std::chrono::milliseconds kReconnectDelay{2000};
 [[nodiscard]] SharedEvent ItemEvent(const Position &position, std::string_view operation, std::string_view type,
                                     std::string_view key, std::optional<std::string_view> row,
                                     std::int64_t commit_time = 0);
+
+/// What became of an item for those who follow the rows of a filter. `row`: as of ItemEvent; of one that has left it is
+/// not told.
+[[nodiscard]] SharedEvent FilteredEvent(const Position &position, matching::Outcome outcome, std::string_view type,
+                                        std::string_view key, std::string_view row, std::int64_t commit_time = 0);
+
+/// The same event with another outcome, for what came before it and is not told: not to or from one that has left.
+[[nodiscard]] SharedEvent WithOutcome(const Event &event, matching::Outcome outcome);
 
 /// An item of which something else may have been shown here than what is now known: no change, so it is told to a
 /// client that has had everything up to its position as well.

@@ -17,8 +17,15 @@ namespace {
 
 constexpr std::string_view kHealedReason = "healed";
 constexpr std::string_view kOwnerReason = "owner";
+constexpr std::string_view kDefinitionReason = "definition";
 /// How late the end of a token, or of a caller's right to be here, may be noticed.
 constexpr std::chrono::milliseconds kExpiryInterval{250};
+
+bool IsFiltered(const Subscriber &subscriber, std::string_view type) {
+  const auto &interests = subscriber.interests();
+  return std::any_of(interests.begin(), interests.end(),
+                     [&](const Interest &interest) { return interest.filter && interest.type == type; });
+}
 
 } // namespace
 
@@ -34,7 +41,8 @@ LiveMetrics::LiveMetrics(Metrics &metrics)
                             {0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0})) {
   // So that the first one is a rise.
   for (const std::string_view reason :
-       {"definition", "epoch", "reset", "window", "healed", "owner", "malformed", "slow"})
+       {kDefinitionReason, std::string_view("epoch"), std::string_view("reset"), std::string_view("window"),
+        kHealedReason, kOwnerReason, kFormerReason, std::string_view("malformed"), std::string_view("slow")})
     CountResyncs(reason, 0);
 }
 
@@ -59,6 +67,8 @@ void Hub::Reset(LocalState state, std::string_view reason) {
   Receivers everyone = Everyone();
   metrics_.CountResyncs(reason, everyone.size());
   if (!everyone.empty()) Send(std::move(everyone), ResyncEvent(position, reason), position);
+  for (const std::string &type : index_.FilteredTypes())
+    EndFiltered(type, kDefinitionReason, position);
   MoveTo(position);
 }
 
@@ -101,6 +111,11 @@ void Hub::TellHealed(const HealedItem &item, const RowUnderRule &row_source) {
   }
   const auto access = types_.find(item.type);
   if (access == types_.end()) return;
+  // Nor by which filters it had been shown.
+  if (auto filtered = Admitted(index_.FindFiltered(item.type), access->second.rule); !filtered.empty()) {
+    metrics_.CountResyncs(kHealedReason, filtered.size());
+    Send(std::move(filtered), ResyncEvent(position, kHealedReason, item.type), position);
+  }
   auto receivers = Admitted(index_.Find(item.type, item.key), access->second.rule);
   if (receivers.empty()) return;
   if (IsRuleOfOwners(access->second.rule)) {
@@ -178,14 +193,65 @@ void Hub::PublishChange(const Change &change, const PieceHeader &header,
     // It is of now, and may be another's.
     if (row && authorization::OwnerOf(rule, *row) != owner) row.reset();
   }
+  PublishFiltered(change, rule, owner, position, header.commit_time);
   auto receivers = Admitted(index_.Find(change.type, change.key), rule, owner);
   if (receivers.empty()) return;
   Send(std::move(receivers),
        ItemEvent(position, OperationName(change.kind), change.type, change.key, row, header.commit_time), position);
 }
 
+void Hub::PublishFiltered(const Change &change, const std::string &rule, const std::optional<std::string> &owner,
+                          const Position &position, std::int64_t commit_time) {
+  const auto matched = index_.Match(change);
+  if (!matched.told) {
+    // Of another's item nothing is told, not even that there is something to ask.
+    auto receivers = Admitted(matched.unknown, rule, owner);
+    metrics_.CountResyncs(kFormerReason, receivers.size());
+    if (!receivers.empty()) Send(std::move(receivers), ResyncEvent(position, kFormerReason, change.type), position);
+    return;
+  }
+  const auto tell = [&](const std::vector<Subscriber *> &subscribers, matching::Outcome outcome) {
+    if (subscribers.empty()) return;
+    auto receivers = Admitted(subscribers, rule, owner);
+    if (receivers.empty()) return;
+    Send(std::move(receivers), FilteredEvent(position, outcome, change.type, change.key, change.row, commit_time),
+         position);
+  };
+  tell(matched.entered, matching::Outcome::kEntered);
+  tell(matched.changed, matching::Outcome::kChanged);
+  tell(matched.left, matching::Outcome::kLeft);
+}
+
+void Hub::EndFiltered(const std::string &type, std::string_view reason, const Position &position) {
+  const auto access = types_.find(type);
+  Receivers ended;
+  for (Subscriber *subscriber : index_.FindFiltered(type)) {
+    const auto &interests = subscriber->interests();
+    const bool of_another = std::any_of(interests.begin(), interests.end(), [&](const Interest &interest) {
+      return interest.filter && interest.type == type &&
+             (access == types_.end() || interest.filter->facts().generation != access->second.generation);
+    });
+    if (!of_another) continue;
+    auto shared = subscriber->weak_from_this().lock();
+    if (!shared) continue;
+    index_.Remove(subscriber, interests);
+    ended.push_back(std::move(shared));
+  }
+  if (ended.empty()) return;
+  metrics_.CountResyncs(reason, ended.size());
+  asio::post(loop_, [this, ended = std::move(ended), event = ResyncEvent(position, reason, type), position] {
+    for (const auto &subscriber : ended) {
+      subscriber->Deliver(event, position);
+      subscriber->Finish(ComeBack());
+    }
+  });
+}
+
 void Hub::TellUnknownOwner(const Change &change, const std::string &rule, const Position &position) {
-  auto receivers = Admitted(index_.Find(change.type, change.key), rule);
+  auto interested = index_.Find(change.type, change.key);
+  const auto filtered = index_.FindFiltered(change.type);
+  interested.insert(interested.end(), filtered.begin(), filtered.end());
+  auto receivers = Admitted(interested, rule);
   if (receivers.empty()) return;
   metrics_.CountResyncs(kOwnerReason, receivers.size());
   Send(std::move(receivers), ResyncEvent(position, kOwnerReason, change.type), position);
@@ -210,7 +276,7 @@ void Hub::PublishDefinition(const Change &change, const Position &position) {
     auto shared = subscriber->weak_from_this().lock();
     if (!shared) continue;
     if (shared->viewer().MayRead(access.rule)) {
-      receivers.push_back(std::move(shared));
+      if (!IsFiltered(*shared, change.type)) receivers.push_back(std::move(shared)); // EndFiltered
       continue;
     }
     // Nothing about it follows, also when the rule changes back.
@@ -222,9 +288,9 @@ void Hub::PublishDefinition(const Change &change, const Position &position) {
     refused.push_back(std::move(shared));
   }
   if (!refused.empty()) Send(std::move(refused), GoneEvent(position, change.type), position);
-  constexpr std::string_view kReason = "definition";
-  metrics_.CountResyncs(kReason, receivers.size());
-  if (!receivers.empty()) Send(std::move(receivers), ResyncEvent(position, kReason, change.type), position);
+  EndFiltered(std::string(change.type), kDefinitionReason, position);
+  metrics_.CountResyncs(kDefinitionReason, receivers.size());
+  if (!receivers.empty()) Send(std::move(receivers), ResyncEvent(position, kDefinitionReason, change.type), position);
 }
 
 // ----------------------------------------------------------------------------------------- any thread
@@ -232,6 +298,17 @@ void Hub::PublishDefinition(const Change &change, const Position &position) {
 std::optional<Hub::Standing> Hub::standing() const {
   const std::lock_guard<std::mutex> lock(mutex_);
   return standing_;
+}
+
+std::optional<TypeAccess> Hub::AccessOf(const std::string &type) const {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  const auto known = types_.find(type);
+  return standing_ && known != types_.end() ? std::optional(known->second) : std::nullopt;
+}
+
+std::shared_ptr<const matching::Filter> Hub::Shared(std::shared_ptr<const matching::Filter> filter) const {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  return index_.Shared(std::move(filter));
 }
 
 std::string Hub::RuleOf(const std::string &type) const {
@@ -249,7 +326,8 @@ bool Hub::MayRead(const std::vector<Interest> &interests, const authorization::V
 bool Hub::MayReadAll(const std::vector<Interest> &interests, const authorization::Viewer &viewer) const {
   return std::all_of(interests.begin(), interests.end(), [&](const Interest &interest) {
     const auto type = types_.find(interest.type);
-    return type != types_.end() && viewer.MayRead(type->second.rule);
+    if (type == types_.end() || !viewer.MayRead(type->second.rule)) return false;
+    return !interest.filter || interest.filter->facts().generation == type->second.generation;
   });
 }
 

@@ -90,9 +90,13 @@ public:
     std::string healed;
   };
   [[nodiscard]] std::optional<Standing> standing() const;
+  /// Of a type or a topic; nothing when it is not known.
+  [[nodiscard]] std::optional<TypeAccess> AccessOf(const std::string &type) const;
+  /// An equal filter that somebody follows already, else this one.
+  [[nodiscard]] std::shared_ptr<const matching::Filter> Shared(std::shared_ptr<const matching::Filter> filter) const;
   /// Who may read a type or a topic, in the words of its definition; empty: nobody.
   [[nodiscard]] std::string RuleOf(const std::string &type) const;
-  /// Whether the viewer may read all types and topics.
+  /// Whether the viewer may read all types and topics, and filters are of the definitions that there are.
   [[nodiscard]] bool MayRead(const std::vector<Interest> &interests, const authorization::Viewer &viewer) const;
   /// Makes `subscriber` known if the hub still stands at `expected`, and sends it `first`. Everything
   /// after `expected` follows. False: the hub has moved on.
@@ -134,6 +138,11 @@ private:
                                                                           const RowUnderRule &row_source);
   void PublishChange(const Change &change, const PieceHeader &header,
                      const std::unordered_map<std::string, std::string> &completed);
+  /// To those who follow items by filters.
+  void PublishFiltered(const Change &change, const std::string &rule, const std::optional<std::string> &owner,
+                       const Position &position, std::int64_t commit_time);
+  /// Whoever has a filter compiled for another definition of the type comes back with it, behind a resync.
+  void EndFiltered(const std::string &type, std::string_view reason, const Position &position);
   void PublishDefinition(const Change &change, const Position &position);
   void PublishMessage(const Change &change, const Position &position, std::int64_t commit_time);
   void Send(Receivers receivers, SharedEvent event, const Position &position);

@@ -21,8 +21,25 @@ Replay::Replay(const std::vector<Interest> &interests, const Position &last, std
 
 bool Replay::Wants(std::string_view type, std::string_view key) const {
   return std::any_of(interests_.begin(), interests_.end(), [&](const Interest &interest) {
-    return interest.type == type && (!interest.key || *interest.key == key);
+    return interest.type == type && !interest.filter && (!interest.key || *interest.key == key);
   });
+}
+
+const matching::Filter *Replay::FilterOn(std::string_view type) const {
+  const auto at = std::find_if(interests_.begin(), interests_.end(),
+                               [&](const Interest &interest) { return interest.type == type && interest.filter; });
+  return at == interests_.end() ? nullptr : at->filter.get();
+}
+
+bool Replay::AddFiltered(const Change &change, const matching::Filter &filter, const Position &position) {
+  const auto row = matching::ReadChange(filter.facts(), filter.used(), change);
+  if (!row) {
+    failure_ = kFormerReason;
+    return false;
+  }
+  const matching::Outcome outcome = filter.Judge(*row);
+  return outcome == matching::Outcome::kNone ||
+         Take(FilteredEvent(position, outcome, change.type, change.key, change.row));
 }
 
 bool Replay::WantsType(std::string_view type) const {
@@ -50,13 +67,18 @@ bool Replay::Add(const StreamEntry &entry, const RowSource &row_source) {
       event = MessageEvent(position, change.topic, change.payload);
     } else if (change.kind == LineKind::kTruncate) {
       event = TruncateEvent(position, change.type);
-    } else if (Wants(change.type, change.key)) {
+    } else {
+      const matching::Filter *const filter = FilterOn(change.type);
+      const bool wanted = Wants(change.type, change.key);
+      if (filter == nullptr && !wanted) continue;
       const OwnedChanges::For whose = owned_.Of(change);
       if (whose == OwnedChanges::For::kUnknown) {
         failure_ = "owner";
         return false;
       }
       if (whose == OwnedChanges::For::kAnother) continue;
+      if (filter != nullptr && !AddFiltered(change, *filter, position)) return false;
+      if (!wanted) continue;
       std::optional<std::string> completed;
       std::optional<std::string_view> row;
       if (change.kind != LineKind::kDelete) row = change.row;
@@ -66,8 +88,6 @@ bool Replay::Add(const StreamEntry &entry, const RowSource &row_source) {
         row = completed ? std::optional<std::string_view>(*completed) : std::nullopt;
       }
       event = ItemEvent(position, OperationName(change.kind), change.type, change.key, row);
-    } else {
-      continue;
     }
     if (!Take(std::move(event))) return false;
   }
@@ -92,8 +112,8 @@ bool Replay::AddHealed(const std::vector<HealedItem> &items, const Position &sta
       failure_ = "healed";
       return false;
     }
-    if (!Wants(item.type, item.key)) continue;
-    if (owned_.Has(item.type)) {
+    if (FilterOn(item.type) == nullptr && !Wants(item.type, item.key)) continue;
+    if (owned_.Has(item.type) || FilterOn(item.type) != nullptr) {
       failure_ = "healed";
       return false;
     }

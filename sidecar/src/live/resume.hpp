@@ -59,6 +59,10 @@ public:
 private:
   [[nodiscard]] bool Wants(std::string_view type, std::string_view key) const;
   [[nodiscard]] bool WantsType(std::string_view type) const;
+  /// Null when there is none.
+  [[nodiscard]] const matching::Filter *FilterOn(std::string_view type) const;
+  /// What the change is by the filter. False: it does not tell, or it is too much.
+  bool AddFiltered(const Change &change, const matching::Filter &filter, const Position &position);
   bool Take(SharedEvent event);
 
   const std::vector<Interest> &interests_;

@@ -299,6 +299,15 @@ bool ItemReader::AskRule(const std::string &type, std::optional<DefinedRule> &ru
   return WithDatabase([&](PostgresConnection &database) { rule = ItemSource::ReadRule(database, type); });
 }
 
+ReadResult::Status ItemReader::ReadFacts(const std::string &type, std::optional<matching::TypeFacts> &facts) {
+  try {
+    const bool answered = WithDatabase([&](PostgresConnection &database) { facts = ReadTypeFacts(database, type); });
+    return answered ? Status::kOk : Status::kUnavailable;
+  } catch (const DatabaseRefused &) {
+    return Status::kRefused;
+  }
+}
+
 ReadResult ItemReader::ReadWithoutCopy(const std::string &type, const std::vector<std::string> &keys,
                                        const ReadDemand &demand) {
   ReadResult result;

@@ -6,6 +6,7 @@
 #include "read/database_access.hpp"
 #include "read/item_source.hpp"
 #include "read/min_position.hpp"
+#include "read/type_facts_source.hpp"
 #include "read/unknown_keys.hpp"
 
 #include <optional>
@@ -80,6 +81,10 @@ public:
   ReadResult ReadSome(const std::string &type, const std::vector<std::string> &keys, const ReadDemand &demand = {});
   PageResult Page(const std::string &type, std::size_t limit, const std::optional<std::string> &after,
                   const ReadDemand &demand = {});
+
+  /// What filters have to know of a type, as the database has it; nothing when it is not defined there. kOk,
+  /// kUnavailable or kRefused.
+  ReadResult::Status ReadFacts(const std::string &type, std::optional<matching::TypeFacts> &facts);
 
   /// Asks both servers something small, and notes whether they answer; catches up on what the copy is to forget.
   void Probe();
