@@ -192,6 +192,7 @@ int CheckConfig(const CommandLine &command) {
       if (command.connect || !source.remote) (void)identity::ReadFirst(source, never.token());
     }
     (void)identity::Verifier(http::VerifierOptionsOf(options));
+    (void)http::ClientLimitOptionsOf(options);
   }
   if (command.connect) {
     for (const std::string *url : {&options.global_redis, &options.local_redis}) {

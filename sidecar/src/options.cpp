@@ -68,6 +68,8 @@ struct Raw {
   std::int64_t missing_ttl_seconds = 0;
   std::int64_t max_connections = 0;
   std::int64_t live_buffer = 0;
+  std::int64_t live_limit_address = 0;
+  std::int64_t live_limit_client = 0;
   std::int64_t jwt_clock_skew_seconds = 0;
   std::int64_t memory_cache_bytes = 0;
   std::int64_t coherence_interval_seconds = 0;
@@ -128,6 +130,15 @@ void Declare(CLI::App &app, Options &options, Raw &raw) {
   Add(app, "metrics-listen", raw.metrics_listen, "ADDRESS:PORT for health and metrics alone, in every mode");
   Add(app, "static-dir", options.static_dir, "directory served at /");
   Add(app, "max-connections", raw.max_connections, "HTTP connections at once, live streams included");
+  Add(app, "rate-limit-address", options.rate_limit_address,
+      "RATE or RATE:BURST: requests a second, and at once, of one address (default: no limit)");
+  Add(app, "rate-limit-client", options.rate_limit_client, "the same of the subject of a token (default: no limit)");
+  Add(app, "live-limit-address", raw.live_limit_address, "live subscriptions of one address at once; 0: no limit");
+  Add(app, "live-limit-client", raw.live_limit_client, "the same of the subject of a token; 0: no limit");
+  app.add_option("--trusted-proxy", options.trusted_proxies,
+                 "ADDRESS or ADDRESS/BITS of a proxy whose X-Forwarded-For is believed; several with commas between")
+      ->delimiter(',')
+      ->envname(EnvironmentName("trusted-proxy"));
   Add(app, "live-buffer", raw.live_buffer, "bytes that may wait for one live client before they are conflated");
   Add(app, "jwt-secret-file", options.jwt_secret_file, "file with the secret of tokens signed with HS256");
   Add(app, "jwks", options.jwks, "file or https:// URL of the JSON Web Key Set that tokens are verified with");
@@ -293,6 +304,8 @@ void Resolve(Raw &raw, CommandLine &command) {
   RequireAtLeastOne(raw.missing_ttl_seconds, "missing-ttl-seconds");
   RequireAtLeastOne(raw.max_connections, "max-connections");
   RequireAtLeastOne(raw.live_buffer, "live-buffer");
+  if (raw.live_limit_address < 0) throw ConfigError("live-limit-address must not be negative");
+  if (raw.live_limit_client < 0) throw ConfigError("live-limit-client must not be negative");
   if (raw.jwt_clock_skew_seconds < 0 || raw.jwt_clock_skew_seconds > kMostClockSkewSeconds)
     throw ConfigError("jwt-clock-skew-seconds must be 0 to " + std::to_string(kMostClockSkewSeconds));
   if (raw.memory_cache_bytes < 0) throw ConfigError("memory-cache-bytes must not be negative");
@@ -320,6 +333,8 @@ void Resolve(Raw &raw, CommandLine &command) {
   options.missing_ttl = std::chrono::seconds(raw.missing_ttl_seconds);
   options.max_connections = static_cast<std::uint64_t>(raw.max_connections);
   options.memory_cache_bytes = static_cast<std::uint64_t>(raw.memory_cache_bytes);
+  options.live_limit_address = static_cast<std::uint64_t>(raw.live_limit_address);
+  options.live_limit_client = static_cast<std::uint64_t>(raw.live_limit_client);
   options.live_buffer = static_cast<std::uint64_t>(raw.live_buffer);
   if (other)
     ResolveCommand(*other, raw.command, options);

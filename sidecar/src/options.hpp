@@ -90,6 +90,14 @@ struct Options {
   std::string static_dir;
   /// HTTP connections at once, live streams included.
   std::uint64_t max_connections = 10'000;
+  /// Requests a second, RATE or RATE:BURST, of one address, and of the subject of a token; empty: no limit.
+  std::string rate_limit_address;
+  std::string rate_limit_client;
+  /// Live subscriptions at once, of the same; 0: no limit.
+  std::uint64_t live_limit_address = 0;
+  std::uint64_t live_limit_client = 0;
+  /// Proxies whose X-Forwarded-For is believed: ADDRESS or ADDRESS/BITS.
+  std::vector<std::string> trusted_proxies;
   /// Bytes that may wait for one live client before they are conflated.
   std::uint64_t live_buffer = 1'048'576;
 

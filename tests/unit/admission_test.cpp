@@ -1,6 +1,8 @@
 #include "admission/register.hpp"
 #include "base/recent_map.hpp"
 #include "base/sha256.hpp"
+#include "http/client_address.hpp"
+#include "http/client_limits.hpp"
 #include "http/limiter.hpp"
 #include "identity/api_token.hpp"
 #include "itemize/internal_types.hpp"
@@ -56,6 +58,67 @@ TEST(Limiter, GivesABurstAndThenARate) {
   EXPECT_EQ(limiter.Take("a", rate, start + std::chrono::hours(1)), 1);
   EXPECT_EQ(limiter.Take("slow", {0.01, 1}, start), 0);
   EXPECT_EQ(limiter.Take("slow", {0.01, 1}, start), 100);
+}
+
+std::string ClientOf(const std::string &peer, const std::vector<std::string> &fields, const std::string &trusted) {
+  http::RequestHead head;
+  for (const std::string &value : fields)
+    head.fields.push_back({"x-forwarded-for", value});
+  const auto network = http::ParseNetwork(trusted);
+  return http::ClientAddress(boost::asio::ip::make_address(peer), head, {network.value()}).to_string();
+}
+
+TEST(ClientAddress, IsTheLastThatNoTrustedProxyHas) {
+  EXPECT_EQ(ClientOf("10.0.0.1", {"1.1.1.1"}, "10.0.0.0/8"), "1.1.1.1");
+  EXPECT_EQ(ClientOf("11.0.0.1", {"1.1.1.1"}, "10.0.0.0/8"), "11.0.0.1");
+  EXPECT_EQ(ClientOf("10.0.0.1", {"9.9.9.9, 1.1.1.1, 10.2.3.4"}, "10.0.0.0/8"), "1.1.1.1");
+  EXPECT_EQ(ClientOf("10.0.0.1", {"9.9.9.9", "1.1.1.1", "10.2.3.4"}, "10.0.0.0/8"), "1.1.1.1");
+  EXPECT_EQ(ClientOf("10.0.0.1", {}, "10.0.0.0/8"), "10.0.0.1");
+  EXPECT_EQ(ClientOf("10.0.0.1", {"1.1.1.1, unknown"}, "10.0.0.0/8"), "10.0.0.1");
+  EXPECT_EQ(ClientOf("10.0.0.1", {"1.1.1.1, "}, "10.0.0.0/8"), "10.0.0.1");
+  EXPECT_EQ(ClientOf("::ffff:10.0.0.1", {"[2001:db8::1]:443"}, "10.0.0.0/8"), "2001:db8::1");
+  EXPECT_EQ(ClientOf("10.0.0.1", {"1.1.1.1:8080"}, "10.0.0.0/8"), "1.1.1.1");
+  EXPECT_EQ(ClientOf("10.0.0.1", {"10.0.0.2"}, "10.0.0.0/8"), "10.0.0.2");
+}
+
+TEST(ClientAddress, CountsNetworksOfIpv6) {
+  const auto key = [](const char *text) { return http::AddressKey(boost::asio::ip::make_address(text)); };
+  EXPECT_EQ(key("2001:db8:1:2::1"), key("2001:db8:1:2:ffff::"));
+  EXPECT_NE(key("2001:db8:1:2::1"), key("2001:db8:1:3::1"));
+  EXPECT_EQ(key("::ffff:1.2.3.4"), key("1.2.3.4"));
+  EXPECT_NE(key("1.2.3.4"), key("1.2.3.5"));
+}
+
+TEST(ClientAddress, ReadsNetworks) {
+  for (const char *text : {"", "x", "1.2.3", "1.2.3.4/33", "1.2.3.4/", "1.2.3.4/-1", "::1/129", "1.2.3.4/8/8"})
+    EXPECT_FALSE(http::ParseNetwork(text)) << text;
+  const auto contains = [](const char *network, const char *address) {
+    return http::ParseNetwork(network).value().Contains(boost::asio::ip::make_address(address));
+  };
+  EXPECT_TRUE(contains("10.20.30.40/31", "10.20.30.41"));
+  EXPECT_FALSE(contains("10.20.30.40/31", "10.20.30.42"));
+  EXPECT_TRUE(contains("0.0.0.0/0", "1.2.3.4"));
+  EXPECT_FALSE(contains("0.0.0.0/0", "::1"));
+  EXPECT_TRUE(contains("::1", "::1"));
+}
+
+TEST(ClientLimits, CountLiveSubscriptionsAsLongAsTheyAreHeld) {
+  Metrics metrics;
+  http::ClientLimitOptions options;
+  options.live_of_address = 2;
+  options.live_of_client = 1;
+  http::ClientLimits limits(options, metrics);
+  auto first = limits.TakeLive("home", "ann");
+  ASSERT_TRUE(first);
+  EXPECT_FALSE(limits.TakeLive("elsewhere", "ann"));
+  auto second = limits.TakeLive("home", "");
+  ASSERT_TRUE(second);
+  EXPECT_FALSE(limits.TakeLive("home", "bob"));
+  EXPECT_TRUE(limits.TakeLive("elsewhere", "bob"));
+  first.reset();
+  EXPECT_TRUE(limits.TakeLive("home", "ann"));
+  http::ClientLimits none({}, metrics);
+  EXPECT_TRUE(none.TakeLive("home", "ann"));
 }
 
 TEST(ApiToken, HasOneForm) {

@@ -349,7 +349,8 @@ TEST(Identity, ARequestWaitsForKeysOnceAndThatIsNoWaitForRows) {
   const OwnFile file(kOwnSecret);
   ReadStore read({file.path(), ""});
   admission::Register callers;
-  const http::Authentication authentication(read.store(), {}, read.metrics(), callers, {});
+  http::ClientLimits limits({}, read.metrics());
+  const http::Authentication authentication(read.store(), {}, read.metrics(), callers, {}, limits);
   http::FramedRequest request;
   request.head.fields = {{"Authorization", "Bearer " + Sign(R"({"exp":1900000000})", R"({"alg":"ES256"})")}};
   Caller caller;

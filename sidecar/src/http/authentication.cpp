@@ -72,8 +72,8 @@ identity::VerifierOptions VerifierOptionsOf(const Options &options) {
 }
 
 Authentication::Authentication(identity::KeyStore &keys, identity::VerifierOptions options, Metrics &metrics,
-                               admission::Register &known, admission::Inquire inquire)
-    : keys_(keys), known_(known), inquire_(std::move(inquire)), verifier_(std::move(options)),
+                               admission::Register &known, admission::Inquire inquire, ClientLimits &limits)
+    : keys_(keys), known_(known), inquire_(std::move(inquire)), limits_(limits), verifier_(std::move(options)),
       lacks_scope_(CountRefused(metrics, "scope")), blocked_(CountRefused(metrics, "blocked")),
       limited_(CountRefused(metrics, "rate")) {
   const auto count = [&](Kind kind, const char *reason) { refused_.emplace(kind, CountRefused(metrics, reason)); };
@@ -100,7 +100,19 @@ std::optional<Reply> Authentication::Check(const FramedRequest &request, identit
   if (!token) return std::nullopt;
   if (identity::IsApiToken(*token)) return CheckApiToken(request, *token, caller);
   if (auto reply = CheckToken(request, *token, caller)) return reply;
-  return CheckSubject(request, caller);
+  if (auto reply = CheckSubject(request, caller)) return reply;
+  return CheckRates(request, *caller);
+}
+
+std::optional<Reply> Authentication::CheckRates(const FramedRequest &request, const identity::Identity &caller) const {
+  if (std::exchange(request.counted, true)) return std::nullopt;
+  if (const int wait = caller.rate ? limiter_.Take(caller.token_hash, *caller.rate) : 0; wait > 0) {
+    limited_.Increment();
+    return PrivateProblem(TooManyRequests("the API token makes more requests than it may", wait));
+  }
+  const int wait = limits_.TakeOfClient(caller.subject_hash);
+  if (wait == 0) return std::nullopt;
+  return PrivateProblem(TooManyRequests("the subject of the token makes more requests than it may", wait));
 }
 
 std::optional<Reply> Authentication::Inquire(const FramedRequest &request, const std::string &token_hash,
@@ -149,11 +161,7 @@ std::optional<Reply> Authentication::CheckApiToken(const FramedRequest &request,
   copy->verified = as_of;
   caller = std::move(copy);
   if (auto reply = CheckSubject(request, caller)) return reply;
-  if (!identity.rate || std::exchange(request.counted, true)) return std::nullopt;
-  const int wait = limiter_.Take(*hash, *identity.rate);
-  if (wait == 0) return std::nullopt;
-  limited_.Increment();
-  return TooManyRequests("the API token makes more requests than it may", wait);
+  return CheckRates(request, *caller);
 }
 
 std::optional<Reply> Authentication::CheckSubject(const FramedRequest &request, identity::Caller &caller) const {

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "admission/inquiries.hpp"
-#include "http/limiter.hpp"
+#include "http/client_limits.hpp"
 #include "http/reply.hpp"
 #include "http/request_framer.hpp"
 #include "identity/key_store.hpp"
@@ -22,7 +22,7 @@ namespace itemize::sidecar::http {
 class Authentication {
 public:
   Authentication(identity::KeyStore &keys, identity::VerifierOptions options, Metrics &metrics,
-                 admission::Register &known, admission::Inquire inquire);
+                 admission::Register &known, admission::Inquire inquire, ClientLimits &limits);
 
   /// Says in `caller` who asks: null for nobody in particular, as everybody without an API token is where no keys are
   /// configured. Nothing but when the request is not to be answered: its refusal, or where it waits for keys or for
@@ -36,6 +36,8 @@ private:
                                                    identity::Caller &caller) const;
   /// What is known of the caller besides his token: whether his subject is blocked.
   [[nodiscard]] std::optional<Reply> CheckSubject(const FramedRequest &request, identity::Caller &caller) const;
+  /// The limits of his token, and of himself: each request is counted once.
+  [[nodiscard]] std::optional<Reply> CheckRates(const FramedRequest &request, const identity::Identity &caller) const;
   /// Parks the request until that is known; nothing when it has been tried.
   [[nodiscard]] std::optional<Reply> Inquire(const FramedRequest &request, const std::string &token_hash,
                                              const std::string &subject_hash) const;
@@ -46,6 +48,7 @@ private:
   identity::KeyStore &keys_;
   admission::Register &known_;
   const admission::Inquire inquire_;
+  ClientLimits &limits_;
   mutable Limiter limiter_;
   const identity::Verifier verifier_;
   /// There from the start: a counter that begins with its first refusal shows no rise.

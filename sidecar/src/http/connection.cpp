@@ -97,6 +97,16 @@ void Connection::SubmitRequest() {
   phase_ = Phase::kAnswering;
   deadline_.cancel();
   const auto request = std::make_shared<FramedRequest>(framer_.Take());
+  if (server_.limits_ != nullptr && server_.limits_->UsesAddresses()) {
+    error_code gone;
+    const auto peer = socket_.remote_endpoint(gone);
+    if (gone) return Close();
+    request->address = server_.limits_->KeyOf(peer.address(), request->head);
+    // An orchestrator asks for health from an address of its own, or from that of all.
+    const bool health = request->head.target == "/livez" || request->head.target == "/readyz";
+    const int wait = health ? 0 : server_.limits_->TakeOfAddress(request->address);
+    if (wait > 0) return Refuse(TooManyRequests("too many requests come from this address", wait));
+  }
   const auto start = Clock::now();
   if (server_.shortcut_ && !draining_ && request->head.keep_alive) {
     const auto answered = [self = shared_from_this(), request, start](std::optional<Answer> answer) {
@@ -135,7 +145,7 @@ void Connection::OnAnswer(Answer answer, const FramedRequest &request) {
     if (framer_.state() != RequestFramer::State::kIdle)
       return Refuse(BadRequest("nothing may be sent to a WebSocket before it has been accepted"));
     phase_ = Phase::kClosed;
-    return server_.Upgrade(std::move(socket_), request.head);
+    return server_.Upgrade(std::move(socket_), request);
   }
   served_ = true;
   Write(std::move(answer.bytes), answer.keep_alive && !draining_);

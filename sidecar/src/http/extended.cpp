@@ -73,11 +73,13 @@ public:
       : options_(options), services_(services), backends_(options, services, backend_stop_.token()),
         server_options_(ServerOptionsOf(options)), server_(loop_, server_options_, services),
         hub_(loop_, HubOptionsOf(options), services), inquiries_(callers_, backends_), feed_(hub_, callers_, backends_),
-        rooms_(backends_), keys_(http::KeySourceOptionsOf(options), services.log, services.metrics),
-        authentication_(keys_, http::VerifierOptionsOf(options), services.metrics, callers_,
-                        [this](const auto &inquiry, auto wake) { inquiries_.Add(inquiry, std::move(wake)); }),
+        rooms_(backends_), limits_(http::ClientLimitOptionsOf(options), services.metrics),
+        keys_(http::KeySourceOptionsOf(options), services.log, services.metrics),
+        authentication_(
+            keys_, http::VerifierOptionsOf(options), services.metrics, callers_,
+            [this](const auto &inquiry, auto wake) { inquiries_.Add(inquiry, std::move(wake)); }, limits_),
         kept_(loop_, backends_),
-        descriptions_(backends_), routes_{backends_, hub_, rooms_, authentication_, descriptions_, facts_},
+        descriptions_(backends_), routes_{backends_, hub_, rooms_, authentication_, descriptions_, facts_, limits_},
         workers_(WorkerCount(), [this] { return MakeExchange(); }) {
     services_.readiness.Register(kPart);
   }
@@ -86,6 +88,7 @@ public:
     if (!options_.RunsGlobal()) CheckDatabase(stop); // else that part does
     if (rooms_.writes.on()) CheckWriteDatabase(stop);
     RaiseDescriptorLimit(services_.log, server_options_.max_connections);
+    server_.Limit(limits_);
     server_.Start(
         workers_, [this](auto sink, auto subscriber) { hub_.Adopt(std::move(sink), std::move(subscriber)); },
         [this] { return hub_.connected(); },
@@ -244,6 +247,7 @@ private:
   admission::Inquiries inquiries_;
   live::Feed feed_;
   http::WaitingRooms rooms_;
+  http::ClientLimits limits_;
   identity::KeyStore keys_;
   const http::Authentication authentication_;
   http::KeptItems kept_;

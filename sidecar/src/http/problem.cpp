@@ -63,6 +63,16 @@ std::string JsonString(std::string_view text) {
   return nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
+Problem TooManyRequests(std::string detail, int seconds) {
+  Problem problem{ProblemKind::kTooManyRequests, std::move(detail), {}};
+  problem.retry_after = seconds;
+  return problem;
+}
+
+int RetryAfterOf(const Problem &problem) {
+  return problem.retry_after != 0 ? problem.retry_after : TextOf(problem.kind).retry_after;
+}
+
 Problem BadRequest(std::string detail) { return {ProblemKind::kBadRequest, std::move(detail), {}}; }
 
 std::string Quoted(std::string_view text) {
@@ -100,7 +110,7 @@ std::string ProblemResponse(const Problem &problem) {
   response += "\r\nContent-Type: ";
   response += kProblemContentType;
   response += "\r\nContent-Length: " + std::to_string(body.size());
-  if (text.retry_after > 0) response += "\r\nRetry-After: " + std::to_string(text.retry_after);
+  if (RetryAfterOf(problem) > 0) response += "\r\nRetry-After: " + std::to_string(RetryAfterOf(problem));
   if (!problem.allow.empty()) response += "\r\nAllow: " + problem.allow;
   response += "\r\nX-Content-Type-Options: nosniff\r\nConnection: close\r\n\r\n";
   return response + body;

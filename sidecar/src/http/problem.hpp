@@ -76,7 +76,15 @@ struct Problem {
   int status = 0;
   /// Of a batch: which of its operations it is about.
   std::optional<std::size_t> operation = std::nullopt;
+  /// Seconds for Retry-After instead of the kind's own; 0: that.
+  int retry_after = 0;
 };
+
+/// 429: to be tried again in so many seconds.
+[[nodiscard]] Problem TooManyRequests(std::string detail, int seconds);
+
+/// Seconds for Retry-After; 0 sends none.
+[[nodiscard]] int RetryAfterOf(const Problem &problem);
 
 /// The request is wrong: `detail` says in what.
 [[nodiscard]] Problem BadRequest(std::string detail);

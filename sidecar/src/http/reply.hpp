@@ -56,23 +56,12 @@ struct Reply {
 };
 
 [[nodiscard]] inline Reply ProblemReply(const Problem &problem) {
-  const ProblemText &text = TextOf(problem.kind);
   Reply reply;
   reply.status = StatusOf(problem);
   reply.content_type = kProblemContentType;
   reply.body = ProblemBody(problem);
-  if (text.retry_after > 0) reply.headers.emplace_back("Retry-After", std::to_string(text.retry_after));
+  if (RetryAfterOf(problem) > 0) reply.headers.emplace_back("Retry-After", std::to_string(RetryAfterOf(problem)));
   if (!problem.allow.empty()) reply.headers.emplace_back("Allow", problem.allow);
-  return reply;
-}
-
-/// 429: to be tried again in so many seconds.
-[[nodiscard]] inline Reply TooManyRequests(std::string detail, int seconds) {
-  Reply reply = ProblemReply({ProblemKind::kTooManyRequests, std::move(detail), {}});
-  for (auto &[name, value] : reply.headers) {
-    if (name == "Retry-After") value = std::to_string(seconds);
-  }
-  reply.headers.emplace_back("Cache-Control", "no-store");
   return reply;
 }
 

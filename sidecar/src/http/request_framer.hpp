@@ -34,6 +34,8 @@ struct FramingLimits {
 struct FramedRequest {
   RequestHead head;
   std::string body;
+  /// Whom it is counted for, see ClientLimits::KeyOf; empty where addresses do not matter.
+  std::string address;
   /// It has been parked for rows, and is now to be answered without.
   bool parked = false;
   /// It has been parked for the keys of tokens, and is now to be judged by those that are there.

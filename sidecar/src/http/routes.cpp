@@ -129,8 +129,8 @@ std::optional<Reply> Routes::Dispatch(const FramedRequest &request) {
         ProblemReply({ProblemKind::kBadRequest, "a '%' in the query is not followed by two hexadecimal digits", {}}));
   }
   const authorization::Viewer viewer(caller);
-  if (filtered) return Named(route, LiveByFilter(head, viewer, path[2], *parameters));
-  if (live) return Named(route, Live(head, viewer, *parameters));
+  if (filtered) return Named(route, LiveByFilter(request, viewer, path[2], *parameters));
+  if (live) return Named(route, Live(request, viewer, *parameters));
   if (search != nullptr) return Named(route, searches_.Answer(request, viewer, search->kind, path[2], *parameters));
   if (collection) return Named(route, items_.Collection(request, viewer, path[2], *parameters));
   if (auto problem = CheckParameters(*parameters, {})) return Named(route, ProblemReply(*problem));
@@ -176,7 +176,8 @@ Reply Routes::Page(const FramedRequest &request, const Target &target) {
   return pages_.Answer(request, caller, target.path.substr(kPages.size()));
 }
 
-Reply Routes::Live(const RequestHead &head, const authorization::Viewer &viewer, const Parameters &parameters) {
+Reply Routes::Live(const FramedRequest &request, const authorization::Viewer &viewer, const Parameters &parameters) {
+  const RequestHead &head = request.head;
   if (WantsWebSocket(head) && head.method == "GET") {
     if (!parameters.empty())
       return ProblemReply(BadRequest("a WebSocket takes no parameters: subscriptions are begun by messages"));
@@ -204,12 +205,13 @@ Reply Routes::Live(const RequestHead &head, const authorization::Viewer &viewer,
   if (topics != nullptr) {
     if (const auto problem = add(ParseLiveTopics(*topics))) return ProblemReply(*problem);
   }
-  return Follow(head, viewer, parameters, std::move(interests));
+  return Follow(request, viewer, parameters, std::move(interests));
 }
 
-Reply Routes::LiveByFilter(const RequestHead &head, const authorization::Viewer &viewer, std::string_view type,
+Reply Routes::LiveByFilter(const FramedRequest &request, const authorization::Viewer &viewer, std::string_view type,
                            const Parameters &parameters) {
-  if (WantsWebSocket(head)) return ProblemReply(BadRequest("a WebSocket is opened at /v1/live, without parameters"));
+  if (WantsWebSocket(request.head))
+    return ProblemReply(BadRequest("a WebSocket is opened at /v1/live, without parameters"));
   if (!IsTypeName(type)) return NotFound();
   live::Interest interest{std::string(type), std::nullopt};
   const auto not_ready = [] {
@@ -230,16 +232,22 @@ Reply Routes::LiveByFilter(const RequestHead &head, const authorization::Viewer 
   auto filter = ParseLiveFilter(known.facts, parameters);
   if (const auto *problem = std::get_if<Problem>(&filter)) return ProblemReply(*problem);
   interest.filter = context_.hub.Shared(std::get<std::shared_ptr<const matching::Filter>>(std::move(filter)));
-  return Follow(head, viewer, parameters, {std::move(interest)});
+  return Follow(request, viewer, parameters, {std::move(interest)});
 }
 
-Reply Routes::Follow(const RequestHead &head, const authorization::Viewer &viewer, const Parameters &parameters,
+Reply Routes::Follow(const FramedRequest &request, const authorization::Viewer &viewer, const Parameters &parameters,
                      std::vector<live::Interest> interests) {
-  if (head.method == "HEAD") return MomentReply("text/event-stream", {});
+  if (request.head.method == "HEAD") return MomentReply("text/event-stream", {});
   std::optional<std::string> last_event_id;
   if (const std::string *parameter = FindParameter(parameters, "last_event_id")) last_event_id = *parameter;
   // The field is what a browser adds when it reconnects: newer than what stands in its URL.
-  if (const auto field = head.Find("Last-Event-ID")) last_event_id = std::string(*field);
+  if (const auto field = request.head.Find("Last-Event-ID")) last_event_id = std::string(*field);
+  auto ticket =
+      context_.limits.TakeLive(request.address, viewer.caller() ? viewer.caller()->subject_hash : std::string());
+  if (!ticket) {
+    constexpr int kSeconds = 5;
+    return ProblemReply(TooManyRequests("there are as many live subscriptions as one may have; end some", kSeconds));
+  }
   auto subscription = subscribe_.Run(std::move(interests), viewer, last_event_id);
   switch (subscription.status) {
   case live::Subscription::Status::kNotReady:
@@ -249,6 +257,7 @@ Reply Routes::Follow(const RequestHead &head, const authorization::Viewer &viewe
   }
   Reply reply;
   reply.live = std::move(subscription.subscriber);
+  reply.live->Hold(std::move(*ticket));
   return reply;
 }
 

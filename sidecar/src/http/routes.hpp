@@ -22,6 +22,7 @@ struct RouteContext {
   const Authentication &authentication;
   Descriptions &descriptions;
   live::FactsCache &facts;
+  ClientLimits &limits;
 };
 
 /// One per worker, with that worker's connections.
@@ -38,12 +39,12 @@ private:
   Reply Write(const FramedRequest &request, const Target &target, std::string_view type, std::string_view raw_key);
   /// `/v1/pages/{path}`.
   Reply Page(const FramedRequest &request, const Target &target);
-  Reply LiveByFilter(const RequestHead &head, const authorization::Viewer &viewer, std::string_view type,
+  Reply LiveByFilter(const FramedRequest &request, const authorization::Viewer &viewer, std::string_view type,
                      const Parameters &parameters);
   /// Begins to follow.
-  Reply Follow(const RequestHead &head, const authorization::Viewer &viewer, const Parameters &parameters,
+  Reply Follow(const FramedRequest &request, const authorization::Viewer &viewer, const Parameters &parameters,
                std::vector<live::Interest> interests);
-  Reply Live(const RequestHead &head, const authorization::Viewer &viewer, const Parameters &parameters);
+  Reply Live(const FramedRequest &request, const authorization::Viewer &viewer, const Parameters &parameters);
   /// What can be asked for here, as far as the caller may know.
   [[nodiscard]] Reply OpenApi(const RequestHead &head, const authorization::Viewer &viewer) const;
   [[nodiscard]] Reply Readiness() const;

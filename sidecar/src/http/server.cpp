@@ -106,10 +106,10 @@ void Server::Forget(WebSocket *socket) {
   EndIfDrained();
 }
 
-void Server::Upgrade(Socket socket, const RequestHead &head) {
+void Server::Upgrade(Socket socket, const FramedRequest &request) {
   const auto made = std::make_shared<WebSocket>(*this, std::move(socket));
   web_sockets_.emplace(made.get(), made);
-  made->Start(head);
+  made->Start(request);
   if (!acceptor_.is_open()) made->Drain();
 }
 

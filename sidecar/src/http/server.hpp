@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/services.hpp"
+#include "http/client_limits.hpp"
 #include "http/connection.hpp"
 #include "http/http_metrics.hpp"
 #include "http/web_socket.hpp"
@@ -58,6 +59,8 @@ public:
 
   /// `workers` must outlive this object's use on the loop.
   void Start(WorkerPool &workers, Adopt adopt, CountAdopted count_adopted, Shortcut shortcut = {});
+  /// Before Start: requests are held against these, which must outlive this object's use on the loop.
+  void Limit(ClientLimits &limits) { limits_ = &limits; }
   /// No new connections, idle ones end, answers begun are finished. `done` is called when none is left.
   void Drain(std::function<void()> done);
   /// Ends every connection now.
@@ -78,8 +81,8 @@ private:
   template <typename Owner, typename Make, typename Again, typename Take>
   [[nodiscard]] bool Ask(std::shared_ptr<Owner> owner, const std::shared_ptr<FramedRequest> &request,
                          Connection::Clock::time_point start, Make make, Again again, Take take);
-  /// Makes a WebSocket of it, for the request in `head`.
-  void Upgrade(Socket socket, const RequestHead &head);
+  /// Makes a WebSocket of it, for the request.
+  void Upgrade(Socket socket, const FramedRequest &request);
   void EndIfDrained();
 
   boost::asio::io_context &loop_;
@@ -92,6 +95,7 @@ private:
   Adopt adopt_;
   CountAdopted count_adopted_;
   Shortcut shortcut_;
+  ClientLimits *limits_ = nullptr;
   std::function<void()> drained_;
   std::unordered_map<Connection *, std::weak_ptr<Connection>> connections_;
   std::unordered_map<WebSocket *, std::weak_ptr<WebSocket>> web_sockets_;

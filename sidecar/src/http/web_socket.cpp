@@ -107,7 +107,9 @@ WebSocket::~WebSocket() {
   server_.Forget(this);
 }
 
-void WebSocket::Start(const RequestHead &head) {
+void WebSocket::Start(const FramedRequest &request) {
+  const RequestHead &head = request.head;
+  address_ = request.address;
   for (const HeaderField &field : head.fields) {
     if (EqualsIgnoringCase(field.name, "Authorization")) credentials_.push_back(field);
   }
@@ -160,11 +162,15 @@ void WebSocket::Act(SocketRequest message, std::size_t bytes) {
   switch (message.kind) {
   case SocketRequest::Kind::kPing: return Answer(SocketDone(message.id));
   case SocketRequest::Kind::kUnsubscribe: return Unsubscribe(message);
-  case SocketRequest::Kind::kSubscribe: return Subscribe(std::move(message), bytes);
+  case SocketRequest::Kind::kSubscribe:
   case SocketRequest::Kind::kAuthenticate: break;
   }
+  if (const int wait = server_.limits_ != nullptr ? server_.limits_->TakeOfAddress(address_) : 0; wait > 0)
+    return Refuse(message.id, TooManyRequests("too many requests come from this address", wait));
+  if (message.kind == SocketRequest::Kind::kSubscribe) return Subscribe(std::move(message), bytes);
   const auto question = std::make_shared<Question>();
   question->request.head.method = "GET";
+  question->request.address = address_;
   question->request.head.target = message.target;
   if (!message.token.empty()) question->request.head.fields.push_back({"Authorization", "Bearer " + message.token});
   question->message = std::move(message);
@@ -183,6 +189,7 @@ void WebSocket::Subscribe(SocketRequest message, std::size_t bytes) {
     return Refuse(message.id, {ProblemKind::kOverloaded, "too many subscriptions", {}});
   const auto question = std::make_shared<Question>();
   question->request.head.method = "GET";
+  question->request.address = address_;
   question->request.head.target = message.target;
   question->request.head.fields = credentials_;
   question->bytes = bytes;

@@ -42,7 +42,7 @@ public:
   WebSocket &operator=(const WebSocket &) = delete;
 
   /// Answers the request for a WebSocket, and begins.
-  void Start(const RequestHead &head);
+  void Start(const FramedRequest &request);
   /// The server stops: ends when its subscriptions have.
   void Drain();
   /// Ends at once.
@@ -97,6 +97,8 @@ private:
   Clock::time_point write_started_;
   boost::asio::steady_timer deadline_;
   bool deadline_armed_ = false;
+  /// As FramedRequest has it.
+  std::string address_;
   /// Fields Authorization for what is asked.
   std::vector<HeaderField> credentials_;
   std::map<std::string, Subscription> subscriptions_;

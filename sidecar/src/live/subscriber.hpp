@@ -9,6 +9,7 @@
 #include <chrono>
 #include <memory>
 #include <optional>
+#include <utility>
 #include <vector>
 
 namespace itemize::sidecar::live {
@@ -30,6 +31,9 @@ public:
   /// Changes of that epoch up to here the client has had from elsewhere. To be set before the hub knows the subscriber.
   void SkipUpTo(const Position &position) { skip_up_to_ = position; }
 
+  /// Keeps it as long as this is here: what counts the subscriptions of a client. Before anybody else knows of it.
+  void Hold(std::shared_ptr<void> ticket) { ticket_ = std::move(ticket); }
+
   /// Begins to send.
   void Attach(std::unique_ptr<Sink> sink);
   void Deliver(SharedEvent event, const Position &position);
@@ -50,6 +54,7 @@ private:
   Hub &hub_;
   const std::vector<Interest> interests_;
   const authorization::Viewer viewer_;
+  std::shared_ptr<void> ticket_;
   Position skip_up_to_;
   Outbox outbox_;
   std::size_t conflated_before_ = 0;
