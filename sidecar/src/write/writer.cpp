@@ -58,7 +58,7 @@ constexpr const char *kRemainCaller = "SELECT pg_catalog.set_config('request.jwt
 constexpr const char *kMayCall = R"(
 SELECT pg_catalog.has_schema_privilege(p.pronamespace, 'USAGE') AND pg_catalog.has_function_privilege(p.oid, 'EXECUTE')
 FROM itemize.exposed_function e
-JOIN pg_catalog.pg_proc p ON p.oid = pg_catalog.to_regprocedure(e.function)::pg_catalog.oid
+JOIN pg_catalog.pg_proc p ON p.oid = itemize.function_named(e.function)
 WHERE e.name = $1 AND pg_catalog.pg_get_userbyid(p.proowner) = e.owner)";
 
 // Whether the transaction has written so far: the last column of what makes a change.
