@@ -27,11 +27,11 @@ COMMENT ON TABLE @extschema@.item_type IS 'item types: one row per table registe
 CREATE TABLE @extschema@.item_column (
   item_type   text     COLLATE "C" NOT NULL,
   purpose     text     COLLATE "C" NOT NULL CHECK (purpose IN ('key', 'field', 'text', 'language', 'location', 'price',
-                                                               'currency', 'facet', 'owner', 'parent', 'changed')),
+                                                               'currency', 'facet', 'owner', 'parent', 'changed', 'cache_control')),
   ordinal     smallint NOT NULL CHECK (ordinal > 0),
   column_name text,
   attnum      smallint NOT NULL,
-  -- The weight of a text column; or, without a column, the language or currency that all rows have.
+  -- The weight of a text column; or, without a column, the language or currency that all rows have, or directives for caches.
   detail      text     COLLATE "C" CHECK (detail IS NOT NULL OR (column_name IS NOT NULL AND purpose <> 'text')),
   CONSTRAINT item_column_pkey PRIMARY KEY (item_type, purpose, ordinal)
 ) WITH (user_catalog_table = true);

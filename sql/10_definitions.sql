@@ -17,10 +17,11 @@ CREATE FUNCTION @extschema@.define(
   parent   text    DEFAULT NULL,
   url      text    DEFAULT NULL,
   changed  text    DEFAULT NULL,
-  build    boolean DEFAULT false
+  build    boolean DEFAULT false,
+  cache_control text DEFAULT NULL
 ) RETURNS void
 LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'itemize_define';
-COMMENT ON FUNCTION @extschema@.define(text, text, text, text[], text, boolean, jsonb, text, text, text, text, text[], text, text, text, text, boolean)
+COMMENT ON FUNCTION @extschema@.define(text, text, text, text[], text, boolean, jsonb, text, text, text, text, text[], text, text, text, text, boolean, text)
   IS 'registers a table of the caller''s as an item type';
 
 CREATE FUNCTION @extschema@.undefine(name text, if_exists boolean DEFAULT false) RETURNS boolean
@@ -63,7 +64,9 @@ SELECT d.name AS type,
        (SELECT s.column_name FROM @extschema@.item_column s
         WHERE s.item_type OPERATOR(pg_catalog.=) d.name AND s.purpose OPERATOR(pg_catalog.=) 'parent') AS parent,
        (SELECT s.column_name FROM @extschema@.item_column s
-        WHERE s.item_type OPERATOR(pg_catalog.=) d.name AND s.purpose OPERATOR(pg_catalog.=) 'changed') AS changed
+        WHERE s.item_type OPERATOR(pg_catalog.=) d.name AND s.purpose OPERATOR(pg_catalog.=) 'changed') AS changed,
+       (SELECT s.detail FROM @extschema@.item_column s
+        WHERE s.item_type OPERATOR(pg_catalog.=) d.name AND s.purpose OPERATOR(pg_catalog.=) 'cache_control') AS cache_control
 FROM @extschema@.item_type d
 LEFT JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) d.source
 LEFT JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace

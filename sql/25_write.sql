@@ -32,10 +32,11 @@ AS $$
   SELECT CASE WHEN d.read <> 'owner' THEN d.read
               WHEN d.owner ~ '^[A-Za-z0-9_]+$' AND d.owner = ANY (d.fields) THEN 'owner:' || d.owner
               ELSE 'owner:' END
+         || coalesce(';' || replace(d.cache_control, ' ', ''), '')
   FROM @extschema@.definitions d WHERE d.type = $1
 $$;
 COMMENT ON FUNCTION @extschema@.read_rule(text) IS
-'who may read the items of a type, in the words that the change stream has for it; null when there is no such type';
+'who may read the items of a type, and what is said to caches, in the words that the change stream has for it; null when there is no such type';
 
 -- Answers to requests with an Idempotency-Key. Not dumped: a restored database has made none of these requests.
 CREATE TABLE @extschema@.kept_answer (

@@ -130,6 +130,20 @@ SELECT * FROM refused($$'good', 'good', fields => '{name}', read => 'role:editor
 SELECT * FROM refused($$'good', 'good', fields => '{name}', read => 'role:' || repeat('x', 59)$$);
 SELECT * FROM refused($$'good', 'good', fields => '{name}', read => NULL$$);
 
+-- what caches are told
+SELECT * FROM refused($$'good', 'good', fields => '{name}', cache_control => ''$$);
+SELECT * FROM refused($$'good', 'good', fields => '{name}', cache_control => 'private,'$$);
+SELECT * FROM refused($$'good', 'good', fields => '{name}', cache_control => 'max-age=60; private'$$);
+SELECT * FROM refused($$'good', 'good', fields => '{name}', cache_control => 'max-age=2147483648'$$);
+SELECT * FROM refused($$'good', 'good', fields => '{name}', cache_control => 'max-age'$$);
+SELECT * FROM refused($$'good', 'good', fields => '{name}', cache_control => 'private="name"'$$);
+SELECT * FROM refused($$'good', 'good', fields => '{name}', cache_control => E'private,\tx\001'$$);
+SELECT * FROM refused($$'good', 'good', fields => '{name}', cache_control => 'max-age=1, MAX-AGE=2'$$);
+SELECT * FROM refused($$'good', 'good', fields => '{name}', read => 'everyone', cache_control => 'public, private'$$);
+SELECT * FROM refused($$'good', 'good', fields => '{name}', read => 'authenticated', cache_control => 'public'$$);
+SELECT * FROM refused($$'good', 'good', fields => '{name}', read => 'role:a', cache_control => 's-maxage=60'$$);
+SELECT * FROM refused($$'good', 'good', fields => '{name}', cache_control => repeat('no-cache,', 23)$$);
+
 -- an argument that this version would not act on
 SELECT * FROM refused($$'good', 'good', fields => '{name}', url => 'x'$$);
 

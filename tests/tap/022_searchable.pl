@@ -78,7 +78,7 @@ is(sql($found), "1001\n1002", 'and have what was written meanwhile');
 # Dumps: definitions, indexes and stored columns.
 sql(
 	q{
-SELECT itemize.define('page', 'app.page', fields => '{id}', text => '"name"', language => 'de');
+SELECT itemize.define('page', 'app.page', fields => '{id}', text => '"name"', language => 'de', read => 'everyone', cache_control => 'public,Max-Age=60');
 ALTER TABLE app.page ADD COLUMN document tsvector GENERATED ALWAYS AS (itemize.document('de', 'A', name)) STORED;
 CREATE INDEX ON app.page USING gin (document);
 });

@@ -99,11 +99,11 @@ TEST(Compression, GivesTheBytesBackAndOnlyWhatIsWorthIt) {
 constexpr const char *kTag = "\"ungWv48Bz-pBQUDeXa4iIw\"";
 constexpr const char *kGzipTag = "\"ungWv48Bz-pBQUDeXa4iIw-gzip\"";
 
-Reply Asked(const std::string &accepted, const std::string &if_none_match, bool restricted = false) {
+Reply Asked(const std::string &accepted, const std::string &if_none_match, const Keeping &keeping = {}) {
   RequestHead head;
   if (!accepted.empty()) head.fields.push_back({"Accept-Encoding", accepted});
   if (!if_none_match.empty()) head.fields.push_back({"If-None-Match", if_none_match});
-  const CodedContent content(head, kTag, restricted);
+  const CodedContent content(head, kTag, keeping);
   return content.not_modified() ? content.NotModified() : content.Whole(content.preferred(), "body");
 }
 
@@ -120,12 +120,28 @@ TEST(CodedContent, EachRepresentationHasATagOfItsOwn) {
 TEST(CodedContent, WhatIsForOneClientSaysSoUnderEachCoding) {
   for (const char *accepted : {"", "gzip"}) {
     for (const char *held : {"", kTag}) {
-      const Reply reply = Asked(accepted, held, true);
+      const Reply reply = Asked(accepted, held, {true, {}});
       EXPECT_EQ(HeaderOf(reply, "Cache-Control"), "private, no-cache");
       EXPECT_EQ(HeaderOf(reply, "Vary"), "Authorization, Accept-Encoding");
     }
   }
   EXPECT_EQ(HeaderOf(Asked("gzip", ""), "Cache-Control"), "no-cache");
+}
+
+TEST(CodedContent, IsKeptAsTheDefinitionSays) {
+  const auto said = [](const Keeping &keeping) {
+    const Reply reply = Asked("gzip", "", keeping);
+    return HeaderOf(reply, "Cache-Control") + " / " + HeaderOf(reply, "Vary");
+  };
+  EXPECT_EQ(said(Keeping::By("everyone;public,max-age=60")),
+            "public, max-age=60 / Itemize-Min-Position, Accept-Encoding");
+  EXPECT_EQ(said(Keeping::By("everyone;private,max-age=60")),
+            "private, max-age=60 / Itemize-Min-Position, Accept-Encoding");
+  EXPECT_EQ(said(Keeping::By("role:a,b;max-age=60")),
+            "private, max-age=60 / Authorization, Itemize-Min-Position, Accept-Encoding");
+  EXPECT_EQ(said(Keeping::By("owner:host;no-store")),
+            "private, no-store / Authorization, Itemize-Min-Position, Accept-Encoding");
+  EXPECT_EQ(said(Keeping::By("everyone")), "no-cache / Accept-Encoding");
 }
 
 TEST(CodedContent, ThatWhichTheClientHasWillDoIfItTakesTheCoding) {

@@ -15,7 +15,8 @@
 namespace itemize {
 
 inline constexpr int kChangeEventFormat = 1;
-/// As 1, and a deleted row of a type that is for owners alone says whose it was (Change::owner).
+/// As 1, and a deleted row of a type that is for owners alone says whose it was (Change::owner), and a definition what
+/// it says to caches (Change::read).
 inline constexpr int kOwnerFormat = 2;
 /// As 2, and what a row was before is told where the log has all of it (Change::former).
 inline constexpr int kFormerFormat = 3;
@@ -71,7 +72,7 @@ struct Change {
   std::string_view key;            ///< insert, update, delete: canonical key text
   std::string_view row;            ///< insert, update
   std::string_view member_lengths; ///< insert, update
-  std::string_view read;           ///< definition: read access, kUndefinedRead when it is gone
+  std::string_view read;           ///< definition: read access, kUndefinedRead when it is gone; see RuleOf
   std::string_view topic;          ///< message
   std::string_view payload;        ///< message: JSON on one line
   std::string_view reason;         ///< change set aside: a stable word, then details; never the row

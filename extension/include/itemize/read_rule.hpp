@@ -1,7 +1,9 @@
 // Who may read a type, by the `read` of its definition: `nobody`, `everyone`, `authenticated`, `owner`, or `role:` and
-// names.
+// names. Where it is carried, the definition's directives for caches may stand behind it: see RuleOf.
 // Decided here for the sidecar and for the database alike. Plain C++17.
 #pragma once
+
+#include "itemize/cache_control.hpp"
 
 #include <string_view>
 
@@ -16,12 +18,14 @@ inline constexpr std::string_view kReadRoles = "role:";
 inline constexpr std::string_view kReadOwner = "owner";
 
 inline bool IsRuleOfOwners(std::string_view rule) {
+  rule = RuleOf(rule);
   return rule.substr(0, kReadOwner.size()) == kReadOwner &&
          (rule.size() == kReadOwner.size() || rule[kReadOwner.size()] == ':');
 }
 
 /// Of a rule that IsRuleOfOwners; empty when it names none.
 inline std::string_view OwnerFieldOf(std::string_view rule) {
+  rule = RuleOf(rule);
   return rule.size() > kReadOwner.size() ? rule.substr(kReadOwner.size() + 1) : std::string_view();
 }
 
@@ -31,7 +35,7 @@ inline bool IsRuleOfRoles(std::string_view rule) { return rule.substr(0, kReadRo
 /// empty ones too.
 template <typename Accepts>
 bool AnyRoleOf(std::string_view rule, Accepts accepts) {
-  std::string_view names = rule.substr(kReadRoles.size());
+  std::string_view names = RuleOf(rule).substr(kReadRoles.size());
   while (true) {
     const std::string_view name = names.substr(0, names.find(','));
     if (accepts(name)) return true;
@@ -45,6 +49,7 @@ bool AnyRoleOf(std::string_view rule, Accepts accepts) {
 /// by a rule that is not known here.
 template <typename IsSomebody, typename HasRole>
 bool RuleAdmits(std::string_view rule, IsSomebody is_somebody, HasRole has_role) {
+  rule = RuleOf(rule);
   if (rule == kReadEveryone) return true;
   if (rule == kReadAuthenticated || IsRuleOfOwners(rule)) return is_somebody();
   return IsRuleOfRoles(rule) && AnyRoleOf(rule, [&](std::string_view name) { return !name.empty() && has_role(name); });

@@ -140,6 +140,16 @@ void EnsureBegun(Session &session, LogicalDecodingContext *ctx, ReorderBufferTXN
   if (session.careful_transactions > 0) --session.careful_transactions;
 }
 
+/// Behind a definition's read access, what it says to caches.
+void AppendCacheControl(StringInfo line, const char *type) {
+  const char *directives = FindCacheControl(type);
+  if (directives == nullptr) return;
+  AppendByte(line, kCacheControlMark);
+  for (; *directives != '\0'; ++directives) {
+    if (*directives != ' ') AppendByte(line, *directives);
+  }
+}
+
 /// A row of itemize.item_type or itemize.topic that came, changed or went: the clusters learn of it in stream order.
 void WriteDefinitionChange(Session &session, LogicalDecodingContext *ctx, const RelationPlan &plan,
                            TupleDesc description, ReorderBufferChange *change) {
@@ -169,6 +179,9 @@ void WriteDefinitionChange(Session &session, LogicalDecodingContext *ctx, const 
       const bool told = definition != nullptr && definition->owner != nullptr;
       const char *const owner = told ? NameStr(definition->owner->name) : "";
       appendStringInfo(line, ":%s", IsPlainName(owner) ? owner : "");
+    }
+    if (!topic && session.writer.format >= kOwnerFormat) {
+      AppendCacheControl(line, TextDatumGetCString(row.values[kItemTypeName - 1]));
     }
   }
   EndLine(session.writer, ctx);

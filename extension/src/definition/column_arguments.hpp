@@ -26,7 +26,8 @@ enum DefineArgument : int {
   kDefineParent,
   kDefineUrl,
   kDefineChanged,
-  kDefineBuild
+  kDefineBuild,
+  kDefineCacheControl
 };
 
 struct ColumnNames {

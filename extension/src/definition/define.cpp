@@ -5,6 +5,7 @@
 
 #include "boundary/entry.hpp"
 #include "boundary/version_check.hpp"
+#include "definition/cache_control.hpp"
 #include "definition/column_arguments.hpp"
 #include "definition/column_rules.hpp"
 #include "definition/definition_store.hpp"
@@ -154,7 +155,8 @@ void AppendDifference(StringInfo list, const char *what, const char *old_value, 
 }
 
 /// In which the items of the old definition differ from those of the new one; empty when they are the same.
-const char *ItemDifferences(const StoredDefinition &old, const ItemDefinition &definition) {
+const char *ItemDifferences(const StoredDefinition &old, const ItemDefinition &definition,
+                            const SearchColumns &search) {
   StringInfoData list;
   initStringInfo(&list);
   if (old.source != definition.source) {
@@ -169,6 +171,10 @@ const char *ItemDifferences(const StoredDefinition &old, const ItemDefinition &d
   if (definition.owner != nullptr) {
     AppendDifference(&list, "owner", OldColumns(old, ColumnPurpose::kOwner), NewColumns(definition.owner, 1));
   }
+  const auto shown = [](const char *directives) {
+    return directives == nullptr ? "(none)" : quote_literal_cstr(directives);
+  };
+  AppendDifference(&list, "cache_control", shown(StoredCacheControl(old)), shown(CacheControlAmong(search)));
   return list.data;
 }
 
@@ -186,7 +192,8 @@ const char *SearchDifferences(const StoredDefinition &old, const SearchColumns &
   initStringInfo(&list);
   for (int p = 0; p < kColumnPurposes; ++p) {
     auto const purpose = static_cast<ColumnPurpose>(p);
-    if (purpose == ColumnPurpose::kKey || purpose == ColumnPurpose::kField) continue;
+    if (purpose == ColumnPurpose::kKey || purpose == ColumnPurpose::kField || purpose == ColumnPurpose::kCacheControl)
+      continue;
     StringInfoData before;
     StringInfoData after;
     initStringInfo(&before);
@@ -234,15 +241,15 @@ void RefuseSecondTypeOfTable(const StoredDefinitions &definitions, const ItemDef
 
 /// Writers in progress end under the old definition, and later ones begin under the new one. Where the items stay as
 /// they are, they are none of its business.
-void HoldBackWriters(const DefinitionCatalog &catalog, const ItemDefinition &definition) {
+void HoldBackWriters(const DefinitionCatalog &catalog, const ItemDefinition &definition, const SearchColumns &search) {
   const StoredDefinition *const old = FindStored(ReadStoredDefinitions(catalog), NameStr(definition.type));
-  if (old == nullptr || ItemDifferences(*old, definition)[0] != '\0') LockWriters(definition.source);
+  if (old == nullptr || ItemDifferences(*old, definition, search)[0] != '\0') LockWriters(definition.source);
 }
 
 void Write(const ItemDefinition &definition, const SearchColumns &search, bool replace) {
   DefinitionCatalog catalog;
   if (!LookUpDefinitionCatalog(catalog)) elog(ERROR, "the tables of the extension itemize are missing");
-  HoldBackWriters(catalog, definition);
+  HoldBackWriters(catalog, definition, search);
   LockDefinitions(catalog);
   StoredDefinitions const definitions = ReadStoredDefinitions(catalog);
   RefuseSecondTypeOfTable(definitions, definition);
@@ -252,7 +259,7 @@ void Write(const ItemDefinition &definition, const SearchColumns &search, bool r
     InsertDefinition(catalog, definition, search);
     return;
   }
-  const char *const item_differences = ItemDifferences(*old, definition);
+  const char *const item_differences = ItemDifferences(*old, definition, search);
   const char *const search_differences = SearchDifferences(*old, search);
   bool const same_items = item_differences[0] == '\0';
   bool const same_search = search_differences[0] == '\0';

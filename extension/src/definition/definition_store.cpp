@@ -17,8 +17,9 @@ namespace itemize {
 namespace {
 
 /// In the order of ColumnPurpose.
-constexpr const char *kPurposes[kColumnPurposes] = {"key",      "field", "text",  "language", "location", "price",
-                                                    "currency", "facet", "owner", "parent",   "changed"};
+constexpr const char *kPurposes[kColumnPurposes] = {"key",      "field",  "text",     "language",
+                                                    "location", "price",  "currency", "facet",
+                                                    "owner",    "parent", "changed",  "cache_control"};
 
 NameData ReadName(HeapTuple tuple, AttrNumber column, TupleDesc description) {
   bool is_null = false;

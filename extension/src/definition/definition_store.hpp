@@ -17,7 +17,7 @@
 namespace itemize {
 
 /// What a definition has a column for. Keys and fields make the item's bytes; the others are for search alone, and
-/// nothing of the stream reads them.
+/// nothing of the stream reads them, but the owner and the cache control.
 enum class ColumnPurpose : uint8 {
   kKey,
   kField,
@@ -29,9 +29,10 @@ enum class ColumnPurpose : uint8 {
   kFacet,
   kOwner,
   kParent,
-  kChanged
+  kChanged,
+  kCacheControl ///< a constant: how long answers with items may be kept
 };
-inline constexpr int kColumnPurposes = static_cast<int>(ColumnPurpose::kChanged) + 1;
+inline constexpr int kColumnPurposes = static_cast<int>(ColumnPurpose::kCacheControl) + 1;
 
 /// The word for it in itemize.item_column.
 const char *PurposeName(ColumnPurpose purpose);
@@ -60,7 +61,7 @@ struct StoredDefinition {
   int column_count;
   StoredColumn *columns; ///< keys in order, then fields in order, then those for search by purpose
   int constant_count;
-  StoredColumn *constants; ///< a language or a currency that all rows have
+  StoredColumn *constants; ///< a language or a currency that all rows have; the cache control
 };
 
 /// A column, or a constant (without a name), for search, as define writes it: in order within each purpose.

@@ -120,6 +120,25 @@ void ResolveIn(Oid partition, DefinitionColumn *columns, int count) {
 
 bool IsForOwners(const NameData &read) { return kReadOwner == NameStr(read); }
 
+const char *FindCacheControl(const char *type) {
+  DefinitionCatalog catalog;
+  if (!LookUpDefinitionCatalog(catalog)) return nullptr;
+  Relation const item_column = table_open(catalog.item_column, AccessShareLock);
+  ScanKeyData keys[2];
+  ScanKeyInit(&keys[0], kItemColumnItemType, BTEqualStrategyNumber, F_TEXTEQ, CStringGetTextDatum(type));
+  ScanKeyInit(&keys[1], kItemColumnPurpose, BTEqualStrategyNumber, F_TEXTEQ, CStringGetTextDatum("cache_control"));
+  for (ScanKeyData &key : keys)
+    key.sk_collation = C_COLLATION_OID;
+  SysScanDesc scan = systable_beginscan(item_column, catalog.item_column_index, true, nullptr, lengthof(keys), keys);
+  const char *directives = nullptr;
+  if (HeapTuple tuple = systable_getnext(scan)) {
+    directives = TextDatumGetCString(RequiredColumn(tuple, kItemColumnDetail, RelationGetDescr(item_column)));
+  }
+  systable_endscan(scan);
+  table_close(item_column, AccessShareLock);
+  return directives;
+}
+
 bool IsPlainName(const char *name) {
   if (*name == '\0') return false;
   for (; *name != '\0'; ++name) {

@@ -33,6 +33,10 @@ struct ItemDefinition {
 /// Whether an item is for its owner alone.
 bool IsForOwners(const NameData &read);
 
+/// The directives for caches that the definition of the type has, under the catalog snapshot or the historic one; null
+/// when it has none.
+const char *FindCacheControl(const char *type);
+
 /// Whether a name can stand in the change stream's words for a rule as it is: letters, digits and underscores.
 bool IsPlainName(const char *name);
 

@@ -3,6 +3,7 @@
 
 #include <cstring>
 
+#include "definition/cache_control.hpp"
 #include "definition/search_columns.hpp"
 #include "definition/source_table.hpp"
 
@@ -184,6 +185,10 @@ SearchColumns ResolveSearch(FunctionCallInfo fcinfo, Relation table) {
   (void)AddColumn(fcinfo, table, kDefineOwner, ColumnPurpose::kOwner, search);
   (void)AddColumn(fcinfo, table, kDefineParent, ColumnPurpose::kParent, search);
   (void)AddColumn(fcinfo, table, kDefineChanged, ColumnPurpose::kChanged, search);
+  if (const char *const text = TextArgument(fcinfo, kDefineCacheControl)) {
+    const char *const read = TextArgument(fcinfo, kDefineRead);
+    Add(search, ColumnPurpose::kCacheControl, {}, CanonicalCacheControl(text, read));
+  }
   return search;
 }
 

@@ -117,7 +117,8 @@ const char *HintAgainst(ColumnPurpose purpose, Oid type, int32 typmod) {
   case ColumnPurpose::kOwner:
   case ColumnPurpose::kParent: return HintAgainstEquality(type);
   case ColumnPurpose::kKey:
-  case ColumnPurpose::kField: break;
+  case ColumnPurpose::kField:
+  case ColumnPurpose::kCacheControl: break;
   }
   return nullptr;
 }

@@ -94,7 +94,8 @@ void Take(SearchDefinition &definition, ColumnPurpose purpose, const char *name,
   case ColumnPurpose::kParent: definition.parent = Single(column); return;
   case ColumnPurpose::kChanged: definition.changed = Single(column); return;
   case ColumnPurpose::kKey:
-  case ColumnPurpose::kField: return;
+  case ColumnPurpose::kField:
+  case ColumnPurpose::kCacheControl: return;
   }
 }
 

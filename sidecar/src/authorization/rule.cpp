@@ -4,12 +4,12 @@
 
 namespace itemize::sidecar::authorization {
 
-bool IsForEveryone(std::string_view rule) { return rule == kReadEveryone; }
+bool IsForEveryone(std::string_view rule) { return RuleOf(rule) == kReadEveryone; }
 
 bool Viewer::MayRead(std::string_view rule) const {
   if (rule_) return rule == *rule_;
   if (itself_) {
-    return IsForEveryone(rule) || rule == kReadAuthenticated || IsRuleOfRoles(rule) || IsRuleOfOwners(rule);
+    return IsForEveryone(rule) || RuleOf(rule) == kReadAuthenticated || IsRuleOfRoles(rule) || IsRuleOfOwners(rule);
   }
   return RuleAdmits(
       rule, [this] { return caller_ && !caller_->subject.empty(); },

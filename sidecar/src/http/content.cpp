@@ -48,8 +48,27 @@ Problem ProblemOf(Status status) {
   return {ProblemKind::kNotFound, {}, {}};
 }
 
-/// Kept by whoever likes, or by this client alone, and shown only after asking here: then a 304 costs no row.
-std::string_view CacheControlOf(bool restricted) { return restricted ? "private, no-cache" : "no-cache"; }
+/// Unless the definition says otherwise, it is kept by whoever likes, or by this client alone, and shown only after
+/// asking here: then a 304 costs no row.
+std::string CacheControlOf(const Keeping &keeping) {
+  std::string_view rest = keeping.directives;
+  if (rest.empty()) rest = "no-cache";
+  std::string text;
+  if (keeping.restricted && !HasDirective(rest, "private")) text = "private";
+  while (!rest.empty())
+    text.append(text.empty() ? "" : ", ").append(TakeDirective(rest));
+  return text;
+}
+
+/// What the answer depends on. Where it is kept without asking, it is no answer to who demands a position.
+std::string VaryOf(const Keeping &keeping, std::string_view coding) {
+  std::string text;
+  const auto add = [&text](std::string_view field) { text.append(text.empty() ? "" : ", ").append(field); };
+  if (keeping.restricted) add("Authorization");
+  if (!keeping.directives.empty()) add("Itemize-Min-Position");
+  if (!coding.empty()) add(coding);
+  return text;
+}
 
 } // namespace
 
@@ -102,12 +121,12 @@ void Describe(Reply &reply, const std::optional<Position> &position, bool withou
   if (stale) reply.headers.emplace_back("Itemize-Degraded", "database");
 }
 
-Reply Content(const RequestHead &head, std::string body, bool restricted) {
+Reply Content(const RequestHead &head, std::string body, const Keeping &keeping) {
   Reply reply;
   const std::string tag = EntityTag(body);
   reply.headers.emplace_back("ETag", tag);
-  reply.headers.emplace_back("Cache-Control", CacheControlOf(restricted));
-  if (restricted) reply.headers.emplace_back("Vary", "Authorization");
+  reply.headers.emplace_back("Cache-Control", CacheControlOf(keeping));
+  if (auto vary = VaryOf(keeping, {}); !vary.empty()) reply.headers.emplace_back("Vary", std::move(vary));
   if (IfNoneMatchHits(head.FindAll(kIfNoneMatch).value_or(""), tag)) {
     reply.status = 304;
     return reply;
@@ -117,8 +136,8 @@ Reply Content(const RequestHead &head, std::string body, bool restricted) {
   return reply;
 }
 
-CodedContent::CodedContent(const RequestHead &head, std::string_view tag, bool restricted)
-    : accepted_(head), tag_(tag), restricted_(restricted) {
+CodedContent::CodedContent(const RequestHead &head, std::string_view tag, const Keeping &keeping)
+    : accepted_(head), tag_(tag), keeping_(keeping) {
   const std::string field = head.FindAll(kIfNoneMatch).value_or("");
   if (field.empty()) return;
   any_ = IsAnyTag(field);
@@ -136,8 +155,8 @@ CodedContent::CodedContent(const RequestHead &head, std::string_view tag, bool r
 Reply CodedContent::Described(const std::string &tag) const {
   Reply reply;
   reply.headers.emplace_back("ETag", tag);
-  reply.headers.emplace_back("Cache-Control", CacheControlOf(restricted_));
-  reply.headers.emplace_back("Vary", restricted_ ? "Authorization, Accept-Encoding" : "Accept-Encoding");
+  reply.headers.emplace_back("Cache-Control", CacheControlOf(keeping_));
+  reply.headers.emplace_back("Vary", VaryOf(keeping_, "Accept-Encoding"));
   return reply;
 }
 

@@ -1,9 +1,11 @@
 // What answers with items have in common: problems of a read, conditional requests, and the fields that describe them.
 #pragma once
 
+#include "authorization/rule.hpp"
 #include "http/content_coding.hpp"
 #include "http/reply.hpp"
 #include "http/request_head.hpp"
+#include "itemize/cache_control.hpp"
 #include "read/item_reader.hpp"
 
 #include <optional>
@@ -32,14 +34,27 @@ inline constexpr std::string_view kNotFromCache = "itemize; fwd=bypass";
 /// Itemize-Position and Itemize-Degraded.
 void Describe(Reply &reply, const std::optional<Position> &position, bool without_redis, bool stale);
 
-/// 200 with the body, or 304 when the client has it. `restricted`: it is for this client and not for others.
-[[nodiscard]] Reply Content(const RequestHead &head, std::string body, bool restricted);
+/// Who may keep an answer, and for how long.
+struct Keeping {
+  /// It is for this client and not for others.
+  bool restricted = false;
+  /// What the definition says to caches, without spaces; empty: they ask here each time.
+  std::string_view directives;
+
+  /// By a rule as it is carried, which must outlive this.
+  [[nodiscard]] static Keeping By(std::string_view rule) {
+    return {!authorization::IsForEveryone(rule), DirectivesOf(rule)};
+  }
+};
+
+/// 200 with the body, or 304 when the client has it.
+[[nodiscard]] Reply Content(const RequestHead &head, std::string body, const Keeping &keeping);
 
 /// An item that may be sent under several codings. `tag` is that of its own bytes.
 class CodedContent {
 public:
-  /// `restricted`: it is for this client and not for others.
-  CodedContent(const RequestHead &head, std::string_view tag, bool restricted);
+  /// What `keeping` has must outlive this.
+  CodedContent(const RequestHead &head, std::string_view tag, const Keeping &keeping);
 
   /// The one that the client would rather have; whether it gets it is said with Whole.
   [[nodiscard]] Coding preferred() const { return accepted_.Preferred(); }
@@ -56,7 +71,7 @@ private:
 
   AcceptedCodings accepted_;
   std::string tag_;
-  bool restricted_;
+  Keeping keeping_;
   bool any_ = false;
   /// The tag that the client has named.
   std::string held_;

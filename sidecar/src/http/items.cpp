@@ -103,8 +103,7 @@ Reply Items::One(const FramedRequest &request, const authorization::Viewer &view
     if (read.status == Status::kUnreadable && read.without_redis)
       Describe(reply, demand.at_least, read.without_redis, false);
   } else {
-    reply =
-        ContentOf(request.head, name, *key, std::move(*read.rows.front()), !authorization::IsForEveryone(read.rule));
+    reply = ContentOf(request.head, name, *key, std::move(*read.rows.front()), Keeping::By(read.rule));
     reply.headers.emplace_back("Cache-Status", CacheStatus(read));
     Describe(reply, read.position, read.without_redis, read.stale);
   }
@@ -112,9 +111,9 @@ Reply Items::One(const FramedRequest &request, const authorization::Viewer &view
 }
 
 Reply Items::ContentOf(const RequestHead &head, const std::string &type, const std::string &key, std::string row,
-                       bool restricted) {
+                       const Keeping &keeping) {
   const std::string tag = EntityTag(row);
-  const CodedContent content(head, tag, restricted);
+  const CodedContent content(head, tag, keeping);
   if (content.not_modified()) return content.NotModified();
   const Coding coding = content.preferred();
   if (!IsCompressible(coding, row.size())) return content.Whole(Coding::kIdentity, std::move(row));
@@ -184,7 +183,7 @@ Reply Items::Many(const RequestHead &head, const read::ReadDemand &demand, const
     rest += (rest.empty() ? R"(,"rest":[")" : R"(",")") + keys[i];
   if (!rest.empty()) rest += R"("])";
   Reply reply = Content(head, R"({"items":{)" + items + R"(},"missing":[)" + missing + ']' + problems + rest + '}',
-                        !authorization::IsForEveryone(read.rule));
+                        Keeping::By(read.rule));
   // Whether the copy holds what the caller may not see is not for him either.
   if (missing.empty() || !IsRuleOfOwners(read.rule)) reply.headers.emplace_back("Cache-Status", CacheStatus(read));
   Describe(reply, read.position, read.without_redis, read.stale);
@@ -217,7 +216,7 @@ Reply Items::Page(const RequestHead &head, const read::ReadDemand &demand, const
     body += R"({"key":")" + item.key + R"(","item":)" + item.row + '}';
   }
   body += R"(],"next":)" + (page.next ? '"' + *page.next + '"' : std::string("null")) + '}';
-  Reply reply = Content(head, std::move(body), !authorization::IsForEveryone(page.rule));
+  Reply reply = Content(head, std::move(body), {!authorization::IsForEveryone(page.rule), {}});
   reply.headers.emplace_back("Cache-Status", kNotFromCache);
   Describe(reply, page.position, page.without_redis, false);
   return reply;

@@ -1,6 +1,7 @@
 // GET /v1/items/…: one item, many by key, or a page.
 #pragma once
 
+#include "http/content.hpp"
 #include "http/reply.hpp"
 #include "http/request_framer.hpp"
 #include "http/request_head.hpp"
@@ -53,7 +54,7 @@ public:
 private:
   /// One item's answer, under the coding that the client would rather have.
   Reply ContentOf(const RequestHead &head, const std::string &type, const std::string &key, std::string row,
-                  bool restricted);
+                  const Keeping &keeping);
   Reply Many(const RequestHead &head, const read::ReadDemand &demand, const std::string &type, const std::string &list);
   Reply Page(const RequestHead &head, const read::ReadDemand &demand, const std::string &type,
              const Parameters &parameters);

@@ -78,7 +78,7 @@ bool KeptItems::Take(const std::shared_ptr<FramedRequest> &request, const Server
   auto item = backends_.memory.Find(type, *key);
   if (!item) return false;
   // What was never asked for compressed is compressed by a worker.
-  const CodedContent content(request->head, item->entity_tag, false);
+  const CodedContent content(request->head, item->entity_tag, {false, item->directives});
   if (!content.not_modified() && !item->Knows(content.preferred())) return false;
   return check_.Ask({std::move(type), std::move(*key), item},
                     [this, request, item, answered](const std::optional<Position> &position) {
@@ -90,7 +90,7 @@ bool KeptItems::Take(const std::shared_ptr<FramedRequest> &request, const Server
 }
 
 Answer KeptItems::AnswerOf(const RequestHead &head, const read::KeptItem &item, const Position &position) {
-  const CodedContent content(head, item.entity_tag, false);
+  const CodedContent content(head, item.entity_tag, {false, item.directives});
   const std::string *const compressed = item.Under(content.preferred());
   Reply reply = content.not_modified() ? content.NotModified()
                 : compressed           ? content.Whole(content.preferred(), *compressed)

@@ -146,7 +146,7 @@ Reply Pages::Get(const FramedRequest &request, const authorization::Viewer &view
   hits_.Increment();
   const bool restricted = !std::all_of(found->rules.begin(), found->rules.end(),
                                        [](const std::string &rule) { return authorization::IsForEveryone(rule); });
-  Reply reply = Content(request.head, std::move(found->page->body), restricted);
+  Reply reply = Content(request.head, std::move(found->page->body), {restricted, {}});
   if (reply.status != 304) reply.content_type = found->page->content_type;
   reply.headers.emplace_back("Cache-Status", kHit);
   Describe(reply, found->position, false, backends_.database_outage.ongoing());

@@ -265,7 +265,7 @@ Reply Routes::OpenApi(const RequestHead &head, const authorization::Viewer &view
   const Descriptions::All types = context_.descriptions.Get();
   if (!types)
     return ProblemReply({ProblemKind::kDatabaseUnavailable, "the database has not said yet which types there are", {}});
-  return Content(head, OpenApiDocument(*types, viewer, context_.rooms.writes.on()), true);
+  return Content(head, OpenApiDocument(*types, viewer, context_.rooms.writes.on()), {true, {}});
 }
 
 Reply Routes::Readiness() const {

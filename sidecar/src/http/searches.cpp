@@ -43,7 +43,7 @@ Problem ProblemOf(const search::Found &found, bool position_wanted) {
 Reply Finish(const RequestHead &head, const search::Job &job) {
   if (job.found.outcome != Outcome::kOk) return ProblemReply(ProblemOf(job.found, job.demand.at_least.has_value()));
   if (job.reading.status != Status::kOk) return WithoutRows(job.reading.status, job.reading.position);
-  Reply reply = Content(head, SearchBody(job.ask, job.found), !authorization::IsForEveryone(job.reading.rule));
+  Reply reply = Content(head, SearchBody(job.ask, job.found), {!authorization::IsForEveryone(job.reading.rule), {}});
   reply.headers.emplace_back("Cache-Status", kNotFromCache);
   Describe(reply, job.reading.position, job.reading.without_redis, job.reading.stale);
   return reply;

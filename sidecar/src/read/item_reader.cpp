@@ -1,5 +1,6 @@
 #include "read/item_reader.hpp"
 
+#include "itemize/cache_control.hpp"
 #include "itemize/read_rule.hpp"
 
 #include <algorithm>
@@ -122,7 +123,8 @@ bool ItemReader::ReadLocal(const std::string &type, const std::vector<std::strin
   if (local.known > 0) backends_.memory.CountHits(local.known);
   for (std::size_t i = 0; i < local.items.size(); ++i) {
     HeldItem &item = local.items[i];
-    if (!item.stamp.empty()) backends_.memory.Keep(type, keys[i], std::move(item.stamp), item.row, *local.position);
+    if (!item.stamp.empty())
+      backends_.memory.Keep(type, keys[i], std::move(item.stamp), item.row, *local.position, DirectivesOf(local.rule));
   }
   return true;
 }

@@ -42,14 +42,15 @@ SharedItem MemoryCache::Find(const std::string &type, const std::string &key) {
 }
 
 void MemoryCache::Keep(const std::string &type, const std::string &key, std::string stamp, std::string row,
-                       const Position &read_at) {
+                       const Position &read_at, std::string_view directives) {
   std::string name = NameOf(type, key);
-  const std::size_t bytes = kEntryBytes + name.size() + stamp.size() + row.size();
+  const std::size_t bytes = kEntryBytes + name.size() + stamp.size() + row.size() + directives.size();
   if (bytes > most_bytes_ / kSharesOfOneItem) return;
   auto item = std::make_shared<KeptItem>();
   item->entity_tag = EntityTag(row);
   item->stamp = std::move(stamp);
   item->row = std::move(row);
+  item->directives = directives;
   const std::lock_guard<std::mutex> lock(mutex_);
   if (!reached_ || read_at.epoch != reached_->epoch || read_at.version < reached_->version) return;
   if (const auto place = places_.find(name); place != places_.end()) Remove(place->second);
@@ -67,6 +68,7 @@ void MemoryCache::KeepCoded(const std::string &type, const std::string &key, con
   with_it->stamp = item->stamp;
   with_it->row = item->row;
   with_it->entity_tag = item->entity_tag;
+  with_it->directives = item->directives;
   with_it->coded = item->coded;
   const std::size_t bytes = compressed ? compressed->size() : 0;
   with_it->coded[static_cast<std::size_t>(coding)] = compressed ? std::move(*compressed) : std::string();

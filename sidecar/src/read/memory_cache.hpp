@@ -29,6 +29,8 @@ struct KeptItem {
   std::string stamp;
   std::string row;
   std::string entity_tag;
+  /// What the definition that the row was read under says to caches: DirectivesOf.
+  std::string directives;
   /// The row compressed, by coding, since somebody asked for it so; empty: it is not worth it.
   std::array<std::optional<std::string>, kCodings> coded;
 
@@ -60,7 +62,7 @@ public:
   /// `read_at`: what the copy had applied when the row was read. Older rows than what Forget has been told of are not
   /// kept.
   void Keep(const std::string &type, const std::string &key, std::string stamp, std::string row,
-            const Position &read_at);
+            const Position &read_at, std::string_view directives = {});
   /// Keeps with the item what its row is under a coding (nothing: not worth it), as long as it is the one that is here.
   void KeepCoded(const std::string &type, const std::string &key, const SharedItem &item, Coding coding,
                  std::optional<std::string> compressed);

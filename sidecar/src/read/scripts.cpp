@@ -9,7 +9,7 @@ namespace itemize::sidecar::read {
 
 namespace {
 
-/// Shared by all: the running local copy and the GEN of a type.
+/// Shared by all: the running local copy, and the GEN of a type with who may read it.
 const std::string kPrelude = R"lua(
 local function local_copy()
   local state = redis.call('HMGET', KEYS[1], 'namespace', 'epoch', 'applied', 'server', 'complete', 'ahead')
@@ -19,7 +19,7 @@ end
 local function type_of(namespace, type)
   local value = redis.call('HGET', namespace .. ':local:types', type)
   if not value then return nil end
-  local generation, read, truncations = string.match(value, '^(%d+) (%S+) ?(%d*)$')
+  local generation, read, truncations = string.match(value, '^(%d+) ([^ ;]+)%S* ?(%d*)$')
   if truncations == '' then truncations = '0' end
   return value, read, generation .. '.' .. truncations, generation
 end

@@ -1,5 +1,6 @@
 #include "tail/record.hpp"
 
+#include "itemize/cache_control.hpp"
 #include "itemize/row_members.hpp"
 
 #include <array>
@@ -115,7 +116,7 @@ std::string OpenRecord(const PieceHeader &header, const Change &change, const Re
       places += (places.empty() ? "" : ",") + std::to_string(place);
     AddRaw(record, "absent", '[' + places + ']');
   }
-  if (change.kind == LineKind::kDefinition) AddText(record, "read", change.read);
+  if (change.kind == LineKind::kDefinition) AddText(record, "read", RuleOf(change.read));
   if (change.kind == LineKind::kSetAside) AddText(record, "reason", change.reason);
   if (change.kind != LineKind::kMessage) AddRaw(record, "generation", std::to_string(change.generation));
   AddRaw(record, "xid", std::to_string(header.xid));
