@@ -19,6 +19,9 @@ INSERT INTO item SELECT i, 'text ' || i FROM generate_series(1, 20) i;
 CREATE TABLE inner_item (id int PRIMARY KEY, t text);
 SELECT itemize.define('inner_item', 'inner_item', fields => '{t}', read => 'role:staff');
 INSERT INTO inner_item VALUES (1, 'inner');
+CREATE TABLE slug (path text PRIMARY KEY, t text);
+SELECT itemize.define('slug', 'slug', fields => '{t}', read => 'role:staff');
+INSERT INTO slug VALUES ('', 'the root'), ('a', 'another');
 CREATE TABLE own (id int PRIMARY KEY, host text);
 ALTER TABLE own REPLICA IDENTITY FULL;
 SELECT itemize.define('own', 'own', fields => '{id,host}', read => 'owner', owner => 'host');
@@ -54,6 +57,13 @@ sub put
 sub problem_is { my ($answer, $expected, $name) = @_; return is("$answer->{status} " . ($answer->{json}{type} // ''), $expected =~ s/ / urn:itemize:problem:/r, $name) }
 # Rendered from the items of now, and stored.
 sub render { my ($path, $body, @items) = @_; return is(put($path, $body, tags(@items))->{status}, 204, "$path is put") }
+
+# An item whose key is empty counts as any other.
+is(put('root', 'the root', { slug => { '' => get('items/slug/', @staff)->{headers}{etag} } })->{status}, 204, 'a page of an item with an empty key');
+is(page('root', @staff)->{status}, 200, 'is for whom its item is for');
+problem_is(page('root'), '404 not-found', 'and for nobody else');
+commit($node, q{UPDATE slug SET t = 'changed' WHERE path = ''});
+poll_until(sub { page('root', @staff)->{status} == 404 }, 'it to end with the item');
 
 # ---- Put and served
 

@@ -5,6 +5,7 @@
 #include "read/item_reader.hpp"
 
 #include <chrono>
+#include <condition_variable>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -35,10 +36,17 @@ private:
   struct Known {
     std::shared_ptr<const matching::TypeFacts> facts;
     Clock::time_point asked;
+    bool asking = false;
+    bool failed = false; ///< the last question
   };
 
+  /// An answer, or null for none, to a question that was being asked.
+  void Note(const std::string &type, std::shared_ptr<const matching::TypeFacts> facts);
+
   Logger &log_;
+  /// Never held while the database is asked.
   std::mutex mutex_;
+  std::condition_variable changed_;
   std::unordered_map<std::string, Known> known_;
 };
 

@@ -186,7 +186,9 @@ public:
     if (!Day(before_christ)) return std::nullopt;
     if (!rest_.empty() && (kind == FieldKind::kDate || !Clock())) return std::nullopt;
     if (!rest_.empty() && (kind != FieldKind::kTimestampTz || !Zone())) return std::nullopt;
-    return SignedKey(days_ * kSecondsOfDay * kMicroseconds + microseconds_);
+    // Later dates than timestamps have (AD 294276) are all alike.
+    constexpr std::int64_t kMostDays = std::numeric_limits<std::int64_t>::max() / (kSecondsOfDay * kMicroseconds) - 2;
+    return SignedKey(std::clamp(days_, -kMostDays, kMostDays) * kSecondsOfDay * kMicroseconds + microseconds_);
   }
 
 private:

@@ -289,7 +289,10 @@ return answer
 const std::string kPageStands = R"lua(
 local function page_stands(namespace, items, ttl)
   local rooms, rules, owners, owned = {}, {}, {}, {}
-  for type, key, stamp in string.gmatch(items, '([^\t]+)\t([^\t]+)\t([^\n]+)\n') do
+  local _, lines = string.gsub(items, '\n', '\n')
+  -- A key may be empty.
+  for type, key, stamp in string.gmatch(items, '([^\t\n]+)\t([^\t\n]*)\t([^\n]+)\n') do
+    lines = lines - 1
     if rooms[type] == nil then
       local _, read, gen = type_of(namespace, type)
       rooms[type] = gen and namespace .. ':item:' .. type .. ':' .. gen .. ':' or false
@@ -304,6 +307,7 @@ local function page_stands(namespace, items, ttl)
       owned[#owned + 1] = call_or_drop('HGET', item, 'r') or ''
     end
   end
+  if lines ~= 0 then return nil end
   return rules, owned
 end
 )lua";
