@@ -240,4 +240,4 @@ SET client_min_messages = warning;
 DROP SCHEMA partitions CASCADE;
 DROP FOREIGN DATA WRAPPER regress_itemize_wrapper CASCADE;
 DROP ROLE regress_itemize_root, regress_itemize_other;
-SELECT count(*) AS definitions, (SELECT count(*) FROM itemize.item_column) AS columns FROM itemize.definitions;
+SELECT count(*) AS definitions, (SELECT count(*) FROM itemize.item_column WHERE item_type NOT LIKE 'itemize\_%') AS columns FROM itemize.definitions;

@@ -1,7 +1,7 @@
 -- API tokens: who may make them, for which roles, what is kept of them; and blocked subjects.
 \set VERBOSITY terse
 SET client_min_messages = warning;
-CREATE EXTENSION itemize CASCADE;
+CREATE EXTENSION IF NOT EXISTS itemize CASCADE;
 RESET client_min_messages;
 CREATE ROLE tokens_shop;
 CREATE ROLE tokens_editor;
