@@ -56,8 +56,8 @@ sub filled_by_standby
 }
 
 # What the standby says of itself.
-my $replayed = $standby->safe_psql('postgres', 'SELECT pg_last_wal_replay_lsn()');
-is($standby->safe_psql('postgres', qq{SELECT key, item, replayed BETWEEN '$replayed' AND pg_last_wal_replay_lsn() FROM itemize.fetch_replayed('item', '{1,x}')}), qq(1|{"n":0}|t\nx||t), 'items of a standby come with what it has replayed');
+my $before = $standby->safe_psql('postgres', 'SELECT pg_last_wal_replay_lsn()');
+is($standby->safe_psql('postgres', qq{SELECT key, item, replayed BETWEEN '$before' AND pg_last_wal_replay_lsn() FROM itemize.fetch_replayed('item', '{1,x}')}), qq(1|{"n":0}|t\nx||t), 'items of a standby come with what it has replayed');
 my ($history) = $node->safe_psql('postgres', 'SELECT epoch FROM itemize.stream') =~ /^(\d+\.\d+)\./;
 is($standby->safe_psql('postgres', q{SELECT history FROM itemize.fetch_replayed('item', '{1}')}), $history, 'and of which history');
 my ($status, $out, $error) = $node->psql('postgres', q{SELECT itemize.fetch_replayed('item', '{1}')});
