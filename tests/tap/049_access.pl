@@ -9,7 +9,6 @@ use Itemize::WebSocket;
 use JSON::PP ();
 use MIME::Base64 qw(encode_base64url);
 use PostgreSQL::Test::Cluster;
-use PostgreSQL::Test::Utils;
 use Test::More;
 
 my $secret = 'a secret of the tests, thirty-two bytes and more';
@@ -42,8 +41,7 @@ SELECT itemize.define('own', 'own', fields => '{id,name,host}', read => 'owner',
   location => 'location', facets => '{name}');
 });
 my $redis = start_redis();
-my $file = PostgreSQL::Test::Utils::tempdir() . '/secret';
-append_to_file($file, "$secret\n");
+my $file = secret_file($secret);
 my $sidecar = start_sidecar('absolute', postgres => $node, redis => $redis, flags =>
 	  [ '--jwt-secret-file', $file, '--jwt-audience', 'shop', '--jwt-clock-skew-seconds', 0, '--search-timeout-milliseconds', 60000 ]);
 

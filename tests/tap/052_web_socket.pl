@@ -8,7 +8,6 @@ use Itemize::Test;
 use Itemize::Tokens;
 use Itemize::WebSocket;
 use JSON::PP ();
-use PostgreSQL::Test::Utils;
 use Test::More;
 
 my $secret = 'a secret of the tests, thirty-two bytes and more';
@@ -24,8 +23,7 @@ SELECT itemize.define('inner', 'inner_item', fields => '{id}', read => 'role:sta
 SELECT itemize.define_topic('news', read => 'everyone');
 });
 my $redis = start_redis();
-my $file = PostgreSQL::Test::Utils::tempdir() . '/secret';
-append_to_file($file, "$secret\n");
+my $file = secret_file($secret);
 my $sidecar = start_sidecar('absolute', postgres => $node, redis => $redis, flags => [ '--jwt-secret-file', $file ]);
 
 sub sql { return $node->safe_psql('postgres', $_[0]) }

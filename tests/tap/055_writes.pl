@@ -62,8 +62,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON thing, part, hidden, own TO member;
 GRANT SELECT ON thing, closed TO visitor, member, stranger;
 });
 my ($redis, $other) = (start_redis(), start_redis());
-my $file = PostgreSQL::Test::Utils::tempdir() . '/secret';
-append_to_file($file, "$secret\n");
+my $file = secret_file($secret);
 my @tokens = ('--jwt-secret-file', $file);
 my @writing = (@tokens, '--write-database', database_url($node, user => 'itemize_writer'));
 

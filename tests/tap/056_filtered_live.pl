@@ -7,7 +7,6 @@ use Itemize::EventStream;
 use Itemize::Test;
 use Itemize::Tokens;
 use Itemize::WebSocket;
-use PostgreSQL::Test::Utils;
 use Test::More;
 
 my $secret = 'a secret of the tests, thirty-two bytes and more';
@@ -34,8 +33,7 @@ ALTER TABLE stay_1 REPLICA IDENTITY FULL;
 SELECT itemize.define('stay', 'stay', fields => '{id,night}', read => 'everyone');
 });
 my $redis = start_redis();
-my $file = PostgreSQL::Test::Utils::tempdir() . '/secret';
-append_to_file($file, "$secret\n");
+my $file = secret_file($secret);
 my $sidecar = start_sidecar('absolute', postgres => $node, redis => $redis, flags => [ '--jwt-secret-file', $file ]);
 
 sub sql { return $node->safe_psql('postgres', $_[0]) }

@@ -6,7 +6,6 @@ use warnings;
 use Itemize::Test;
 use Itemize::Tokens;
 use JSON::PP;
-use PostgreSQL::Test::Utils;
 use Test::More;
 
 my $secret = 'a secret of the tests, thirty-two bytes and more';
@@ -28,8 +27,7 @@ SELECT itemize.define('own', 'own', fields => '{id,host}', read => 'owner', owne
 INSERT INTO own VALUES (1, 'app'), (2, 'ann'), (3, 'app');
 });
 my $redis = start_redis();
-my $file = PostgreSQL::Test::Utils::tempdir() . '/secret';
-append_to_file($file, "$secret\n");
+my $file = secret_file($secret);
 my $sidecar = start_sidecar('absolute', postgres => $node, redis => $redis, flags => [ '--jwt-secret-file', $file, '--page-role', 'renderer' ]);
 my @renderer = (bearer($secret, { sub => 'app', role => [ 'renderer', 'staff' ] }));
 my @staff = (bearer($secret, { sub => 'ann', role => 'staff' }));

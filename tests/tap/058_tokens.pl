@@ -10,7 +10,6 @@ use Itemize::Tokens;
 use Itemize::WebSocket;
 use JSON::PP ();
 use PostgreSQL::Test::Cluster;
-use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(time);
 
@@ -34,8 +33,7 @@ SELECT itemize.define('edited', 'edited', fields => '{id,name}', read => 'role:e
 SELECT itemize.define('own', 'own', fields => '{id,name,host}', read => 'owner', owner => 'host');
 });
 my ($redis, $other) = (start_redis(), start_redis());
-my $file = PostgreSQL::Test::Utils::tempdir() . '/secret';
-append_to_file($file, "$secret\n");
+my $file = secret_file($secret);
 my $proxy = Itemize::Proxy->launch($node->host . '/.s.PGSQL.' . $node->port);
 my $near = start_sidecar('absolute', postgres => $node, redis => $redis, flags => [
 	'--jwt-secret-file', $file, '--write-database', database_url($node, user => 'itemize_writer'), '--write-timeout-milliseconds', 60000,

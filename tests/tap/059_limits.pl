@@ -7,7 +7,6 @@ use Itemize::Test;
 use Itemize::Tokens;
 use Itemize::WebSocket;
 use PostgreSQL::Test::Cluster;
-use PostgreSQL::Test::Utils;
 use Test::More;
 
 my $secret = 'a secret of the tests, thirty-two bytes and more';
@@ -19,8 +18,7 @@ INSERT INTO item VALUES (1, 'one');
 SELECT itemize.define('item', 'item', fields => '{id,name}', read => 'everyone');
 });
 my $redis = start_redis();
-my $file = PostgreSQL::Test::Utils::tempdir() . '/secret';
-append_to_file($file, "$secret\n");
+my $file = secret_file($secret);
 # So slowly that no room comes back while the test runs.
 my @slow = ('--rate-limit-address', '0.001:20', '--rate-limit-client', '0.001:5');
 my @known = ('--jwt-secret-file', $file, '--trusted-proxy', '127.0.0.0/8,2001:db8:f::/48');

@@ -48,8 +48,7 @@ GRANT member TO itemize_writer;
 ALTER ROLE itemize_writer SET lock_timeout = '200ms';
 });
 my ($redis, $other) = (start_redis(), start_redis());
-my $file = PostgreSQL::Test::Utils::tempdir() . '/secret';
-append_to_file($file, "$secret\n");
+my $file = secret_file($secret);
 my @tokens = ('--jwt-secret-file', $file, '--write-timeout-milliseconds', 60000);
 my $sidecar = start_sidecar('absolute', postgres => $node, redis => $redis, flags => [ @tokens, '--write-database', database_url($node, user => 'itemize_writer') ]);
 # Another cluster, whose writer has one connection; and a sidecar that never hears of a commit.

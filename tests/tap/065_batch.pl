@@ -6,7 +6,6 @@ use Itemize::Test;
 use Itemize::Tokens;
 use JSON::PP ();
 use PostgreSQL::Test::Cluster;
-use PostgreSQL::Test::Utils;
 use Test::More;
 
 my $secret = 'a secret of the tests, thirty-two bytes and more';
@@ -48,8 +47,7 @@ GRANT member, other TO itemize_writer;
 GRANT EXECUTE ON FUNCTION itemize.begin_once(text, text), itemize.keep_answer(text, text, text) TO itemize_writer;
 });
 my $redis = start_redis();
-my $file = PostgreSQL::Test::Utils::tempdir() . '/secret';
-append_to_file($file, "$secret\n");
+my $file = secret_file($secret);
 my @flags = ('--jwt-secret-file', $file, '--write-database', database_url($node, user => 'itemize_writer'));
 my $sidecar = start_sidecar('absolute', postgres => $node, redis => $redis, flags => [ @flags, '--write-timeout-milliseconds', 60000 ]);
 my $ann = bearer($secret, { sub => 'ann', role => 'member' });

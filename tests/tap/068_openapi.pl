@@ -32,8 +32,7 @@ INSERT INTO "Of its own".thing (name, price, colour, tags, p, data, at, day, u, 
 CREATE ROLE itemize_writer LOGIN NOINHERIT;
 });
 my $redis = start_redis();
-my $file = PostgreSQL::Test::Utils::tempdir() . '/secret';
-append_to_file($file, "$secret\n");
+my $file = secret_file($secret);
 my @tokens = ('--jwt-secret-file', $file);
 my $sidecar = start_sidecar('absolute', postgres => $node, redis => $redis, flags => \@tokens);
 my $writing = start_sidecar('extended', postgres => $node, redis => $redis, flags => [ @tokens, '--write-database', database_url($node, user => 'itemize_writer') ]);

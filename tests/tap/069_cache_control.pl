@@ -5,7 +5,6 @@ use warnings;
 
 use Itemize::Test;
 use Itemize::Tokens;
-use PostgreSQL::Test::Utils;
 use Test::More;
 
 my $secret = 'a secret of the tests, thirty-two bytes and more';
@@ -23,8 +22,7 @@ SELECT itemize.define('kept', 'kept', fields => '{t}', read => 'everyone', cache
 SELECT itemize.define('asked', 'asked', fields => '{t}', read => 'everyone');
 });
 my $redis = start_redis();
-my $file = PostgreSQL::Test::Utils::tempdir() . '/secret';
-append_to_file($file, "$secret\n");
+my $file = secret_file($secret);
 my $sidecar = start_sidecar('absolute', postgres => $node, redis => $redis, flags => [ '--jwt-secret-file', $file ]);
 my @ann = (bearer($secret, { sub => 'ann' }));
 
